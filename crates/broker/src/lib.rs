@@ -1,0 +1,1 @@
+//! Runs the data path: frames in, responses out.

@@ -1,0 +1,22 @@
+//! Every bound that input is held to, in one place.
+
+/// Longest topic name; with `-<partition>` a folder name stays below 255 bytes.
+pub const TOPIC_NAME_LENGTH_MAX: usize = 249;
+
+/// Most elements one array of a request may announce.
+pub const ARRAY_ELEMENTS_MAX: usize = 1_000_000;
+
+/// Most elements all arrays of one request may hold together, nested ones included.
+pub const MESSAGE_ELEMENTS_MAX: usize = 2_000_000;
+
+/// Elements for which room is made before the first one has been decoded.
+pub const ARRAY_FIRST_ALLOCATION_MAX: usize = 1_000;
+
+/// Most fields in one tag section.
+pub const TAGGED_FIELDS_MAX: usize = 10_000;
+
+/// Most partitions one topic may have, by creation or growth.
+pub const TOPIC_PARTITIONS_MAX: i32 = 100_000;
+
+/// Most a batch may grow when decompressed, in bytes, unless the caller knows a smaller bound.
+pub const DECOMPRESSED_BATCH_SIZE_MAX: usize = 256 * 1024 * 1024;

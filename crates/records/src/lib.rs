@@ -1,0 +1,1 @@
+//! Record batches: v2, legacy read, compression, checksums, control records.

@@ -1,0 +1,1 @@
+//! Names of metrics and spans, per-core counters, histograms.

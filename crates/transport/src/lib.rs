@@ -1,0 +1,1 @@
+//! Sockets, framing and connection limits.

@@ -1,0 +1,3 @@
+//! The project's one helper command.
+
+fn main() {}
