@@ -1,1 +1,23 @@
-//! Sockets, framing and connection limits.
+//! Sockets, framing and connection limits: bytes become frames, responses become bytes.
+//!
+//! A [`Listener`] accepts within the [`ConnectionLimits`]; a [`Connection`] reads frames into pooled
+//! buffers within the [`MemoryBudget`] and writes buffers and file ranges in the order they were queued.
+//! Nothing here knows what a request means.
+
+#![forbid(unsafe_code)]
+
+mod buffer_pool;
+mod connection;
+mod connection_limits;
+mod frame_buffer;
+mod listener;
+mod memory_budget;
+mod outbound;
+
+pub use buffer_pool::BufferPool;
+pub use connection::{Connection, ConnectionOptions};
+pub use connection_limits::{ConnectionLimits, ConnectionPermit, LimitReached};
+pub use frame_buffer::{FrameBuffer, FrameError};
+pub use listener::{BindError, Listener, ListenerOptions};
+pub use memory_budget::{MemoryBudget, MemoryReservation};
+pub use outbound::{FileRange, Outbound};

@@ -1,0 +1,94 @@
+//! A connection against a plain TCP client.
+
+use std::collections::HashMap;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::connection_limits::ConnectionLimits;
+
+async fn pair(budget: &Arc<MemoryBudget>) -> (TcpStream, Connection) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (stream, peer) = listener.accept().await.unwrap();
+    let limits = ConnectionLimits::new(10, 10, HashMap::new());
+    let options = ConnectionOptions { frame_size_max: 1 << 20, budget: Arc::clone(budget) };
+    let pool = Rc::new(BufferPool::new(1 << 22));
+    let permit = limits.admit(peer.ip()).unwrap();
+    (client, Connection::new(stream, pool, options, permit).unwrap())
+}
+
+fn framed(body: &[u8]) -> Vec<u8> {
+    [&(body.len() as i32).to_be_bytes()[..], body].concat()
+}
+
+#[tokio::test]
+async fn frames_come_in_and_answers_go_out() {
+    let (mut client, mut connection) = pair(&MemoryBudget::new(1 << 20)).await;
+    client.write_all(&[framed(b"one"), framed(b"two")].concat()).await.unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < 2 {
+        connection.fill().await.unwrap();
+        while let Some(frame) = connection.next_frame().unwrap() {
+            let (bytes, outbound) = connection.frame(frame);
+            seen.push(bytes.to_vec());
+            outbound.buffer().extend_from_slice(bytes);
+        }
+    }
+    connection.flush().await.unwrap();
+    assert_eq!(seen, [b"one", b"two"]);
+    let mut answer = [0; 6];
+    client.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"onetwo");
+    assert!(connection.is_flushed());
+}
+
+#[tokio::test]
+async fn a_large_frame_takes_its_room_from_the_budget_and_gives_it_back() {
+    let budget = MemoryBudget::new(1 << 20);
+    let (mut client, mut connection) = pair(&budget).await;
+    let body: Vec<u8> = (0..700_000u32).map(|at| at as u8).collect();
+    let message = framed(&body);
+    let writer = tokio::spawn(async move {
+        client.write_all(&message).await.unwrap();
+        client
+    });
+    let frame = loop {
+        connection.fill().await.unwrap();
+        if let Some(frame) = connection.next_frame().unwrap() {
+            break frame;
+        }
+    };
+    assert!(budget.reserved_bytes() >= 700_000);
+    assert!(connection.frame(frame).0 == body);
+    let mut client = writer.await.unwrap();
+    client.shutdown().await.unwrap();
+    assert_eq!(connection.fill().await.unwrap(), 0);
+    drop(connection);
+    assert_eq!(budget.reserved_bytes(), 0);
+}
+
+#[tokio::test]
+async fn an_oversized_frame_is_refused_before_any_room_is_made() {
+    let budget = MemoryBudget::new(1 << 20);
+    let (mut client, mut connection) = pair(&budget).await;
+    client.write_all(&i32::MAX.to_be_bytes()).await.unwrap();
+    connection.fill().await.unwrap();
+    assert!(connection.next_frame().is_err());
+    assert_eq!(budget.reserved_bytes(), 0);
+}
+
+#[tokio::test]
+async fn an_idle_connection_holds_no_buffers() {
+    let (mut client, mut connection) = pair(&MemoryBudget::new(1 << 20)).await;
+    client.write_all(&framed(b"x")).await.unwrap();
+    connection.fill().await.unwrap();
+    let frame = connection.next_frame().unwrap().unwrap();
+    connection.frame(frame).1.buffer().push(1);
+    connection.flush().await.unwrap();
+    let waiting = tokio::time::timeout(std::time::Duration::from_millis(20), connection.fill());
+    assert!(waiting.await.is_err());
+    assert_eq!(connection.inbound.capacity(), 0);
+    assert!(connection.outbound.needs_buffer());
+}
