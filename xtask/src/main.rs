@@ -1,3 +1,42 @@
-//! The project's one helper command.
+//! The project's one helper command: `cargo xtask tidy | fix | codegen | test | bench`.
 
-fn main() {}
+mod fix;
+mod steps;
+mod test;
+mod tidy;
+mod tree;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  tidy              check the rules of the house
+  fix               format, and apply what clippy can mend by itself
+  codegen [--check] write the generated code of crates/protocol, or say whether it is up to date
+  test [--full]     everything that must hold: format, clippy, tests, foreign clients
+  bench ...         measure against Apache Kafka (see bench/README.md)";
+
+/// The root of the tree.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["tidy"] => tidy::run(&root()),
+        ["fix"] => fix::run(&root()),
+        ["test", options @ ..] => test::run(&root(), options),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
