@@ -146,6 +146,21 @@ impl Connection {
         }
     }
 
+    /// Goes on with what the connection has to do: sends first, and reads only once all is sent and `may_read`.
+    ///
+    /// Returns how many bytes were read, `None` where something was sent. Nothing is lost if the wait is dropped.
+    pub async fn progress(&mut self, may_read: bool) -> io::Result<Option<usize>> {
+        if !self.outbound.is_empty() {
+            self.stream.writable().await?;
+            self.try_flush()?;
+            Ok(None)
+        } else if may_read {
+            self.fill().await.map(Some)
+        } else {
+            std::future::pending().await
+        }
+    }
+
     /// Sends everything, waiting as long as the client makes us wait.
     pub async fn flush(&mut self) -> io::Result<()> {
         while !self.try_flush()? {

@@ -5,11 +5,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 /// The bounds and the counts they are held against (`max.connections`, `max.connections.per.ip`,
 /// `max.connections.per.ip.overrides`, `listener.name.<name>.max.connections`).
 #[derive(Debug)]
 pub struct ConnectionLimits {
     state: Mutex<State>,
+    place_freed: Notify,
 }
 
 #[derive(Debug)]
@@ -46,7 +49,7 @@ impl ConnectionLimits {
     ) -> Arc<ConnectionLimits> {
         let (total, per_address) = (0, HashMap::new());
         let state = State { total_max, per_address_max, per_address_overrides, total, per_address };
-        Arc::new(ConnectionLimits { state: Mutex::new(state) })
+        Arc::new(ConnectionLimits { state: Mutex::new(state), place_freed: Notify::new() })
     }
 
     /// Takes a place for a connection from `address`.
@@ -64,6 +67,21 @@ impl ConnectionLimits {
         state.per_address.insert(address, open + 1);
         drop(state);
         Ok(ConnectionPermit { limits: Arc::clone(self), address })
+    }
+
+    /// Takes a place for a connection from `address`, waiting for one to be freed where `max.connections` is reached.
+    pub async fn admit_when_free(
+        self: &Arc<Self>,
+        address: IpAddr,
+    ) -> Result<ConnectionPermit, LimitReached> {
+        loop {
+            let mut freed = std::pin::pin!(self.place_freed.notified());
+            freed.as_mut().enable();
+            match self.admit(address) {
+                Err(LimitReached::Total) => freed.await,
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Replaces the bounds; open connections stay.
@@ -94,6 +112,8 @@ impl Drop for ConnectionPermit {
                 state.per_address.remove(&self.address);
             }
         }
+        drop(state);
+        self.limits.place_freed.notify_waiters();
     }
 }
 

@@ -53,6 +53,15 @@ impl Outbound {
         }
     }
 
+    /// Queues all that `other` holds behind everything queued so far.
+    pub fn append(&mut self, other: Outbound) {
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        for (position, range) in other.files {
+            self.push_file_at(at + position, range);
+        }
+    }
+
     /// True where nothing waits to be sent.
     pub fn is_empty(&self) -> bool {
         self.sent == self.bytes.len() && self.files.is_empty()
