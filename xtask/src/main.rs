@@ -1,5 +1,6 @@
 //! The project's one helper command: `cargo xtask tidy | fix | codegen | test | bench`.
 
+mod codegen;
 mod fix;
 mod steps;
 mod test;
@@ -28,6 +29,8 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
         ["tidy"] => tidy::run(&root()),
+        ["codegen"] => codegen::run(&root(), false),
+        ["codegen", "--check"] => codegen::run(&root(), true),
         ["fix"] => fix::run(&root()),
         ["test", options @ ..] => test::run(&root(), options),
         _ => Err(USAGE.to_owned()),
