@@ -60,6 +60,7 @@ fn generate(messages: &[Message]) -> BTreeMap<String, String> {
     }
     files.insert("api_key.rs".to_owned(), api_key::file(messages));
     files.insert("records.rs".to_owned(), record_enums::file(messages));
+    files.insert("lists.rs".to_owned(), api_key::lists(messages));
     files.insert("mod.rs".to_owned(), emit::index(&with_versions().collect::<Vec<_>>()));
     files
 }
@@ -116,4 +117,14 @@ fn write_folder(
 fn by_key(messages: &[Message], kind: Kind) -> BTreeMap<i16, &Message> {
     let of_kind = messages.iter().filter(|message| message.kind == kind);
     of_kind.filter_map(|message| message.key.map(|key| (key, message))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_code_is_what_the_schema_gives() {
+        run(&crate::root(), true).unwrap();
+    }
 }

@@ -162,6 +162,7 @@ pub mod list_partition_reassignments_request;
 pub mod list_partition_reassignments_response;
 pub mod list_transactions_request;
 pub mod list_transactions_response;
+mod lists;
 pub mod metadata_request;
 pub mod metadata_response;
 pub mod no_op_record;
