@@ -10,6 +10,10 @@
 //!   cannot carry, unless the schema calls its field ignorable, in which case it is dropped.
 //! * [`ApiKey`] knows versions, header versions, listeners and flags of each API; [`Request`] ties a request to
 //!   its key and its response.
+//! * [`views`] reads Produce and Fetch without allocation and writes their answers around record bytes that
+//!   stay where they are.
+//! * Records of internal topics: [`messages::MetadataRecord`], [`messages::GroupKey`] and its kin, each with the
+//!   prefix that its topic puts before the body.
 #![forbid(unsafe_code)]
 
 mod api;
@@ -22,6 +26,7 @@ pub mod messages;
 mod metadata_records;
 mod reader;
 mod versions;
+pub mod views;
 mod writer;
 
 pub use api::ListenerType;

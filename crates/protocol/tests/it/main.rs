@@ -2,3 +2,9 @@
 
 mod catalogue;
 mod golden;
+mod hostile;
+mod oracle;
+mod random;
+mod records;
+mod refusals;
+mod views;
