@@ -61,8 +61,6 @@ fn exactly_one_v2_batch_is_wanted() {
     assert!(text.ends_with("only allowed to contain record batches with magic version 2"), "{text}");
 }
 
-use crate::batch::at;
-
 #[test]
 fn header_fields_that_contradict_each_other_are_refused() {
     let cases = [
