@@ -1,1 +1,21 @@
 //! What the cluster agrees on: metadata records, the image, controller decisions, placement.
+//!
+//! [`Image`] is what all records so far amount to; [`Image::apply`] is the only thing that changes one.
+//! [`controller::handle`] decides a request against an image: records to append and an answer. Deciders read no
+//! clock, no random source, no file: what they need stands in [`DecisionContext`].
+
+mod bootstrap;
+mod context;
+pub mod controller;
+pub mod decide;
+pub mod image;
+mod partition_change;
+mod placement;
+mod record;
+
+pub use bootstrap::{KNOWN_FEATURES, KnownFeature, bootstrap_records, feature_records};
+pub use context::{BrokerSessions, Decision, DecisionContext, Random};
+pub use controller::{ControllerError, ControllerRequest, ControllerResponse};
+pub use image::{ApplyError, Image, Replay, to_records};
+pub use placement::{PlacementError, Placer};
+pub use record::VersionedRecord;

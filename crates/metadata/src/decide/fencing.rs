@@ -1,0 +1,125 @@
+//! What follows for partitions when a broker comes, goes, or is heard of no more.
+
+use model::NodeId;
+use protocol::messages::{BrokerRegistrationChangeRecord, MetadataRecord};
+
+use crate::context::DecisionContext;
+use crate::image::{Broker, Image, NO_LEADER, Partition, ResourceKind, Topic};
+use crate::partition_change::PartitionChange;
+use crate::record::VersionedRecord;
+
+/// `broker.session.timeout.ms` of the deciding node.
+pub(super) fn session_timeout_ms(image: &Image, context: &DecisionContext<'_>) -> i64 {
+    context.with_layers(image, |layers| layers.integer("broker.session.timeout.ms"))
+}
+
+/// Fences the first broker whose session has ended; call again after the records are applied. Empty where
+/// every session is alive.
+pub fn fence_expired(image: &Image, context: &DecisionContext<'_>) -> Vec<VersionedRecord> {
+    let timeout = session_timeout_ms(image, context);
+    let is_expired = |broker: &&std::sync::Arc<Broker>| {
+        !broker.is_fenced && !context.sessions.is_alive(broker.id, context.now_ms, timeout)
+    };
+    let expired = image.brokers.values().find(is_expired);
+    expired.map(|broker| fence(image, context, broker)).unwrap_or_default()
+}
+
+/// Takes the leadership and the ISR places of a broker, then fences it.
+pub(super) fn fence(image: &Image, context: &DecisionContext<'_>, broker: &Broker) -> Vec<VersionedRecord> {
+    let mut records = leave(image, context, broker.id, Leaving::HandsOver);
+    let change = BrokerRegistrationChangeRecord {
+        broker_id: broker.id,
+        broker_epoch: broker.epoch,
+        fenced: 1,
+        ..Default::default()
+    };
+    records.push(versioned(image, MetadataRecord::BrokerRegistrationChange(change)));
+    records
+}
+
+/// How a broker leaves its partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// It may come back with everything it held.
+    HandsOver,
+    /// It was killed: what it held in memory is gone.
+    Lost,
+}
+
+/// The partition changes when a broker stops leading and replicating.
+pub(super) fn leave(
+    image: &Image,
+    context: &DecisionContext<'_>,
+    id: NodeId,
+    leaving: Leaving,
+) -> Vec<VersionedRecord> {
+    let is_lost = leaving == Leaving::Lost;
+    let is_concerned = |partition: &Partition| {
+        partition.isr.contains(&id) || (is_lost && partition.eligible_leaders.contains(&id))
+    };
+    let may_lead = |other: NodeId| other != id && image.is_active_broker(other);
+    let lost = [id];
+    let without =
+        |partition: &Partition| partition.isr.iter().copied().filter(|other| *other != id).collect();
+    change_partitions(image, context, &is_concerned, &may_lead, if is_lost { &lost } else { &[] }, &without)
+}
+
+/// The partition changes when a broker may lead again: partitions without a leader get one.
+pub(super) fn join(image: &Image, context: &DecisionContext<'_>, id: NodeId) -> Vec<VersionedRecord> {
+    let is_concerned =
+        |partition: &Partition| partition.leader == NO_LEADER && partition.replicas.contains(&id);
+    let may_lead = |other: NodeId| other == id || image.is_active_broker(other);
+    change_partitions(image, context, &is_concerned, &may_lead, &[], &|partition| partition.isr.clone())
+}
+
+fn change_partitions(
+    image: &Image,
+    context: &DecisionContext<'_>,
+    is_concerned: &dyn Fn(&Partition) -> bool,
+    may_lead: &dyn Fn(NodeId) -> bool,
+    lost: &[NodeId],
+    isr: &dyn Fn(&Partition) -> Vec<NodeId>,
+) -> Vec<VersionedRecord> {
+    let mut records = Vec::new();
+    for topic in image.topics.iter() {
+        // Settings are looked up once per topic, and only for topics that are concerned.
+        let mut rules = None;
+        for (index, partition) in topic.partitions.iter().filter(|(_, partition)| is_concerned(partition)) {
+            let (min_insync_replicas, elects_unclean) =
+                *rules.get_or_insert_with(|| rules_of(image, context, topic));
+            let change = PartitionChange {
+                partition,
+                isr: isr(partition),
+                may_lead,
+                lost,
+                min_insync_replicas,
+                keeps_eligible_leaders: image.keeps_eligible_leader_replicas(),
+                elects_unclean,
+            };
+            if let Some(record) = change.into_record(topic.id, *index) {
+                records.push(versioned(image, MetadataRecord::PartitionChange(record)));
+            }
+        }
+    }
+    records
+}
+
+/// `min.insync.replicas` and `unclean.leader.election.enable` of a topic.
+fn rules_of(image: &Image, context: &DecisionContext<'_>, topic: &Topic) -> (usize, bool) {
+    let own = image.config(ResourceKind::Topic, &topic.name);
+    context.with_layers(image, |layers| {
+        let text = |key: &str| own.and_then(|overrides| overrides.get(key)).map(String::as_str);
+        let minimum = text("min.insync.replicas").and_then(|text| text.trim().parse().ok());
+        let unclean =
+            text("unclean.leader.election.enable").map(|text| text.trim().eq_ignore_ascii_case("true"));
+        let default_minimum = || usize::try_from(layers.integer("min.insync.replicas")).unwrap_or(1);
+        (
+            minimum.unwrap_or_else(default_minimum),
+            unclean.unwrap_or_else(|| layers.boolean("unclean.leader.election.enable")),
+        )
+    })
+}
+
+pub(super) fn versioned(image: &Image, record: MetadataRecord<'static>) -> VersionedRecord {
+    VersionedRecord::new(record, image.metadata_version())
+}

@@ -1,0 +1,25 @@
+//! Whole-crate tests: scripts of requests with their records and answers, replay, bootstrap.
+
+mod bootstrap;
+mod replay;
+mod script;
+mod shown;
+
+macro_rules! scripts {
+    ($($name:ident)+) => {
+        $(#[test]
+        fn $name() {
+            script::run(stringify!($name));
+        })+
+    };
+}
+
+scripts! {
+    brokers
+    configs
+    create_partitions
+    create_topics
+    delete_topics
+    features
+    producer_ids
+}
