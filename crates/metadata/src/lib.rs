@@ -13,6 +13,9 @@ mod partition_change;
 mod placement;
 mod record;
 
+/// Static settings, which deciders read through [`DecisionContext`].
+pub use config::StaticSettings;
+
 pub use bootstrap::{KNOWN_FEATURES, KnownFeature, bootstrap_records, feature_records};
 pub use context::{BrokerSessions, Decision, DecisionContext, Random};
 pub use controller::{ControllerError, ControllerRequest, ControllerResponse};

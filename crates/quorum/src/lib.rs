@@ -1,1 +1,29 @@
 //! Runs metadata decisions on the Raft library; the only crate that names it.
+//!
+//! [`Quorum::start`] gives a node its part in the quorum: requests for the controller go in through
+//! [`QuorumHandle::ask`], agreed images come out of [`QuorumHandle::images`]. The log is Kafka's
+//! `__cluster_metadata-0`, described in docs/formats/metadata-log.md.
+
+mod batch_log;
+mod controller;
+mod describe;
+mod entry;
+mod log_store;
+mod membership;
+mod network;
+mod peers;
+mod quorum;
+mod snapshot;
+mod state_machine;
+mod types;
+mod vote_file;
+
+#[doc(hidden)]
+pub mod testing;
+
+pub use network::InProcessNetwork;
+pub use peers::{Voter, VoterEndpoint};
+pub use quorum::{
+    AskError, Asker, Quorum, QuorumHandle, QuorumOptions, QuorumStatus, ReplicaStatus, SnapshotTriggers,
+    StartError,
+};

@@ -1,0 +1,29 @@
+//! The store without a node around it, for the Raft library's own test suite.
+
+use std::io;
+use std::path::Path;
+
+use model::Uuid;
+
+use crate::log_store::LogOptions;
+use crate::snapshot;
+
+pub use crate::log_store::LogStore;
+pub use crate::state_machine::StateMachine;
+pub use crate::types::Types;
+
+/// Log and state in a folder.
+pub fn open_store(dir: &Path) -> io::Result<(LogStore, StateMachine)> {
+    let options = LogOptions {
+        node_id: 0,
+        directory_id: Uuid::ONE,
+        segment_bytes: 1 << 20,
+        clock: || 1_000,
+        allows_gaps: true,
+    };
+    let newest = snapshot::newest(dir)?;
+    let begin = newest.as_ref().map(|(content, _)| (content.last, content.end_offset));
+    let log = LogStore::open(dir, options, begin, Vec::new())?;
+    let machine = StateMachine::open(dir, newest, log.clone(), || 1_000);
+    Ok((log, machine))
+}
