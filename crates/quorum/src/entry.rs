@@ -38,7 +38,7 @@ pub fn encode(entry: &Entry, stamp: &Stamp) -> io::Result<Vec<u8>> {
         }
         EntryPayload::Membership(membership) => {
             batch = batch.control();
-            membership::push(&mut batch, stamp.now_ms, membership, &[]);
+            membership::push(&mut batch, stamp.now_ms, membership, None)?;
         }
         EntryPayload::Normal(proposal) => {
             let mut writer = Writer::new();
@@ -75,7 +75,7 @@ pub fn decode(bytes: &[u8], log_id: LogId) -> io::Result<Entry> {
         for record in records {
             let record = record.map_err(invalid)?;
             if ControlType::of(&record) == Some(ControlType::KraftVoters) {
-                let payload = EntryPayload::Membership(membership::read(&record)?);
+                let payload = EntryPayload::Membership(membership::read(&record)?.0);
                 return Ok(Entry { log_id, payload });
             }
         }

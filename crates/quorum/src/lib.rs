@@ -8,6 +8,7 @@ mod batch_log;
 mod controller;
 mod describe;
 mod entry;
+mod extras;
 mod log_store;
 mod membership;
 mod network;

@@ -68,10 +68,13 @@ impl LogStore {
         voters: Vec<i32>,
     ) -> io::Result<LogStore> {
         let (log, positions) = BatchLog::open(dir, options.segment_bytes)?;
-        let anchor = match read_anchor(dir)? {
-            Some(anchor) => anchor,
-            None => snapshot.map_or(Anchor::BEGIN, |(last, end)| Anchor::after(last, end)),
+        let after_snapshot = snapshot.map_or(Anchor::BEGIN, |(last, end)| Anchor::after(last, end));
+        let has = |anchor: &Anchor| {
+            let ends_there = positions.last().is_none_or(|position| position.next_offset == anchor.offset);
+            ends_there || positions.iter().any(|position| position.base_offset == anchor.offset)
         };
+        // Kafka, had it run on the folder, may have dropped what our anchor points to; its snapshot goes further.
+        let anchor = read_anchor(dir)?.filter(has).unwrap_or(after_snapshot);
         let first = positions.partition_point(|position| position.base_offset < anchor.offset);
         let batches: BTreeMap<u64, BatchPosition> =
             (anchor.index..).zip(positions[first..].iter().copied()).collect();
@@ -103,6 +106,13 @@ impl LogStore {
     pub fn offsets_of(&self, index: u64) -> Option<(i64, i64)> {
         let shared = self.lock();
         shared.position(index).map(|position| (position.base_offset, position.next_offset))
+    }
+
+    /// The entry whose batch ends before an offset.
+    pub fn entry_ending_at(&self, offset: i64) -> Option<LogId> {
+        let shared = self.lock();
+        let found = shared.batches.iter().find(|(_, position)| position.next_offset == offset);
+        found.map(|(index, position)| log_id(term_of(position.epoch), *index))
     }
 
     /// Offset after the last batch.

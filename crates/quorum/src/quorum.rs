@@ -167,7 +167,7 @@ fn open(options: &QuorumOptions, dir: &std::path::Path) -> io::Result<(LogStore,
     if !partition_metadata.exists() {
         std::fs::write(partition_metadata, format!("version: 0\ntopic_id: {}", Uuid::ONE))?;
     }
-    let newest = snapshot::newest(dir)?;
+    let mut newest = snapshot::newest(dir)?;
     let begin = newest.as_ref().map(|(content, _)| (content.last, content.end_offset));
     let voters = match &newest {
         Some((content, _)) => content.membership.voter_ids().map(node_id).collect(),
@@ -181,6 +181,9 @@ fn open(options: &QuorumOptions, dir: &std::path::Path) -> io::Result<(LogStore,
         allows_gaps: false,
     };
     let log = LogStore::open(dir, log_options, begin, voters)?;
+    if let Some((content, _)) = newest.as_mut().filter(|(content, _)| content.is_foreign) {
+        content.last = log.entry_ending_at(content.end_offset).unwrap_or(content.last);
+    }
     let machine = StateMachine::open(dir, newest, log.clone(), now_ms);
     Ok((log, machine))
 }

@@ -1,22 +1,19 @@
-//! Snapshots as Kafka's `<end offset>-<epoch>.checkpoint` files, with the Raft ids in record headers.
+//! Snapshots as Kafka's `<end offset>-<epoch>.checkpoint` files, with the Raft ids in tagged fields.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use metadata::{Image, VersionedRecord, to_records};
-use protocol::Writer;
 use protocol::messages::{MetadataRecord, SnapshotFooterRecord, SnapshotHeaderRecord};
+use protocol::{Reader, Writer};
 use records::{BatchBuilder, ControlType, Records, batches};
 
 use crate::batch_log::replace_file;
+use crate::extras;
 use crate::membership::{self, invalid};
 use crate::types::{LogId, StoredMembership, epoch_of, log_id};
 
-/// Header of SnapshotHeader: `term index` of the last entry contained.
-const LAST: &[u8] = b"naru.raft.last";
-/// Header of KRaftVoters: `term index` of the membership's own entry.
-const MEMBERSHIP_AT: &[u8] = b"naru.raft.at";
 /// Records per batch.
 const RECORDS_PER_BATCH: usize = 1000;
 
@@ -31,6 +28,8 @@ pub struct Content {
     pub end_offset: i64,
     /// The membership as of that entry.
     pub membership: StoredMembership,
+    /// True where Kafka wrote it, which names no entry: `last` is then a stand-in.
+    pub is_foreign: bool,
 }
 
 /// Name of the file: end offset and epoch.
@@ -56,14 +55,13 @@ pub fn encode(content: &Content, now_ms: i64) -> io::Result<Vec<u8>> {
     let record = SnapshotHeaderRecord { version: 0, last_contained_log_timestamp: now_ms };
     let mut writer = Writer::new();
     record.encode(&mut writer, 0).map_err(|error| invalid(error.to_string()))?;
-    let last = id_text(content.last);
-    let headers: &[records::HeaderRef<'_>] = &[(LAST, Some(last.as_bytes()))];
-    head.push(now_ms, Some(&ControlType::SnapshotHeader.key()), Some(writer.as_slice()), headers);
+    let mut header = writer.as_slice().to_vec();
+    let last = membership::id_text(content.last);
+    extras::add(&mut header, &[(extras::LAST, last.as_bytes())]);
+    head.push(now_ms, Some(&ControlType::SnapshotHeader.key()), Some(&header), &[]);
     let mut head_count = 1;
     if let Some(at) = content.membership.log_id() {
-        let at = id_text(*at);
-        let headers: &[records::HeaderRef<'_>] = &[(MEMBERSHIP_AT, Some(at.as_bytes()))];
-        membership::push(&mut head, now_ms, content.membership.membership(), headers);
+        membership::push(&mut head, now_ms, content.membership.membership(), Some(*at))?;
         head_count += 2;
     }
     push(head, head_count);
@@ -84,17 +82,12 @@ pub fn encode(content: &Content, now_ms: i64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn id_text(id: LogId) -> String {
-    format!("{} {}", id.leader_id.term, id.index)
-}
-
-fn parse_id(text: &[u8]) -> io::Result<LogId> {
-    let text = std::str::from_utf8(text).map_err(invalid)?;
-    let parsed =
-        text.split_once(' ').and_then(|(term, index)| Some((term.parse().ok()?, index.parse().ok()?)));
-    parsed
-        .map(|(term, index)| log_id(term, index))
-        .ok_or_else(|| invalid(format!("'{text}' is not 'term index'")))
+/// The last entry a SnapshotHeader names, if it was written here.
+fn last_entry(value: &[u8]) -> io::Result<Option<LogId>> {
+    let header = SnapshotHeaderRecord::decode(&mut Reader::new(value), 0).map_err(invalid)?;
+    let mut plain = Writer::new();
+    header.encode(&mut plain, 0).map_err(|error| invalid(error.to_string()))?;
+    extras::find(value, plain.as_slice(), extras::LAST)?.map(membership::parse_id).transpose()
 }
 
 /// Reads a snapshot. One written by Kafka names no Raft ids: it then counts as the entry before the log's
@@ -118,12 +111,11 @@ pub fn decode(bytes: &[u8], end_offset: i64, epoch: i32) -> io::Result<Content> 
             }
             match ControlType::of(&record) {
                 Some(ControlType::SnapshotHeader) => {
-                    last = membership::header(&record, LAST).map(parse_id).transpose()?;
+                    last = last_entry(record.value.unwrap_or_default())?;
                 }
                 Some(ControlType::KraftVoters) => {
-                    let at = membership::header(&record, MEMBERSHIP_AT).map(parse_id).transpose()?;
-                    membership =
-                        StoredMembership::new(Some(at.unwrap_or(fallback)), membership::read(&record)?);
+                    let (voters, at) = membership::read(&record)?;
+                    membership = StoredMembership::new(Some(at.unwrap_or(fallback)), voters);
                 }
                 Some(ControlType::SnapshotFooter) => has_footer = true,
                 _ => {}
@@ -134,7 +126,8 @@ pub fn decode(bytes: &[u8], end_offset: i64, epoch: i32) -> io::Result<Content> 
         return Err(invalid("the snapshot has no footer: it is cut short"));
     }
     image.applied_offset = end_offset - 1;
-    Ok(Content { image, last: last.unwrap_or(fallback), end_offset, membership })
+    let is_foreign = last.is_none();
+    Ok(Content { image, last: last.unwrap_or(fallback), end_offset, membership, is_foreign })
 }
 
 /// Stores a snapshot and deletes older ones.

@@ -122,6 +122,7 @@ impl StateMachine {
                 last,
                 end_offset: shared.next_offset,
                 membership: shared.membership.clone(),
+                is_foreign: false,
             };
             (content, epoch_of(last.leader_id.term))
         };

@@ -8,14 +8,11 @@ use model::ErrorCode;
 
 use crate::client::{create_topic, start_lone, wait_for};
 
-fn kafkas_folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/kafka-4.3.1")
-}
-
-fn copy_to(dir: &Path) {
+fn copy(name: &str, dir: &Path) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
     let target = dir.join("__cluster_metadata-0");
     fs::create_dir_all(&target).unwrap();
-    for entry in fs::read_dir(kafkas_folder()).unwrap() {
+    for entry in fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), target.join(entry.file_name())).unwrap();
     }
@@ -24,7 +21,7 @@ fn copy_to(dir: &Path) {
 #[test]
 fn its_topics_are_there_and_new_records_follow_its_own() {
     let dir = tempfile::tempdir().unwrap();
-    copy_to(dir.path());
+    copy("kafka-4.3.1", dir.path());
     let node = start_lone(dir.path());
     wait_for("its image", || {
         node.images().borrow().topics.get("x").is_some_and(|topic| topic.partition_count() == 2)
@@ -41,4 +38,22 @@ fn its_topics_are_there_and_new_records_follow_its_own() {
     node.shutdown();
     let node = start_lone(dir.path());
     wait_for("the same image", || **node.images().borrow() == after);
+}
+
+/// A folder begun here, in which Kafka then created topics and took snapshots of its own.
+#[test]
+fn a_folder_that_kafka_went_on_with_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    copy("kafka-went-on", dir.path());
+    for round in 0..2 {
+        let node = start_lone(dir.path());
+        wait_for("its image", || node.images().borrow().topics.len() == 36 + round);
+        let image: Image = (**node.images().borrow()).clone();
+        assert_eq!(image.topics.get("topic-7").unwrap().partition_count(), 2);
+        assert_eq!(image.topics.get("k6").unwrap().partition_count(), 20);
+        assert!(image.applied_offset >= 784);
+        crate::client::register(&node, 9);
+        assert_eq!(create_topic(&node, &format!("round-{round}")), Ok(ErrorCode::NONE));
+        node.shutdown();
+    }
 }
