@@ -48,6 +48,8 @@ pub enum Target {
     Cluster,
     /// A consumer, share or streams group.
     Group,
+    /// A client metrics subscription.
+    ClientMetrics,
 }
 
 /// Why a change is refused; the variants carry Kafka's sentence.
@@ -166,6 +168,39 @@ pub fn check_group(overrides: &Overrides, layers: &Layers<'_>) -> Result<(), Alt
     Ok(())
 }
 
+/// Checks the settings a client metrics subscription would have (KIP-714).
+pub fn check_client_metrics(overrides: &Overrides) -> Result<(), AlterError> {
+    for (key, text) in overrides {
+        let Some(setting) = tables::client_metrics_setting(key) else {
+            return Err(AlterError::InvalidRequest(format!("Unknown client metrics configuration: {key}")));
+        };
+        check_value(Some(setting), text)?;
+        match setting.parse(text) {
+            Ok(Value::Int(interval)) if !(100..=3_600_000).contains(&interval) => {
+                return Err(AlterError::InvalidRequest(format!(
+                    "Invalid value {interval} for {key}, interval must be between 100 and 3600000 (1 hour)"
+                )));
+            }
+            Ok(Value::List(patterns)) if key == "match" => check_patterns(&patterns)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Patterns are `matcher=regular expression`; the expressions themselves are not read here.
+fn check_patterns(patterns: &[String]) -> Result<(), AlterError> {
+    let is_legal = |pattern: &&String| {
+        pattern.split_once('=').is_some_and(|(matcher, _)| tables::CLIENT_MATCHERS.contains(&matcher.trim()))
+    };
+    match patterns.iter().find(|pattern| !is_legal(pattern)) {
+        Some(pattern) => {
+            Err(AlterError::InvalidConfig(format!("Illegal client matching pattern: {pattern}")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Checks changes of broker settings: dynamic ones only, in the scope they allow, with legal values.
 ///
 /// `layers` are those the broker would have after the changes.
@@ -214,6 +249,7 @@ fn row(target: Target, key: &str) -> Option<&'static Setting> {
         Target::Topic => tables::topic_setting(key),
         Target::Broker | Target::Cluster => tables::broker_setting(key),
         Target::Group => tables::group_setting(key),
+        Target::ClientMetrics => tables::client_metrics_setting(key),
     }
 }
 

@@ -191,3 +191,25 @@ fn describe_group_setting(setting: &Setting, overrides: &Overrides, layers: &Lay
         kind: Some(setting.kind),
     }
 }
+
+/// Every setting of a client metrics subscription, ascending by key.
+pub fn describe_client_metrics(overrides: &Overrides) -> Vec<DescribedConfig> {
+    let describe = |setting: &Setting| {
+        let own = overrides.get(setting.key).map(|text| canonical(Some(setting), text));
+        let synonym = own.clone().map(|value| DescribedSynonym {
+            name: setting.key.to_owned(),
+            value: Some(value),
+            source: ConfigSource::ClientMetricsConfig,
+        });
+        DescribedConfig {
+            name: setting.key.to_owned(),
+            value: own.or_else(|| setting.default_text().map(str::to_owned)),
+            read_only: false,
+            source: synonym.as_ref().map_or(ConfigSource::DefaultConfig, |synonym| synonym.source),
+            is_sensitive: false,
+            synonyms: synonym.into_iter().collect(),
+            kind: Some(setting.kind),
+        }
+    };
+    tables::CLIENT_METRICS.iter().map(describe).collect()
+}

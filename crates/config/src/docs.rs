@@ -17,6 +17,7 @@ pub fn settings_markdown() -> String {
     section(&mut page, "Broker and controller", tables::BROKER);
     section(&mut page, "Topic", tables::TOPIC);
     section(&mut page, "Group", tables::GROUP);
+    section(&mut page, "Client metrics subscription", tables::CLIENT_METRICS);
     retired(&mut page);
     page
 }
@@ -93,7 +94,8 @@ mod tests {
             assert!(page.contains(&format!("| `{}` |", setting.key)));
         }
         let rows = page.lines().filter(|line| line.starts_with("| `")).count();
-        let settings = tables::BROKER.len() + tables::TOPIC.len() + tables::GROUP.len() + tables::NARU.len();
+        let tables = [tables::BROKER, tables::TOPIC, tables::GROUP, tables::CLIENT_METRICS, tables::NARU];
+        let settings: usize = tables.iter().map(|table| table.len()).sum();
         assert_eq!(rows, settings + tables::RETIRED.len());
     }
 }

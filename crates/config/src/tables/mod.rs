@@ -1,6 +1,7 @@
 //! The declared tables: every setting there is, which topic setting follows which broker setting, what has gone.
 
 mod broker;
+mod client_metrics;
 mod group;
 mod naru;
 mod retired;
@@ -9,6 +10,7 @@ mod synonyms;
 mod topic;
 
 pub use broker::BROKER;
+pub use client_metrics::{CLIENT_MATCHERS, CLIENT_METRICS};
 pub use group::GROUP;
 pub use naru::{NARU, explain};
 pub use retired::{Fate, RETIRED, fate};
@@ -34,6 +36,11 @@ pub fn topic_setting(key: &str) -> Option<&'static Setting> {
 /// The row of a group setting.
 pub fn group_setting(key: &str) -> Option<&'static Setting> {
     find(GROUP, key)
+}
+
+/// The row of a client metrics setting.
+pub fn client_metrics_setting(key: &str) -> Option<&'static Setting> {
+    find(CLIENT_METRICS, key)
 }
 
 /// The key without a listener's prefix: `listener.name.a.ssl.provider` gives `ssl.provider`.
@@ -62,7 +69,7 @@ mod tests {
 
     #[test]
     fn tables_are_ascending_so_that_they_can_be_searched() {
-        for table in [BROKER, TOPIC, GROUP, NARU] {
+        for table in [BROKER, TOPIC, GROUP, CLIENT_METRICS, NARU] {
             assert!(table.windows(2).all(|pair| pair[0].key < pair[1].key));
         }
     }

@@ -1,7 +1,8 @@
 //! Changes of dynamic settings are taken and refused with the codes and sentences of Apache Kafka 4.3.1.
 
 use config::alter::{
-    AlterError, Change, Changes, Operation, Target, check_broker, check_group, check_topic, incremental,
+    AlterError, Change, Changes, Operation, Target, check_broker, check_client_metrics, check_group,
+    check_topic, incremental,
 };
 use config::{Layers, Overrides, StaticSettings};
 
@@ -32,6 +33,7 @@ fn check(target: Target, after: &Overrides, stored: &Changes) -> Result<(), Alte
     match target {
         Target::Topic => check_topic(after, &fixed.layers()),
         Target::Group => check_group(after, &fixed.layers()),
+        Target::ClientMetrics => check_client_metrics(after),
         Target::Broker => {
             check_broker(target, stored, &Layers { broker: after, cluster: &none, fixed: &fixed })
         }
@@ -42,7 +44,7 @@ fn check(target: Target, after: &Overrides, stored: &Changes) -> Result<(), Alte
 }
 
 use Operation::{Append, Delete, Set, Subtract};
-use Target::{Broker, Cluster, Group, Topic};
+use Target::{Broker, ClientMetrics, Cluster, Group, Topic};
 
 /// Target, operation, key, value, and Kafka's sentence where it refuses.
 #[rustfmt::skip]
@@ -84,21 +86,24 @@ const CASES: &[(Target, Operation, &str, &str, Option<&str>)] = &[
     (Group, Set, "consumer.heartbeat.interval.ms", "999999", Some("consumer.heartbeat.interval.ms must be less than or equal to group.consumer.max.heartbeat.interval.ms")),
     (Group, Set, "streams.num.standby.replicas", "5", Some("streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas")),
     (Group, Set, "nope", "1", Some("Unknown group config name: nope")),
+    (ClientMetrics, Set, "interval.ms", "1000", None),
+    (ClientMetrics, Set, "interval.ms", "1", Some("Invalid value 1 for interval.ms, interval must be between 100 and 3600000 (1 hour)")),
+    (ClientMetrics, Set, "nope", "1", Some("Unknown client metrics configuration: nope")),
+    (ClientMetrics, Set, "match", "x=1", Some("Illegal client matching pattern: x=1")),
+    (ClientMetrics, Set, "match", "client_id=app.*", None),
+    (ClientMetrics, Set, "metrics", "a,b", None),
 ];
 
 #[test]
 fn changes_are_taken_and_refused_in_kafkas_words() {
-    let mut current = [Overrides::new(), Overrides::new(), Overrides::new(), Overrides::new()];
+    let mut current: [Overrides; 5] = Default::default();
     for (target, operation, key, value, refusal) in CASES {
         let outcome = change(*target, &mut current[*target as usize], *operation, key, value);
         let sentence = outcome.as_ref().err().map(ToString::to_string);
         assert_eq!(sentence.as_deref(), *refusal, "{target:?} {operation:?} {key}={value}");
         let is_request_error = matches!(outcome, Err(AlterError::InvalidRequest(_)));
-        assert_eq!(
-            is_request_error,
-            refusal.is_some() && matches!(target, Broker | Cluster),
-            "{key}={value}"
-        );
+        let is_expected = matches!(target, Broker | Cluster) || (*target == ClientMetrics && *key != "match");
+        assert_eq!(is_request_error, refusal.is_some() && is_expected, "{key}={value}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! DescribeConfigs entries equal those of Apache Kafka 4.3.1 for the same settings.
 
 use config::describe::{
-    DescribedConfig, describe_broker, describe_cluster_default, describe_group, describe_topic,
+    DescribedConfig, describe_broker, describe_client_metrics, describe_cluster_default, describe_group,
+    describe_topic,
 };
 use config::{ConfigSource, Inputs, Layers, Overrides, Properties, load, tables};
 
@@ -50,6 +51,7 @@ fn source_name(source: ConfigSource) -> &'static str {
         ConfigSource::StaticBrokerConfig => "STATIC_BROKER_CONFIG",
         ConfigSource::DefaultConfig => "DEFAULT_CONFIG",
         ConfigSource::GroupConfig => "DYNAMIC_GROUP_CONFIG",
+        ConfigSource::ClientMetricsConfig => "DYNAMIC_CLIENT_METRICS_CONFIG",
         other => panic!("{other:?} is not expected here"),
     }
 }
@@ -106,6 +108,8 @@ fn entries_are_kafkas_value_for_value_and_synonym_for_synonym() {
     );
     ours.extend(describe_cluster_default(&layers).iter().map(|entry| line("BROKER", "", entry)));
     ours.extend(describe_group(&group, &layers).iter().map(|entry| line("GROUP", "g1", entry)));
+    let metrics = overrides(&[("interval.ms", "1000"), ("metrics", "a,b")]);
+    ours.extend(describe_client_metrics(&metrics).iter().map(|entry| line("CLIENT_METRICS", "m1", entry)));
     let kafkas: Vec<&str> = DESCRIBED.lines().filter(|line| !line.starts_with('#')).collect();
     for (our, kafka) in ours.iter().zip(&kafkas) {
         assert_eq!(our, kafka);

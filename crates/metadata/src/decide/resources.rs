@@ -76,7 +76,8 @@ impl<'a> Resource<'a> {
             ResourceKind::Topic => Target::Topic,
             ResourceKind::Broker if self.name.is_empty() => Target::Cluster,
             ResourceKind::Broker => Target::Broker,
-            ResourceKind::Group | ResourceKind::ClientMetrics => Target::Group,
+            ResourceKind::Group => Target::Group,
+            ResourceKind::ClientMetrics => Target::ClientMetrics,
         }
     }
 
@@ -118,8 +119,8 @@ impl<'a> Resource<'a> {
     fn check(&self, after: &Overrides, changes: &Changes) -> Result<(), ApiError> {
         let checked = self.context.with_layers(self.image, |layers| match self.target() {
             Target::Topic => alter::check_topic(after, layers),
-            Target::Group if self.kind == ResourceKind::Group => alter::check_group(after, layers),
-            Target::Group => Ok(()),
+            Target::Group => alter::check_group(after, layers),
+            Target::ClientMetrics => alter::check_client_metrics(after),
             Target::Broker => {
                 alter::check_broker(Target::Broker, changes, &Layers { broker: after, ..*layers })
             }
