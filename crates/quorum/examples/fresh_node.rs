@@ -1,4 +1,4 @@
-//! Starts a fresh quorum of one, creates topics and stops: `fresh_node DIR [TOPICS]`. Prints how long the start
+//! Starts a fresh quorum of one, creates topics and stops: `fresh_node DIR [TOPICS [PARTITIONS]]`. Prints how long the start
 //! took; scripts look at the files it leaves (tests/kafka-dump.sh).
 
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let dir = PathBuf::from(arguments.next().ok_or("fresh_node DIR [TOPICS]")?);
     let topics: u32 = arguments.next().map_or(Ok(3), |text| text.parse())?;
+    let partitions: i32 = arguments.next().map_or(Ok(2), |text| text.parse())?;
     let begin = Instant::now();
     let node = Quorum::start(options(dir))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -31,7 +32,8 @@ fn main() -> Result<(), Failure> {
     println!("broker active after {:?}", begin.elapsed());
     let begin = Instant::now();
     for number in 0..topics {
-        create(&node, &runtime, number)?;
+        create(&node, &runtime, number, partitions)?;
+        println!("created topic-{number}");
     }
     println!("{topics} topics in {:?}, one at a time", begin.elapsed());
     node.shutdown();
@@ -111,10 +113,15 @@ fn heartbeat(node: &QuorumHandle, runtime: &tokio::runtime::Runtime, epoch: i64)
     Ok(())
 }
 
-fn create(node: &QuorumHandle, runtime: &tokio::runtime::Runtime, number: u32) -> Result<(), Failure> {
+fn create(
+    node: &QuorumHandle,
+    runtime: &tokio::runtime::Runtime,
+    number: u32,
+    partitions: i32,
+) -> Result<(), Failure> {
     let topic = create_topics_request::CreatableTopic {
         name: format!("topic-{number}").into(),
-        num_partitions: 2,
+        num_partitions: partitions,
         replication_factor: 1,
         ..create_topics_request::CreatableTopic::default()
     };

@@ -29,7 +29,7 @@ pub struct BatchPosition {
     /// Bytes before it in the segment.
     position: u64,
     /// Its size in bytes.
-    size: usize,
+    pub size: usize,
 }
 
 /// A folder of segments; what is appended counts as stored after [`BatchLog::sync`].

@@ -56,6 +56,8 @@ struct Shared {
     voters: Vec<i32>,
     /// Up to where a snapshot that was received reaches: the log may have to begin there.
     snapshot_end: Option<(u64, i64)>,
+    /// The log was purged beyond its end and the snapshot that says which offset comes next is not here yet.
+    lacks_offset: bool,
 }
 
 impl LogStore {
@@ -82,6 +84,9 @@ impl LogStore {
             return Err(invalid(format!("{}: the log has lost offset {}", dir.display(), anchor.offset)));
         }
         let next_offset = batches.values().next_back().map_or(anchor.offset, |position| position.next_offset);
+        // A crash may have come between a purge beyond the end and the snapshot it was made for.
+        let is_covered = |purged: LogId| snapshot.is_some_and(|(last, _)| last >= purged);
+        let lacks_offset = batches.is_empty() && anchor.purged.is_some_and(|purged| !is_covered(purged));
         let mut shared = Shared {
             dir: dir.to_owned(),
             vote: vote_file::read(dir)?,
@@ -93,6 +98,7 @@ impl LogStore {
             purged: anchor.purged,
             voters,
             snapshot_end: None,
+            lacks_offset,
         };
         shared.find_voters()?;
         Ok(LogStore { shared: Arc::new(Mutex::new(shared)) })
@@ -102,10 +108,9 @@ impl LogStore {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// First offset of the batch at an index and the offset after it.
-    pub fn offsets_of(&self, index: u64) -> Option<(i64, i64)> {
-        let shared = self.lock();
-        shared.position(index).map(|position| (position.base_offset, position.next_offset))
+    /// Where the batch at an index lies.
+    pub fn position_of(&self, index: u64) -> Option<BatchPosition> {
+        self.lock().position(index).copied()
     }
 
     /// The entry whose batch ends before an offset.
@@ -120,11 +125,18 @@ impl LogStore {
         self.lock().next_offset
     }
 
-    /// Notes where a received snapshot ends, before the log is purged up to it.
-    pub fn note_snapshot(&self, last: LogId, end_offset: i64, voters: Vec<i32>) {
+    /// Notes where a received snapshot ends. The Raft library purges the log up to it before or after this.
+    pub fn note_snapshot(&self, last: LogId, end_offset: i64, voters: Vec<i32>) -> io::Result<()> {
         let mut shared = self.lock();
         shared.snapshot_end = Some((last.index, end_offset));
         shared.voters = voters;
+        let is_purged_to_it = shared.batches.is_empty() && shared.first_index == last.index + 1;
+        if is_purged_to_it && shared.next_offset != end_offset {
+            shared.next_offset = end_offset;
+            shared.write_anchor()?;
+        }
+        shared.lacks_offset &= !is_purged_to_it;
+        Ok(())
     }
 }
 
@@ -172,6 +184,9 @@ impl Shared {
         if index != self.next_index() && !self.options.allows_gaps {
             return Err(invalid(format!("entry {index} does not follow {}", self.next_index())));
         }
+        if self.lacks_offset && !self.options.allows_gaps {
+            return Err(invalid(format!("entry {index} came before the snapshot it follows")));
+        }
         if let EntryPayload::Membership(membership) = &entry.payload {
             self.voters = membership.voter_ids().map(node_id).collect();
         }
@@ -202,13 +217,14 @@ impl Shared {
         if self.purged >= Some(upto) {
             return Ok(());
         }
+        let goes_beyond = upto.index >= self.next_index();
         self.batches = self.batches.split_off(&(upto.index + 1));
         self.first_index = upto.index + 1;
-        if self.batches.is_empty() {
-            // Beyond the end of the log only a snapshot knows which offset comes next.
-            if let Some((_, end)) = self.snapshot_end.filter(|(index, _)| *index == upto.index) {
-                self.next_offset = self.next_offset.max(end);
-            }
+        if goes_beyond {
+            // Only the snapshot knows which offset comes next; it may have been noted already.
+            let noted = self.snapshot_end.filter(|(index, _)| *index == upto.index);
+            self.lacks_offset = noted.is_none();
+            self.next_offset = noted.map_or(self.next_offset, |(_, end)| end);
         }
         self.purged = Some(upto);
         self.write_anchor()?;

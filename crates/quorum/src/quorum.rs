@@ -242,6 +242,13 @@ impl QuorumHandle {
         status(self.id, &self.raft, &self.log, &self.machine)
     }
 
+    /// Why the node can no longer take part, for example a log that cannot be written; `None` while it can.
+    pub fn failure(&self) -> Option<String> {
+        let metrics = self.raft.metrics();
+        let failure = metrics.borrow().running_state.as_ref().err().map(ToString::to_string);
+        failure.or_else(|| self.requests.is_closed().then(|| "the quorum's thread has ended".to_owned()))
+    }
+
     /// Stops the node; everything agreed is on disk already.
     pub fn shutdown(mut self) {
         self.stop_and_join();
@@ -286,7 +293,7 @@ pub(crate) fn status(id: NodeId, raft: &Raft, log: &LogStore, machine: &StateMac
             metrics.replication.as_ref().and_then(|replication| replication.get(raft_id)).copied().flatten();
         let log_end_offset = match matched {
             _ if voter.id == id => log.end_offset(),
-            Some(matched) => log.offsets_of(matched.index).map_or(-1, |(_, end)| end),
+            Some(matched) => log.position_of(matched.index).map_or(-1, |position| position.next_offset),
             None => -1,
         };
         ReplicaStatus { voter, log_end_offset }

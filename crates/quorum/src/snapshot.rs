@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use metadata::{Image, VersionedRecord, to_records};
+use metadata::{Image, to_records};
 use protocol::messages::{MetadataRecord, SnapshotFooterRecord, SnapshotHeaderRecord};
 use protocol::{Reader, Writer};
 use records::{BatchBuilder, ControlType, Records, batches};
@@ -175,11 +175,4 @@ pub fn newest(dir: &Path) -> io::Result<Option<(Content, Vec<u8>)>> {
 /// Where a received snapshot ends: the name its sender gave it.
 pub fn parse_id_of(snapshot_id: &str) -> Option<(i64, i32)> {
     parse_name(snapshot_id)
-}
-
-/// Bytes the records would take in the log, as far as snapshots are concerned.
-pub fn size_of(records: &[VersionedRecord]) -> u64 {
-    let size =
-        |record: &VersionedRecord| record.record.encode(record.version).map_or(0, |bytes| bytes.len() as u64);
-    records.iter().map(size).sum()
 }

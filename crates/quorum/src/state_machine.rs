@@ -91,14 +91,16 @@ impl StateMachine {
         };
         let next = shared.next_offset;
         // Batches that Kafka wrote may hold more control records than ours.
-        let (base, end) = self.log.offsets_of(index).unwrap_or((next, next + counted));
+        let position = self.log.position_of(index);
+        let (base, end) =
+            position.map_or((next, next + counted), |found| (found.base_offset, found.next_offset));
         match &entry.payload {
             EntryPayload::Blank => {}
             EntryPayload::Membership(membership) => {
                 shared.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
             }
             EntryPayload::Normal(proposal) => {
-                shared.bytes_since_snapshot += snapshot::size_of(&proposal.records);
+                shared.bytes_since_snapshot += position.map_or(0, |found| found.size as u64);
                 for (offset, record) in (base..).zip(&proposal.records) {
                     let applied: Result<(), ApplyError> = shared.replay.apply(&record.record, offset);
                     applied.map_err(|error| invalid(format!("offset {offset}: {error}")))?;
@@ -211,7 +213,7 @@ impl RaftStateMachine<Types> for StateMachine {
         let content = snapshot::decode(&bytes, end, epoch).map_err(failed)?;
         snapshot::store(&self.dir, end, epoch, &bytes).map_err(failed)?;
         let voters = content.membership.voter_ids().map(node_id).collect();
-        self.log.note_snapshot(content.last, end, voters);
+        self.log.note_snapshot(content.last, end, voters).map_err(failed)?;
         self.lock().restore(content, bytes);
         Ok(())
     }
