@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::BatchBuilder;
+use crate::batch::at;
 use crate::builder::{seal, write_at};
 
 const NOW: TimestampMs = 1_000_000_000;
