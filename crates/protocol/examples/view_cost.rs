@@ -1,0 +1,86 @@
+//! Nanoseconds to read a Produce request of one topic and partition, and to write its answer:
+//! `cargo run --release -p protocol --example view_cost`.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use protocol::messages::produce_response::PartitionProduceResponse;
+use protocol::messages::{ProduceRequest, RequestHeader};
+use protocol::views::{ProduceResponseWriter, ProduceView};
+use protocol::{ApiKey, EncodeError, Reader, Writer};
+
+const ROUNDS: u32 = 2_000_000;
+const RUNS: usize = 5;
+
+fn main() -> Result<(), EncodeError> {
+    for version in [8, 12, 13] {
+        let frame = frame(version)?;
+        let mut output = Writer::from(Vec::with_capacity(4096));
+        report(version, "header and view", || {
+            let mut reader = Reader::new(black_box(&frame));
+            let header = protocol::decode_request_header(&mut reader);
+            let view = ProduceView::parse(reader.rest(), version);
+            let places = view.iter().flat_map(ProduceView::topics).flat_map(|topic| topic.partitions());
+            black_box((header.is_ok(), places.filter_map(|partition| partition.records).count()));
+        });
+        report(version, "header and generated type", || {
+            let mut reader = Reader::new(black_box(&frame));
+            let header = protocol::decode_request_header(&mut reader);
+            black_box((header.is_ok(), ProduceRequest::decode(&mut reader, version).is_ok()));
+        });
+        let body_at = header_length(&frame, version);
+        let view = ProduceView::parse(&frame[body_at..], version).expect("encoded above");
+        report(version, "answer", || {
+            output.truncate(0);
+            black_box(answer(&mut output, &view, version)).expect("counts match");
+        });
+    }
+    Ok(())
+}
+
+fn frame(version: i16) -> Result<Vec<u8>, EncodeError> {
+    let mut writer = Writer::new();
+    protocol::encode_request_header(&mut writer, ApiKey::Produce, version, 7, Some("producer-1"))?;
+    let partition = PartitionProduceData { index: 3, records: Some(vec![0; 300].into()) };
+    let mut topic = TopicProduceData { partition_data: vec![partition], ..Default::default() };
+    if version < 13 {
+        topic.name = "flights".into();
+    }
+    let request =
+        ProduceRequest { acks: -1, timeout_ms: 30_000, topic_data: vec![topic], ..Default::default() };
+    request.encode(&mut writer, version)?;
+    Ok(writer.into_vec())
+}
+
+fn header_length(frame: &[u8], version: i16) -> usize {
+    let mut reader = Reader::new(frame);
+    RequestHeader::decode(&mut reader, ApiKey::Produce.request_header_version(version))
+        .expect("encoded above");
+    reader.position()
+}
+
+fn answer(output: &mut Writer, view: &ProduceView<'_>, version: i16) -> Result<(), EncodeError> {
+    let place = output.begin_frame();
+    protocol::encode_response_header(output, ApiKey::Produce, version, 7)?;
+    let mut response = ProduceResponseWriter::begin(output, version, view.topics().len())?;
+    for topic in view.topics() {
+        response.topic(topic.topic, topic.partitions().len())?;
+        for partition in topic.partitions() {
+            response.partition(&PartitionProduceResponse { index: partition.index, ..Default::default() })?;
+        }
+    }
+    response.finish(0, &[])?;
+    output.end_frame(place, 0)
+}
+
+/// Prints the best of some runs: what remains after the machine's noise.
+fn report(version: i16, what: &str, mut step: impl FnMut()) {
+    let mut best = f64::INFINITY;
+    for _ in 0..RUNS {
+        let begin = Instant::now();
+        (0..ROUNDS).for_each(|_| step());
+        best = best.min(begin.elapsed().as_secs_f64());
+    }
+    println!("version {version:2} {what:26} {:6.1} ns", best * 1e9 / f64::from(ROUNDS));
+}
