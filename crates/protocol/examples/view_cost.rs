@@ -17,6 +17,10 @@ fn main() -> Result<(), EncodeError> {
     for version in [8, 12, 13] {
         let frame = frame(version)?;
         let mut output = Writer::from(Vec::with_capacity(4096));
+        report(version, "header", || {
+            let header = protocol::decode_request_header(&mut Reader::new(black_box(&frame)));
+            black_box(header.is_ok());
+        });
         report(version, "header and view", || {
             let mut reader = Reader::new(black_box(&frame));
             let header = protocol::decode_request_header(&mut reader);

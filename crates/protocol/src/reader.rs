@@ -72,6 +72,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn fixed<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let taken = self.rest().first_chunk::<N>().ok_or_else(|| self.end(N))?;
         self.position += N;
@@ -79,19 +80,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A byte that is zero for false.
-    #[inline(never)]
+    #[inline]
     pub fn bool(&mut self) -> Result<bool, DecodeError> {
         Ok(self.fixed::<1>()? != [0])
     }
 
     /// A signed byte.
-    #[inline(never)]
+    #[inline]
     pub fn i8(&mut self) -> Result<i8, DecodeError> {
         Ok(i8::from_be_bytes(self.fixed()?))
     }
 
     /// A big-endian int16.
-    #[inline(never)]
+    #[inline]
     pub fn i16(&mut self) -> Result<i16, DecodeError> {
         Ok(i16::from_be_bytes(self.fixed()?))
     }
@@ -103,7 +104,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A big-endian int32.
-    #[inline(never)]
+    #[inline]
     pub fn i32(&mut self) -> Result<i32, DecodeError> {
         Ok(i32::from_be_bytes(self.fixed()?))
     }
@@ -115,7 +116,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A big-endian int64.
-    #[inline(never)]
+    #[inline]
     pub fn i64(&mut self) -> Result<i64, DecodeError> {
         Ok(i64::from_be_bytes(self.fixed()?))
     }
@@ -127,7 +128,7 @@ impl<'a> Reader<'a> {
     }
 
     /// 16 bytes; all zero is "none".
-    #[inline(never)]
+    #[inline]
     pub fn uuid(&mut self) -> Result<Uuid, DecodeError> {
         Ok(Uuid(self.fixed()?))
     }
@@ -348,8 +349,17 @@ impl<'a> Reader<'a> {
     }
 
     /// A tag section in which no field is known.
-    #[inline(never)]
+    #[inline]
     pub fn skip_tags(&mut self) -> Result<(), DecodeError> {
+        if self.rest().first() == Some(&0) {
+            self.position += 1;
+            return Ok(());
+        }
+        self.skip_unknown_tags()
+    }
+
+    #[inline(never)]
+    fn skip_unknown_tags(&mut self) -> Result<(), DecodeError> {
         for _ in 0..self.tag_count()? {
             let (_, end) = self.tag()?;
             self.skip_tag(end);

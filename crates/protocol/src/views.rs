@@ -15,7 +15,22 @@ pub use produce::{ProducePartition, ProduceTopic, ProduceView};
 pub use produce_response::ProduceResponseWriter;
 pub use topic_key::TopicKey;
 
+use std::marker::PhantomData;
+
 use crate::{DecodeError, Reader};
+
+/// What a run of elements consists of. Reading it costs no allocation.
+pub(crate) mod element {
+    use crate::{DecodeError, Reader};
+
+    /// Something that can be read again and again from the same bytes.
+    pub trait Element<'a>: Sized {
+        /// Reads one element in the wire form of `version`.
+        fn read(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError>;
+    }
+}
+
+use element::Element;
 
 /// A checked run of elements of one kind, still in wire form.
 #[derive(Debug, Clone)]
@@ -23,32 +38,29 @@ pub struct Elements<'a, T> {
     reader: Reader<'a>,
     left: usize,
     version: i16,
-    read: fn(&mut Reader<'a>, i16) -> Result<T, DecodeError>,
+    kind: PhantomData<T>,
 }
 
-impl<'a, T> Elements<'a, T> {
+impl<'a, T: Element<'a>> Elements<'a, T> {
     /// Walks over `left` elements, which `reader` is left behind.
-    fn check(
-        reader: &mut Reader<'a>,
-        left: usize,
-        version: i16,
-        read: fn(&mut Reader<'a>, i16) -> Result<T, DecodeError>,
-    ) -> Result<Elements<'a, T>, DecodeError> {
-        let elements = Elements { reader: reader.clone(), left, version, read };
+    #[inline]
+    fn check(reader: &mut Reader<'a>, left: usize, version: i16) -> Result<Elements<'a, T>, DecodeError> {
+        let elements = Elements { reader: reader.clone(), left, version, kind: PhantomData };
         for _ in 0..left {
-            read(reader, version)?;
+            T::read(reader, version)?;
         }
         Ok(elements)
     }
 }
 
-impl<T> Iterator for Elements<'_, T> {
+impl<'a, T: Element<'a>> Iterator for Elements<'a, T> {
     type Item = T;
 
+    #[inline]
     fn next(&mut self) -> Option<T> {
         self.left = self.left.checked_sub(1)?;
         // The same bytes were read without an error when the view was parsed.
-        (self.read)(&mut self.reader, self.version).ok()
+        T::read(&mut self.reader, self.version).ok()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -56,4 +68,10 @@ impl<T> Iterator for Elements<'_, T> {
     }
 }
 
-impl<T> ExactSizeIterator for Elements<'_, T> {}
+impl<'a, T: Element<'a>> ExactSizeIterator for Elements<'a, T> {}
+
+impl<'a> Element<'a> for i32 {
+    fn read(reader: &mut Reader<'a>, _version: i16) -> Result<i32, DecodeError> {
+        reader.i32()
+    }
+}

@@ -4,6 +4,7 @@ use model::Uuid;
 
 use crate::messages::FetchRequest;
 use crate::messages::fetch_request::ReplicaState;
+use crate::views::element::Element;
 use crate::views::{Elements, TopicKey};
 use crate::{DecodeError, DecodeErrorKind, Reader};
 
@@ -129,9 +130,9 @@ fn read_request<'a>(reader: &mut Reader<'a>, version: i16) -> Result<FetchView<'
     let isolation_level = reader.i8()?;
     let (session_id, session_epoch) = if version >= 7 { (reader.i32()?, reader.i32()?) } else { (0, -1) };
     let count = reader.count(flexible, TOPIC_SIZE_MIN)?;
-    let topics = Elements::check(reader, count, version, read_topic)?;
+    let topics = Elements::check(reader, count, version)?;
     let count = if version >= 7 { reader.count(flexible, TOPIC_SIZE_MIN)? } else { 0 };
-    let forgotten = Elements::check(reader, count, version, read_forgotten)?;
+    let forgotten = Elements::check(reader, count, version)?;
     let rack_id = if version >= 11 { reader.str(flexible)? } else { "" };
     let mut view = FetchView {
         cluster_id: None,
@@ -170,52 +171,61 @@ fn read_request_tags<'a>(
     Ok(())
 }
 
-fn read_topic<'a>(reader: &mut Reader<'a>, version: i16) -> Result<FetchTopic<'a>, DecodeError> {
-    let flexible = version >= FLEXIBLE_SINCE;
-    let topic = TopicKey::read(reader, version, flexible)?;
-    let count = reader.count(flexible, PARTITION_SIZE_MIN)?;
-    let partitions = Elements::check(reader, count, version, read_partition)?;
-    if flexible {
-        reader.skip_tags()?;
-    }
-    Ok(FetchTopic { topic, partitions })
-}
-
-fn read_partition(reader: &mut Reader<'_>, version: i16) -> Result<FetchPartition, DecodeError> {
-    let mut partition = FetchPartition {
-        partition: reader.i32()?,
-        current_leader_epoch: if version >= 9 { reader.i32()? } else { -1 },
-        fetch_offset: reader.i64()?,
-        last_fetched_epoch: if version >= 12 { reader.i32()? } else { -1 },
-        log_start_offset: if version >= 5 { reader.i64()? } else { -1 },
-        partition_max_bytes: reader.i32()?,
-        replica_directory_id: Uuid::ZERO,
-        high_watermark: i64::MAX,
-    };
-    if version < FLEXIBLE_SINCE {
-        return Ok(partition);
-    }
-    for _ in 0..reader.tag_count()? {
-        let (tag, end) = reader.tag()?;
-        match tag {
-            TAG_REPLICA_DIRECTORY_ID if version < 17 => return Err(reader.unexpected_tag(tag)),
-            TAG_REPLICA_DIRECTORY_ID => partition.replica_directory_id = reader.uuid()?,
-            TAG_HIGH_WATERMARK if version < 18 => return Err(reader.unexpected_tag(tag)),
-            TAG_HIGH_WATERMARK => partition.high_watermark = reader.i64()?,
-            _ => reader.skip_tag(end),
+impl<'a> Element<'a> for FetchTopic<'a> {
+    #[inline]
+    fn read(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version >= FLEXIBLE_SINCE;
+        let topic = TopicKey::read(reader, version, flexible)?;
+        let count = reader.count(flexible, PARTITION_SIZE_MIN)?;
+        let partitions = Elements::check(reader, count, version)?;
+        if flexible {
+            reader.skip_tags()?;
         }
-        reader.end_tag(tag, end)?;
+        Ok(FetchTopic { topic, partitions })
     }
-    Ok(partition)
 }
 
-fn read_forgotten<'a>(reader: &mut Reader<'a>, version: i16) -> Result<ForgottenTopic<'a>, DecodeError> {
-    let flexible = version >= FLEXIBLE_SINCE;
-    let topic = TopicKey::read(reader, version, flexible)?;
-    let count = reader.count(flexible, size_of::<i32>())?;
-    let partitions = Elements::check(reader, count, version, |reader, _| reader.i32())?;
-    if flexible {
-        reader.skip_tags()?;
+impl<'a> Element<'a> for FetchPartition {
+    #[inline]
+    fn read(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
+        let mut partition = FetchPartition {
+            partition: reader.i32()?,
+            current_leader_epoch: if version >= 9 { reader.i32()? } else { -1 },
+            fetch_offset: reader.i64()?,
+            last_fetched_epoch: if version >= 12 { reader.i32()? } else { -1 },
+            log_start_offset: if version >= 5 { reader.i64()? } else { -1 },
+            partition_max_bytes: reader.i32()?,
+            replica_directory_id: Uuid::ZERO,
+            high_watermark: i64::MAX,
+        };
+        if version < FLEXIBLE_SINCE {
+            return Ok(partition);
+        }
+        for _ in 0..reader.tag_count()? {
+            let (tag, end) = reader.tag()?;
+            match tag {
+                TAG_REPLICA_DIRECTORY_ID if version < 17 => return Err(reader.unexpected_tag(tag)),
+                TAG_REPLICA_DIRECTORY_ID => partition.replica_directory_id = reader.uuid()?,
+                TAG_HIGH_WATERMARK if version < 18 => return Err(reader.unexpected_tag(tag)),
+                TAG_HIGH_WATERMARK => partition.high_watermark = reader.i64()?,
+                _ => reader.skip_tag(end),
+            }
+            reader.end_tag(tag, end)?;
+        }
+        Ok(partition)
     }
-    Ok(ForgottenTopic { topic, partitions })
+}
+
+impl<'a> Element<'a> for ForgottenTopic<'a> {
+    #[inline]
+    fn read(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version >= FLEXIBLE_SINCE;
+        let topic = TopicKey::read(reader, version, flexible)?;
+        let count = reader.count(flexible, size_of::<i32>())?;
+        let partitions = Elements::check(reader, count, version)?;
+        if flexible {
+            reader.skip_tags()?;
+        }
+        Ok(ForgottenTopic { topic, partitions })
+    }
 }

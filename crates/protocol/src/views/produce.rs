@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::messages::ProduceRequest;
+use crate::views::element::Element;
 use crate::views::{Elements, TopicKey};
 use crate::{DecodeError, DecodeErrorKind, Reader};
 
@@ -72,31 +73,37 @@ fn read_request<'a>(reader: &mut Reader<'a>, version: i16) -> Result<ProduceView
     let acks = reader.i16()?;
     let timeout_ms = reader.i32()?;
     let count = reader.count(flexible, TOPIC_SIZE_MIN)?;
-    let topics = Elements::check(reader, count, version, read_topic)?;
+    let topics = Elements::check(reader, count, version)?;
     if flexible {
         reader.skip_tags()?;
     }
     Ok(ProduceView { transactional_id, acks, timeout_ms, topics })
 }
 
-fn read_topic<'a>(reader: &mut Reader<'a>, version: i16) -> Result<ProduceTopic<'a>, DecodeError> {
-    let flexible = version >= FLEXIBLE_SINCE;
-    let topic = TopicKey::read(reader, version, flexible)?;
-    let count = reader.count(flexible, PARTITION_SIZE_MIN)?;
-    let partitions = Elements::check(reader, count, version, read_partition)?;
-    if flexible {
-        reader.skip_tags()?;
+impl<'a> Element<'a> for ProduceTopic<'a> {
+    #[inline]
+    fn read(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version >= FLEXIBLE_SINCE;
+        let topic = TopicKey::read(reader, version, flexible)?;
+        let count = reader.count(flexible, PARTITION_SIZE_MIN)?;
+        let partitions = Elements::check(reader, count, version)?;
+        if flexible {
+            reader.skip_tags()?;
+        }
+        Ok(ProduceTopic { topic, partitions })
     }
-    Ok(ProduceTopic { topic, partitions })
 }
 
-fn read_partition(reader: &mut Reader<'_>, version: i16) -> Result<ProducePartition, DecodeError> {
-    let flexible = version >= FLEXIBLE_SINCE;
-    let index = reader.i32()?;
-    let records = reader.nullable_slice(flexible)?;
-    let end = reader.position();
-    if flexible {
-        reader.skip_tags()?;
+impl<'a> Element<'a> for ProducePartition {
+    #[inline]
+    fn read(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version >= FLEXIBLE_SINCE;
+        let index = reader.i32()?;
+        let records = reader.nullable_slice(flexible)?;
+        let end = reader.position();
+        if flexible {
+            reader.skip_tags()?;
+        }
+        Ok(ProducePartition { index, records: records.map(|records| end - records.len()..end) })
     }
-    Ok(ProducePartition { index, records: records.map(|records| end - records.len()..end) })
 }
