@@ -1,0 +1,64 @@
+//! A blocking connection that sends frames encoded beforehand and reads answers.
+
+use std::io::{self, BufReader, IoSlice, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// How long an answer may take before the run is given up.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+
+/// One connection.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+    frame: Vec<u8>,
+}
+
+impl Client {
+    /// Connects, trying again until `deadline`.
+    pub fn connect(address: SocketAddr, deadline: Instant) -> io::Result<Client> {
+        loop {
+            match TcpStream::connect(address) {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    stream.set_read_timeout(Some(ANSWER_MAX))?;
+                    let stream = BufReader::with_capacity(256 * 1024, stream);
+                    return Ok(Client { stream, frame: Vec::new() });
+                }
+                Err(error) if Instant::now() > deadline => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_micros(500)),
+            }
+        }
+    }
+
+    /// Sends one frame.
+    pub fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(frame)
+    }
+
+    /// Sends `count` copies of a frame in as few calls as possible.
+    pub fn send_many(&mut self, frame: &[u8], count: usize) -> io::Result<()> {
+        let mut slices = vec![IoSlice::new(frame); count];
+        let mut slices = slices.as_mut_slice();
+        while !slices.is_empty() {
+            let written = self.stream.get_mut().write_vectored(slices)?;
+            IoSlice::advance_slices(&mut slices, written);
+        }
+        Ok(())
+    }
+
+    /// Reads one answer: all that follows its size.
+    pub fn receive(&mut self) -> io::Result<&[u8]> {
+        let mut size = [0; 4];
+        self.stream.read_exact(&mut size)?;
+        self.frame.resize(u32::from_be_bytes(size) as usize, 0);
+        self.stream.read_exact(&mut self.frame)?;
+        Ok(&self.frame)
+    }
+
+    /// True where the next answer has arrived whole already.
+    pub fn has_answer(&self) -> bool {
+        let buffered = self.stream.buffer();
+        let Some(size) = buffered.first_chunk::<4>() else { return false };
+        buffered.len() >= 4 + u32::from_be_bytes(*size) as usize
+    }
+}
