@@ -1,0 +1,155 @@
+//! One thread and one single-threaded runtime per core; a connection lives on one of them for its life.
+
+use std::future::Future;
+use std::net::TcpStream as StdTcpStream;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, watch};
+use tokio::task::LocalSet;
+use transport::{BufferPool, Connection, ConnectionOptions, ConnectionPermit};
+
+use crate::broker::{Broker, Core};
+use crate::connection_loop;
+use crate::listeners::ListenerInfo;
+
+/// How often free buffers that nobody needed are given back to the system.
+const TRIM_INTERVAL: Duration = Duration::from_secs(3);
+/// How long connections may take to send what is under way once the broker stops.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// A connection on its way to a core.
+pub struct NewConnection {
+    /// The accepted socket, non-blocking.
+    pub stream: StdTcpStream,
+    /// Where it was accepted.
+    pub listener: Arc<ListenerInfo>,
+    /// Its place within the connection limits.
+    pub permit: ConnectionPermit,
+}
+
+/// The threads of the data path.
+pub struct Cores {
+    cores: Vec<CoreHandle>,
+}
+
+struct CoreHandle {
+    sender: mpsc::UnboundedSender<NewConnection>,
+    connections: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Cores {
+    /// Starts `broker.cores.len()` threads. They end after `stopping` turns true.
+    pub fn start(broker: &Arc<Broker>, stopping: &watch::Receiver<bool>) -> std::io::Result<Cores> {
+        let count = broker.core_metrics.len();
+        let mut cores = Vec::with_capacity(count);
+        for index in 0..count {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            let connections = Arc::new(AtomicUsize::new(0));
+            let parts = CoreParts {
+                broker: Arc::clone(broker),
+                index,
+                receiver,
+                connections: Arc::clone(&connections),
+                stopping: stopping.clone(),
+            };
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let thread = std::thread::Builder::new()
+                .name(format!("core-{index}"))
+                .spawn(move || LocalSet::new().block_on(&runtime, run_core(parts)))?;
+            cores.push(CoreHandle { sender, connections, thread: Some(thread) });
+        }
+        Ok(Cores { cores })
+    }
+
+    /// Hands a connection to the core with the fewest.
+    pub fn assign(&self, connection: NewConnection) {
+        let least = self.cores.iter().min_by_key(|core| core.connections.load(Ordering::Relaxed));
+        if let Some(core) = least {
+            core.connections.fetch_add(1, Ordering::Relaxed);
+            if core.sender.send(connection).is_err() {
+                core.connections.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Waits for the threads to end.
+    pub fn join(mut self) {
+        for core in &mut self.cores {
+            if let Some(thread) = core.thread.take()
+                && thread.join().is_err()
+            {
+                tracing::error!("a core's thread ended by a panic; its connections are lost");
+            }
+        }
+    }
+}
+
+struct CoreParts {
+    broker: Arc<Broker>,
+    index: usize,
+    receiver: mpsc::UnboundedReceiver<NewConnection>,
+    connections: Arc<AtomicUsize>,
+    stopping: watch::Receiver<bool>,
+}
+
+async fn run_core(mut parts: CoreParts) {
+    let pool = Rc::new(BufferPool::new(parts.broker.options.pooled_bytes_per_core_max));
+    let core = Rc::new(Core::new(Arc::clone(&parts.broker), parts.index));
+    let mut trim = tokio::time::interval(TRIM_INTERVAL);
+    let mut stopping = parts.stopping.clone();
+    loop {
+        tokio::select! {
+            accepted = parts.receiver.recv() => {
+                let Some(accepted) = accepted else { break };
+                let serve = serve(accepted, Rc::clone(&pool), Rc::clone(&core), parts.stopping.clone());
+                tokio::task::spawn_local(counted(serve, Arc::clone(&parts.connections)));
+            }
+            _ = trim.tick() => pool.trim(),
+            _ = stopping.wait_for(|stopping| *stopping) => break,
+        }
+    }
+    let drained = async {
+        while parts.connections.load(Ordering::Relaxed) > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN_MAX, drained).await;
+}
+
+async fn counted(serve: impl Future<Output = ()>, connections: Arc<AtomicUsize>) {
+    /// Counts down also when the task is dropped.
+    struct Place(Arc<AtomicUsize>);
+    impl Drop for Place {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    let _place = Place(connections);
+    serve.await;
+}
+
+async fn serve(
+    accepted: NewConnection,
+    pool: Rc<BufferPool>,
+    core: Rc<Core>,
+    stopping: watch::Receiver<bool>,
+) {
+    let NewConnection { stream, listener, permit } = accepted;
+    let options = ConnectionOptions {
+        frame_size_max: core.broker.options.request_bytes_max(),
+        budget: Arc::clone(&core.broker.budget),
+    };
+    let opened = tokio::net::TcpStream::from_std(stream)
+        .and_then(|stream| Connection::new(stream, pool, options, permit));
+    match opened {
+        Ok(connection) => connection_loop::serve(connection, listener, core, stopping).await,
+        // The client has gone between accept and here.
+        Err(error) => tracing::debug!(%error, "a connection could not be taken over"),
+    }
+}

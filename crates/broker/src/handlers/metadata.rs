@@ -1,0 +1,186 @@
+//! Metadata 0-13: brokers, topics, partitions; creates unknown topics where that is wanted.
+
+use std::borrow::Cow;
+
+use ::metadata::Image;
+use ::metadata::image::{Partition, Topic};
+use model::{ErrorCode, TopicName, Uuid};
+use protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
+use protocol::messages::metadata_response::{
+    MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use protocol::{ApiKey, VersionRange, Writer};
+use transport::Outbound;
+
+use crate::broker::Broker;
+use crate::dispatch::Api;
+use crate::permissions::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
+use crate::request::{Request, Served};
+
+/// The handler's row in the table of APIs.
+pub const API: Api = Api { key: ApiKey::Metadata, versions: VersionRange::new(0, 13), serve };
+
+/// Topics may be asked for by id from this version on.
+const TOPIC_IDS_SINCE: i16 = 12;
+
+fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Served {
+    let asked: MetadataRequest<'_> = request.decode(body)?;
+    let image = request.broker().metadata.image();
+    let topics = topics(request, &asked, &image);
+    let response = MetadataResponse {
+        brokers: brokers(&image, &request.facts.listener.name),
+        cluster_id: Some(Cow::Borrowed(&request.broker().options.cluster_id)),
+        controller_id: controller_id(request.broker(), &image),
+        topics,
+        cluster_authorized_operations: if asked.include_cluster_authorized_operations {
+            CLUSTER_OPERATIONS
+        } else {
+            i32::MIN
+        },
+        ..MetadataResponse::default()
+    };
+    request.answer(out, &response)
+}
+
+/// Any broker will do: it forwards what is for the controller.
+pub fn controller_id(broker: &Broker, image: &Image) -> i32 {
+    let own = broker.options.node_id;
+    if image.is_active_broker(own) {
+        return own;
+    }
+    image.brokers.keys().copied().find(|id| image.is_active_broker(*id)).unwrap_or(-1)
+}
+
+/// Brokers that can be reached on the listener the client used.
+fn brokers<'i>(image: &'i Image, listener: &str) -> Vec<MetadataResponseBroker<'i>> {
+    let active = image.brokers.iter().filter(|(_, broker)| !broker.is_fenced);
+    let shown = active.filter_map(|(id, broker)| {
+        let endpoint = broker.endpoints.iter().find(|endpoint| endpoint.name == listener)?;
+        Some(MetadataResponseBroker {
+            node_id: *id,
+            host: Cow::Borrowed(endpoint.host.as_str()),
+            port: i32::from(endpoint.port),
+            rack: broker.rack.as_deref().map(Cow::Borrowed),
+        })
+    });
+    shown.collect()
+}
+
+fn topics<'i>(
+    request: &Request<'_>,
+    asked: &MetadataRequest<'_>,
+    image: &'i Image,
+) -> Vec<MetadataResponseTopic<'i>> {
+    let (version, operations) = (request.version(), asked.include_topic_authorized_operations);
+    let wanted = asked.topics.as_deref().unwrap_or_default();
+    if asked.topics.is_none() || (version == 0 && wanted.is_empty()) {
+        return image.topics.iter().map(|topic| described(topic, image, operations)).collect();
+    }
+    let names_by_id = |topic: &MetadataRequestTopic<'_>| topic.name.is_none() || !topic.topic_id.is_zero();
+    if version < TOPIC_IDS_SINCE && wanted.iter().any(names_by_id) {
+        // KIP-516 shipped the field two versions before the meaning.
+        let refused = |topic: &MetadataRequestTopic<'_>| {
+            failed(ErrorCode::INVALID_REQUEST, topic.name.as_deref().unwrap_or_default(), topic.topic_id)
+        };
+        return wanted.iter().map(refused).collect();
+    }
+    let mut missing = Vec::new();
+    let by_id = wanted.iter().any(|topic| !topic.topic_id.is_zero());
+    let mut found = Vec::with_capacity(wanted.len());
+    for topic in wanted {
+        if by_id {
+            found.push(match image.topics.get_by_id(topic.topic_id) {
+                Some(topic) => described(topic, image, operations),
+                None => MetadataResponseTopic {
+                    name: None,
+                    ..failed(ErrorCode::UNKNOWN_TOPIC_ID, "", topic.topic_id)
+                },
+            });
+            continue;
+        }
+        let name = topic.name.as_deref().unwrap_or_default();
+        match image.topics.get(name) {
+            Some(topic) => found.push(described(topic, image, operations)),
+            None if TopicName::new(name).is_err() => {
+                found.push(failed(ErrorCode::INVALID_TOPIC_EXCEPTION, name, Uuid::ZERO));
+            }
+            None => {
+                missing.push(name.to_owned());
+                found.push(failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, name, Uuid::ZERO));
+            }
+        }
+    }
+    if asked.allow_auto_topic_creation
+        && request.broker().options.config.topics.auto_create
+        && !missing.is_empty()
+    {
+        create(request, missing);
+    }
+    found
+}
+
+fn failed<'i>(error_code: ErrorCode, name: &str, topic_id: Uuid) -> MetadataResponseTopic<'i> {
+    let is_internal = TopicName::is_internal(name);
+    let name = Some(Cow::Owned(name.to_owned()));
+    MetadataResponseTopic { error_code, name, topic_id, is_internal, ..Default::default() }
+}
+
+fn described<'i>(topic: &'i Topic, image: &Image, operations: bool) -> MetadataResponseTopic<'i> {
+    let partitions =
+        topic.partitions.iter().map(|(index, partition)| described_partition(*index, partition, image));
+    MetadataResponseTopic {
+        error_code: ErrorCode::NONE,
+        name: Some(Cow::Borrowed(&topic.name)),
+        topic_id: topic.id,
+        is_internal: TopicName::is_internal(&topic.name),
+        partitions: partitions.collect(),
+        topic_authorized_operations: if operations { TOPIC_OPERATIONS } else { i32::MIN },
+    }
+}
+
+fn described_partition(
+    partition_index: i32,
+    partition: &Partition,
+    image: &Image,
+) -> MetadataResponsePartition {
+    let error_code = if partition.leader < 0 { ErrorCode::LEADER_NOT_AVAILABLE } else { ErrorCode::NONE };
+    MetadataResponsePartition {
+        error_code,
+        partition_index,
+        leader_id: partition.leader,
+        leader_epoch: partition.leader_epoch,
+        replica_nodes: partition.replicas.clone(),
+        isr_nodes: partition.isr.clone(),
+        offline_replicas: offline_replicas(partition, image),
+    }
+}
+
+/// Replicas on brokers that are not there.
+pub fn offline_replicas(partition: &Partition, image: &Image) -> Vec<i32> {
+    let is_offline = |id: &i32| image.brokers.get(id).is_none_or(|broker| broker.is_fenced);
+    partition.replicas.iter().copied().filter(is_offline).collect()
+}
+
+/// Has the controller create topics; the client asks again and finds them.
+fn create(request: &Request<'_>, names: Vec<String>) {
+    let topic = |name: String| CreatableTopic {
+        name: name.into(),
+        num_partitions: -1,
+        replication_factor: -1,
+        ..CreatableTopic::default()
+    };
+    let topics = names.into_iter().map(topic).collect();
+    let wanted = CreateTopicsRequest { topics, timeout_ms: 30_000, validate_only: false };
+    let mut writer = Writer::new();
+    if let Err(error) = wanted.encode(&mut writer, 7) {
+        tracing::error!(%error, "a request to create topics could not be encoded");
+        return;
+    }
+    let controller = request.broker().controller.clone();
+    tokio::task::spawn_local(async move {
+        if let Err(error) = controller.call(ApiKey::CreateTopics, 7, writer.into_vec()).await {
+            tracing::warn!(error, "topics could not be created");
+        }
+    });
+}

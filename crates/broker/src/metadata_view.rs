@@ -1,0 +1,55 @@
+//! The cluster as this broker sees it, and the partitions that follow from it.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use metadata::Image;
+use model::Offset;
+use tokio::sync::watch;
+
+use crate::broker::Broker;
+
+/// The newest image this broker has applied.
+#[derive(Debug)]
+pub struct MetadataView {
+    image: ArcSwap<Image>,
+    agreed: watch::Receiver<Arc<Image>>,
+    applied: watch::Sender<Offset>,
+}
+
+impl MetadataView {
+    /// A view that follows `agreed`.
+    pub fn new(agreed: watch::Receiver<Arc<Image>>) -> MetadataView {
+        let (applied, _) = watch::channel(-1);
+        MetadataView { image: ArcSwap::from_pointee(Image::new()), agreed, applied }
+    }
+
+    /// The image that requests are answered from.
+    pub fn image(&self) -> Arc<Image> {
+        self.image.load_full()
+    }
+
+    /// Returns once this broker has applied everything that was agreed when it was called.
+    pub async fn caught_up(&self) {
+        let wanted = self.agreed.borrow().applied_offset;
+        // An error means the broker has stopped; nobody will see the effect any more.
+        let _ = self.applied.subscribe().wait_for(|applied| *applied >= wanted).await;
+    }
+}
+
+/// Applies images until the quorum ends.
+pub async fn follow(broker: Arc<Broker>) {
+    let mut agreed = broker.metadata.agreed.clone();
+    agreed.mark_changed();
+    while agreed.changed().await.is_ok() {
+        let image = Arc::clone(&agreed.borrow_and_update());
+        apply(&broker, image);
+    }
+}
+
+/// Applies one image.
+pub fn apply(broker: &Arc<Broker>, image: Arc<Image>) {
+    let offset = image.applied_offset;
+    broker.metadata.image.store(image);
+    broker.metadata.applied.send_replace(offset);
+}

@@ -1,0 +1,105 @@
+//! Telling the controller that this broker is there, and that it still is.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{ErrorCode, Uuid};
+use protocol::ApiKey;
+use protocol::messages::broker_registration_request::{BrokerRegistrationRequest, Feature, Listener};
+use protocol::messages::{BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationResponse};
+use tokio::sync::watch;
+
+use crate::broker::Broker;
+
+/// Version of BrokerRegistration that carries log directories.
+const REGISTRATION_VERSION: i16 = 4;
+/// Version of BrokerHeartbeat that carries offline log directories.
+const HEARTBEAT_VERSION: i16 = 1;
+/// Wait after a registration that was refused.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Registers the broker and returns its epoch; tries until the controller takes it or the broker stops.
+pub async fn register(broker: &Broker, stopping: &watch::Receiver<bool>) -> Option<i64> {
+    while !*stopping.borrow() {
+        match try_register(broker).await {
+            Ok(epoch) => return Some(epoch),
+            Err(error) => tracing::warn!(error, "the controller did not take the registration; trying again"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+    None
+}
+
+async fn try_register(broker: &Broker) -> Result<i64, String> {
+    let listeners = broker.listeners.iter().map(|listener| Listener {
+        name: Cow::Borrowed(listener.name.as_str()),
+        host: Cow::Borrowed(listener.advertised_host.as_str()),
+        port: listener.advertised_port,
+        security_protocol: listener.security_protocol.code(),
+    });
+    let features = metadata::KNOWN_FEATURES.iter().map(|feature| Feature {
+        name: Cow::Borrowed(feature.name),
+        min_supported_version: feature.min,
+        max_supported_version: feature.max,
+    });
+    let request = BrokerRegistrationRequest {
+        broker_id: broker.options.node_id,
+        cluster_id: Cow::Borrowed(&broker.options.cluster_id),
+        incarnation_id: broker.options.incarnation_id,
+        listeners: listeners.collect(),
+        features: features.collect(),
+        rack: broker.options.config.rack.as_deref().map(Cow::Borrowed),
+        log_dirs: broker.log_dir_ids(),
+        previous_broker_epoch: -1,
+        ..BrokerRegistrationRequest::default()
+    };
+    let answer: BrokerRegistrationResponse =
+        broker.controller.ask(ApiKey::BrokerRegistration, REGISTRATION_VERSION, &request).await?;
+    if answer.error_code.is_none() { Ok(answer.broker_epoch) } else { Err(answer.error_code.to_string()) }
+}
+
+/// Sends heartbeats until the broker stops; the first one asks to be unfenced. A last one says that it goes.
+pub async fn keep_alive(broker: Arc<Broker>, mut epoch: i64, mut stopping: watch::Receiver<bool>) {
+    let interval =
+        u64::try_from(broker.options.config.controller.broker_heartbeat_interval_ms).unwrap_or(2_000);
+    loop {
+        match heartbeat(&broker, epoch, false).await {
+            Ok(answer) if answer.error_code == ErrorCode::STALE_BROKER_EPOCH => {
+                match register(&broker, &stopping).await {
+                    Some(renewed) => epoch = renewed,
+                    None => return,
+                }
+            }
+            Ok(answer) if !answer.error_code.is_none() => {
+                tracing::warn!(code = ?answer.error_code, "the controller refused a heartbeat");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error, "a heartbeat was not answered"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(interval.max(1))) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => break,
+        }
+    }
+    if let Err(error) = heartbeat(&broker, epoch, true).await {
+        tracing::debug!(error, "the controller was not told of the stop");
+    }
+}
+
+async fn heartbeat(
+    broker: &Broker,
+    broker_epoch: i64,
+    want_shut_down: bool,
+) -> Result<BrokerHeartbeatResponse, String> {
+    let request = BrokerHeartbeatRequest {
+        broker_id: broker.options.node_id,
+        broker_epoch,
+        current_metadata_offset: broker.metadata.image().applied_offset,
+        want_fence: false,
+        want_shut_down,
+        offline_log_dirs: Vec::<Uuid>::new(),
+        ..BrokerHeartbeatRequest::default()
+    };
+    broker.controller.ask(ApiKey::BrokerHeartbeat, HEARTBEAT_VERSION, &request).await
+}
