@@ -9,8 +9,11 @@ mod controller;
 mod describe;
 mod entry;
 mod extras;
+pub mod format;
+mod log_dirs;
 mod log_store;
 mod membership;
+mod meta_properties;
 mod network;
 mod peers;
 mod quorum;
@@ -22,6 +25,8 @@ mod vote_file;
 #[doc(hidden)]
 pub mod testing;
 
+pub use log_dirs::{ForeignLogDir, LogDirSurvey};
+pub use meta_properties::{META_PROPERTIES, MetaProperties, MetaPropertiesError};
 pub use network::InProcessNetwork;
 pub use peers::{Voter, VoterEndpoint};
 pub use quorum::{

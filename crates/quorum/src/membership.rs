@@ -13,7 +13,7 @@ use crate::peers::{self, VoterNode};
 use crate::types::{LogId, Membership, log_id};
 
 /// The protocol version of the quorum's log: voters stand in the log (KIP-853).
-const KRAFT_VERSION: i16 = 1;
+pub const KRAFT_VERSION: i16 = 1;
 
 /// Appends both records to a control batch; `at` names the entry of a membership inside a snapshot.
 pub fn push(

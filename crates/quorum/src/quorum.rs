@@ -244,9 +244,16 @@ impl QuorumHandle {
 
     /// Why the node can no longer take part, for example a log that cannot be written; `None` while it can.
     pub fn failure(&self) -> Option<String> {
-        let metrics = self.raft.metrics();
-        let failure = metrics.borrow().running_state.as_ref().err().map(ToString::to_string);
-        failure.or_else(|| self.requests.is_closed().then(|| "the quorum's thread has ended".to_owned()))
+        self.failure_watch()()
+    }
+
+    /// Tells [`QuorumHandle::failure`] afresh at each call, for whoever reports health and does not hold the node.
+    pub fn failure_watch(&self) -> impl Fn() -> Option<String> + Send + Sync + 'static {
+        let (metrics, requests) = (self.raft.metrics(), self.requests.clone());
+        move || {
+            let failure = metrics.borrow().running_state.as_ref().err().map(ToString::to_string);
+            failure.or_else(|| requests.is_closed().then(|| "the quorum's thread has ended".to_owned()))
+        }
     }
 
     /// Stops the node; everything agreed is on disk already.

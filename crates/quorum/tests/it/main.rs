@@ -1,6 +1,7 @@
 //! The store under the Raft library's own suite, lone nodes, three voters.
 
 mod client;
+mod format;
 mod kafka_folder;
 mod lone;
 mod store_suite;
