@@ -55,10 +55,20 @@ impl Client {
         Ok(&self.frame)
     }
 
+    /// Sends one frame and reads its answer.
+    pub fn call(&mut self, frame: &[u8]) -> Result<&[u8], String> {
+        let answered = self.send(frame).and_then(|()| self.receive());
+        answered.map_err(|error| format!("the connection failed: {error}"))
+    }
+
     /// True where the next answer has arrived whole already.
     pub fn has_answer(&self) -> bool {
-        let buffered = self.stream.buffer();
-        let Some(size) = buffered.first_chunk::<4>() else { return false };
-        buffered.len() >= 4 + u32::from_be_bytes(*size) as usize
+        holds_frame(self.stream.buffer())
     }
+}
+
+/// True where `buffered` begins with a whole frame.
+pub fn holds_frame(buffered: &[u8]) -> bool {
+    let size = buffered.first_chunk::<4>().map(|size| u32::from_be_bytes(*size) as usize);
+    size.is_some_and(|size| buffered.len() >= 4 + size)
 }

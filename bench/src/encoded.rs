@@ -1,10 +1,17 @@
 //! Requests encoded once and sent as they are.
 
+use std::time::SystemTime;
+
+use model::ErrorCode;
 use protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
-use protocol::messages::{ApiVersionsRequest, FetchResponse, ProduceResponse};
+use protocol::messages::{
+    ApiVersionsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, FetchResponse,
+    ProduceResponse,
+};
 use protocol::{ApiKey, Message, Reader, Writer, encode_request_header, encode_response_header};
 use records::BatchBuilder;
 
@@ -12,6 +19,11 @@ use records::BatchBuilder;
 const PRODUCE_VERSION: i16 = 12;
 /// Newest version that names topics by name.
 const FETCH_VERSION: i16 = 12;
+
+/// Newest version.
+const CREATE_TOPICS_VERSION: i16 = 7;
+/// Newest version that names topics without ids beside the names.
+const DELETE_TOPICS_VERSION: i16 = 5;
 
 /// A frame with size prefix and header.
 fn framed<'m, M: Message<'m>>(api_key: ApiKey, version: i16, message: &M) -> Vec<u8> {
@@ -23,11 +35,29 @@ fn framed<'m, M: Message<'m>>(api_key: ApiKey, version: i16, message: &M) -> Vec
     writer.into_vec()
 }
 
+/// An answer with size prefix and header.
+fn framed_answer<'m, M: Message<'m>>(api_key: ApiKey, version: i16, message: &M) -> Vec<u8> {
+    let mut writer = Writer::new();
+    let place = writer.begin_frame();
+    encode_response_header(&mut writer, api_key, version, 1).expect("a header encodes");
+    message.encode(&mut writer, version).expect("an answer of ours encodes");
+    writer.end_frame(place, 0).expect("a frame below 2 GiB");
+    writer.into_vec()
+}
+
 /// ApiVersions, the first thing any client asks.
 pub fn api_versions() -> Vec<u8> {
     let request =
         ApiVersionsRequest { client_software_name: "bench".into(), client_software_version: "1".into() };
     framed(ApiKey::ApiVersions, 3, &request)
+}
+
+/// Checks that the answer to [`api_versions`] is no error; its header has no tags.
+pub fn api_versions_answered(answer: &[u8]) -> Result<(), String> {
+    match answer.get(4..6) {
+        Some([0, 0]) => Ok(()),
+        _ => Err("ApiVersions was refused".to_owned()),
+    }
 }
 
 /// CreateTopics for one topic.
@@ -39,16 +69,39 @@ pub fn create_topic(name: &str, partitions: i32) -> Vec<u8> {
         ..CreatableTopic::default()
     };
     let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 30_000, validate_only: false };
-    framed(ApiKey::CreateTopics, 7, &request)
+    framed(ApiKey::CreateTopics, CREATE_TOPICS_VERSION, &request)
+}
+
+/// How the broker took [`create_topic`].
+pub fn created(answer: &[u8]) -> Result<ErrorCode, String> {
+    let response = CreateTopicsResponse::decode(&mut body(answer)?, CREATE_TOPICS_VERSION);
+    let response = response.map_err(|error| error.to_string())?;
+    response.topics.first().map(|topic| topic.error_code).ok_or_else(|| "an empty answer".to_owned())
+}
+
+/// DeleteTopics for one topic.
+pub fn delete_topic(name: &str) -> Vec<u8> {
+    let request =
+        DeleteTopicsRequest { topic_names: vec![name.into()], timeout_ms: 30_000, ..Default::default() };
+    framed(ApiKey::DeleteTopics, DELETE_TOPICS_VERSION, &request)
+}
+
+/// How the broker took [`delete_topic`].
+pub fn deleted(answer: &[u8]) -> Result<ErrorCode, String> {
+    let response = DeleteTopicsResponse::decode(&mut body(answer)?, DELETE_TOPICS_VERSION);
+    let response = response.map_err(|error| error.to_string())?;
+    response.responses.first().map(|topic| topic.error_code).ok_or_else(|| "an empty answer".to_owned())
 }
 
 /// A batch of about `batch_bytes` made of records of `record_bytes`.
 pub fn batch(batch_bytes: usize, record_bytes: usize) -> Vec<u8> {
     let mut builder = BatchBuilder::new();
+    // Records of 1970 would be past their retention at once.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let count = (batch_bytes / (record_bytes + 10)).max(1);
     for number in 0..count {
         let value: Vec<u8> = (0..record_bytes).map(|at| (at * 31 + number * 7) as u8).collect();
-        builder.push(0, None, Some(&value), &[]);
+        builder.push(now.as_millis() as i64, None, Some(&value), &[]);
     }
     builder.build()
 }
@@ -86,12 +139,16 @@ pub fn produce_answer(topic: &str) -> Vec<u8> {
         ..Default::default()
     };
     let response = ProduceResponse { responses: vec![topic], ..Default::default() };
-    let mut writer = Writer::new();
-    let place = writer.begin_frame();
-    encode_response_header(&mut writer, ApiKey::Produce, PRODUCE_VERSION, 1).expect("a header encodes");
-    response.encode(&mut writer, PRODUCE_VERSION).expect("an answer of ours encodes");
-    writer.end_frame(place, 0).expect("a frame below 2 GiB");
-    writer.into_vec()
+    framed_answer(ApiKey::Produce, PRODUCE_VERSION, &response)
+}
+
+/// What a broker answers to [`fetch`], for a server that does nothing.
+pub fn fetch_answer(topic: &str, records: &[u8]) -> Vec<u8> {
+    let partition = PartitionData { records: Some(records.into()), ..Default::default() };
+    let topic =
+        FetchableTopicResponse { topic: topic.into(), partitions: vec![partition], ..Default::default() };
+    let response = FetchResponse { responses: vec![topic], ..Default::default() };
+    framed_answer(ApiKey::Fetch, FETCH_VERSION, &response)
 }
 
 /// Fetch of partition 0 from `offset`, outside of sessions.
@@ -118,6 +175,9 @@ pub fn fetch(topic: &str, offset: i64, bytes_max: i32) -> Vec<u8> {
 pub fn fetched(answer: &[u8]) -> Result<Option<(usize, i64)>, String> {
     let mut reader = body(answer)?;
     let response = FetchResponse::decode(&mut reader, FETCH_VERSION).map_err(|error| error.to_string())?;
+    if !response.error_code.is_none() {
+        return Err(format!("fetch failed: {}", response.error_code));
+    }
     let topic = response.responses.first();
     let partition = topic.and_then(|topic| topic.partitions.first()).ok_or("an empty answer")?;
     if !partition.error_code.is_none() {

@@ -4,6 +4,8 @@ use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
+use crate::client::holds_frame;
+
 /// Where the correlation id stands in a response frame.
 const CORRELATION_ID: usize = 4;
 
@@ -17,14 +19,14 @@ pub fn start(answer: Vec<u8>) -> io::Result<SocketAddr> {
         for stream in listener.incoming().map_while(Result::ok) {
             let answer = answer.clone();
             // A client that goes away ends its thread; nothing is to be done about it.
-            thread::spawn(move || serve(&stream, answer));
+            thread::spawn(move || serve(&stream, &answer));
         }
     });
     Ok(address)
 }
 
 /// Answers until the client goes away; all requests of one read are answered with one write.
-fn serve(stream: &TcpStream, answer: Vec<u8>) -> io::Result<()> {
+fn serve(stream: &TcpStream, answer: &[u8]) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut requests = BufReader::with_capacity(256 * 1024, stream);
     let mut answers = Vec::new();
@@ -36,7 +38,7 @@ fn serve(stream: &TcpStream, answer: Vec<u8>) -> io::Result<()> {
         requests.read_exact(&mut request)?;
         let correlation_id = request.get(4..8).ok_or(io::ErrorKind::InvalidData)?;
         let start = answers.len() + CORRELATION_ID;
-        answers.extend_from_slice(&answer);
+        answers.extend_from_slice(answer);
         if let Some(place) = answers.get_mut(start..start + 4) {
             place.copy_from_slice(correlation_id);
         }
@@ -45,12 +47,6 @@ fn serve(stream: &TcpStream, answer: Vec<u8>) -> io::Result<()> {
             answers.clear();
         }
     }
-}
-
-/// True where `buffered` begins with a whole frame.
-pub fn holds_frame(buffered: &[u8]) -> bool {
-    let size = buffered.first_chunk::<4>().map(|size| u32::from_be_bytes(*size) as usize);
-    size.is_some_and(|size| buffered.len() >= 4 + size)
 }
 
 #[cfg(test)]
