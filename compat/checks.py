@@ -7,7 +7,6 @@ from server import Server
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 4
-QUICK_FLIGHTS = 20_000
 
 
 class Skip(Exception):
@@ -15,13 +14,70 @@ class Skip(Exception):
 
 
 def listed(full):
-    """Pairs of name and function."""
-    limit = None if full else QUICK_FLIGHTS
-    for codec in CODECS:
-        yield f"flights in {codec}, by every client, before and after kill -9", lambda folder, codec=codec: flights_pass_through(folder, codec, limit)
-    for codec in ("none", "gzip"):
-        yield f"flights produced by kafkajs in {codec}", lambda folder, codec=codec: kafkajs_produces(folder, codec, limit)
+    """Pairs of name and function. The flights need Produce and Fetch and run in the full form."""
+    yield "topics and settings by Kafka's own tools", topics_and_settings
+    yield "topics survive kill -9", topics_survive_a_kill
+    yield "kcat and kafka-python list the topics", other_clients_list_topics
+    yield "settings files of Kafka 4.x and of the seeds' era start a broker", settings_files_start
     yield "ready line and clean stop", ready_line_and_clean_stop
+    if full:
+        for codec in CODECS:
+            name = f"flights in {codec}, by every client, before and after kill -9"
+            yield name, lambda folder, codec=codec: flights_pass_through(folder, codec, None)
+        for codec in ("none", "gzip"):
+            yield f"flights produced by kafkajs in {codec}", lambda folder, codec=codec: kafkajs_produces(folder, codec, None)
+
+
+def topics_and_settings(folder):
+    need(install.kafka_tools(), "Java and Maven (Apache Kafka's own tools)")
+    with Server(folder) as server:
+        clients.create_topic(server.address, "orders", 3, **{"retention.ms": 172800000})
+        clients.create_topic(server.address, "payments", 1)
+        equal(clients.topics(server.address, "--list").split(), ["orders", "payments"], "topics")
+        described = clients.topics(server.address, "--describe", "--topic", "orders")
+        contains(described, "PartitionCount: 3", "ReplicationFactor: 1", "retention.ms=172800000", "Leader: 1")
+        clients.topics(server.address, "--alter", "--topic", "orders", "--partitions", "5")
+        contains(clients.topics(server.address, "--describe", "--topic", "orders"), "PartitionCount: 5", "Partition: 4")
+        clients.configs(server.address, "--alter", "--topic", "orders", "--add-config", "cleanup.policy=compact")
+        contains(clients.configs(server.address, "--describe", "--topic", "orders"),
+                 "cleanup.policy=compact sensitive=false", "retention.ms=172800000")
+        contains(clients.configs(server.address, "--describe", "--broker", "1", "--all"), "log.retention.hours=168")
+        clients.topics(server.address, "--delete", "--topic", "payments")
+        equal(clients.topics(server.address, "--list").split(), ["orders"], "topics after a delete")
+        for arguments, message in [
+            (["--create", "--topic", "orders"], "Topic 'orders' already exists."),
+            (["--create", "--topic", "two", "--replication-factor", "2"], "Unable to replicate the partition 2 time(s)"),
+            (["--create", "--topic", "a b"], "contains one or more characters other than"),
+            (["--alter", "--topic", "orders", "--partitions", "2"], "would not be an increase"),
+        ]:
+            contains(clients.topics_failing(server.address, *arguments), message)
+
+
+def topics_survive_a_kill(folder):
+    need(install.kafka_tools(), "Java and Maven (Apache Kafka's own tools)")
+    with Server(folder) as server:
+        clients.create_topic(server.address, "kept", 2)
+        before = clients.topics(server.address, "--describe")
+        server.kill()
+        server.start()
+        after = clients.topics(server.address, "--describe")
+        equal(topic_id(after), topic_id(before), "topic id after kill -9")
+        contains(after, "PartitionCount: 2", "Leader: 1")
+
+
+def other_clients_list_topics(folder):
+    need(install.kcat(), "kcat")
+    with Server(folder) as server:
+        created = clients.python_script("create_topics.py", server.address, "by-python", "other").decode()
+        equal(created.split(), ["by-python", "other"], "topics seen by kafka-python")
+        listed = clients.call([install.kcat(), "-L", "-b", server.address]).decode()
+        contains(listed, 'topic "by-python" with 2 partitions', 'topic "other" with 2 partitions', "broker 1 at 127.0.0.1")
+
+
+def settings_files_start(folder):
+    for era in ("kafka-4.properties", "seeds-era.properties"):
+        with Server(f"{folder}-{era}", file=clients.HERE / "settings" / era) as server:
+            equal(server.process.poll(), None, f"a server with {era}")
 
 
 def flights_pass_through(folder, codec, limit):
@@ -74,6 +130,16 @@ def ready_line_and_clean_stop(folder):
     for part in ("node", "cluster", "listeners", "log dirs", "ready in"):
         if not line or part not in line:
             raise AssertionError(f"the ready line lacks '{part}': {line}")
+
+
+def topic_id(described):
+    return described.split("TopicId: ")[1].split()[0]
+
+
+def contains(text, *parts):
+    for part in parts:
+        if part not in text:
+            raise AssertionError(f"'{part}' is not in:\n{text}")
 
 
 def need(found, what):

@@ -17,7 +17,8 @@ class Failed(Exception):
 def call(command, stdin=None, timeout=600, **options):
     done = subprocess.run([str(part) for part in command], input=stdin, capture_output=True, timeout=timeout, **options)
     if done.returncode != 0:
-        raise Failed(f"{command[0]} ended with {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}")
+        printed = (done.stdout[-2000:] + b"\n" + done.stderr[-2000:]).decode(errors="replace")
+        raise Failed(f"{command[0]} ended with {done.returncode}: {printed}")
     return done.stdout
 
 
@@ -34,6 +35,23 @@ def create_topic(address, topic, partitions, **settings):
     config = [part for key, value in settings.items() for part in ("--config", f"{key}={value}")]
     tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", address, "--create", "--topic", topic,
          "--partitions", partitions, *config)
+
+
+def topics(address, *arguments):
+    return tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", address, *arguments).decode()
+
+
+def topics_failing(address, *arguments):
+    """What the tool prints when it fails; that it does not is the failure."""
+    try:
+        out = topics(address, *arguments)
+    except Failed as failed:
+        return str(failed)
+    raise AssertionError(f"kafka-topics {arguments} was expected to fail: {out}")
+
+
+def configs(address, *arguments):
+    return tool("kafka.admin.ConfigCommand", "--bootstrap-server", address, *arguments).decode()
 
 
 def java_produce(address, topic, pairs, codec):

@@ -25,11 +25,12 @@ def free_port():
 class Server:
     """One broker process. Its data outlives a kill, so that start() shows what survived."""
 
-    def __init__(self, folder, settings=()):
+    def __init__(self, folder, settings=(), file=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.settings = list(settings)
+        self.file = file
         self.process = None
         self.log = self.folder / "server.log"
 
@@ -44,7 +45,7 @@ class Server:
             "metrics.listener=127.0.0.1:0",
             *self.settings,
         ]
-        command = [str(executable()), "server"]
+        command = [str(executable()), "server", *([str(self.file)] if self.file else [])]
         for override in overrides:
             command += ["--override", override]
         with open(self.log, "ab") as log:

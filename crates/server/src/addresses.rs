@@ -1,0 +1,65 @@
+//! From settings to bound listeners and the addresses clients are told.
+
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+
+use broker::listeners::ListenerInfo;
+use config::{BrokerConfig, SecurityProtocol};
+use transport::{Listener, ListenerOptions};
+
+/// A listener with what clients are told of it.
+pub struct Bound {
+    /// The socket.
+    pub listener: Listener,
+    /// What clients are told.
+    pub info: Arc<ListenerInfo>,
+}
+
+/// Binds every listener for clients. Ports are known afterwards, also where the system chose them.
+pub fn bind(config: &BrokerConfig) -> Result<Vec<Bound>, String> {
+    let mut bound = Vec::new();
+    for listener in &config.listeners.bound {
+        if listener.protocol != SecurityProtocol::Plaintext {
+            let (name, protocol) = (&listener.name, listener.protocol.name());
+            return Err(format!(
+                "listener {name} asks for {protocol}, which this version does not speak yet; use PLAINTEXT in \
+                 'listener.security.protocol.map'"
+            ));
+        }
+        let options = ListenerOptions {
+            host: listener.host.clone(),
+            port: listener.port,
+            backlog: config.network.listen_backlog,
+            receive_buffer_bytes: usize::try_from(config.network.receive_buffer_bytes).ok(),
+        };
+        let socket = Listener::bind(&options).map_err(|error| error.to_string())?;
+        let port = socket.address().port();
+        let advertised =
+            config.listeners.advertised.iter().find(|advertised| advertised.name == listener.name);
+        let advertised = advertised.unwrap_or(listener);
+        let info = ListenerInfo {
+            name: listener.name.clone(),
+            security_protocol: listener.protocol,
+            advertised_host: told_host(&advertised.host),
+            advertised_port: if advertised.port == 0 { port } else { advertised.port },
+        };
+        bound.push(Bound { listener: socket, info: Arc::new(info) });
+    }
+    Ok(bound)
+}
+
+/// A listener on every address tells the machine's name, or localhost where nobody could find that name.
+fn told_host(host: &str) -> String {
+    if !host.is_empty() {
+        return host.to_owned();
+    }
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if (name.as_str(), 0).to_socket_addrs().is_ok() {
+        return name;
+    }
+    tracing::warn!(
+        name,
+        "this machine's name cannot be resolved; clients are told 'localhost' (see advertised.listeners)"
+    );
+    "localhost".to_owned()
+}

@@ -1,0 +1,205 @@
+//! One node from its settings to its end: directories, quorum, broker, listeners, signals.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use broker::controller::ControllerCall;
+use broker::cores::Cores;
+use broker::options::BrokerOptions;
+use broker::{Broker, BrokerParts, listeners, metadata_view, registration};
+use config::Loaded;
+use model::Uuid;
+use quorum::{Asker, Quorum, QuorumHandle, QuorumOptions, SnapshotTriggers};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use transport::Listener;
+
+use crate::addresses::{self, Bound};
+use crate::home::{self, Home};
+use crate::http;
+use crate::metrics::NodeMetrics;
+
+/// Requests of this broker to the controller that may wait.
+const CONTROLLER_CALLS_MAX: usize = 1024;
+/// How long the first steps of a node may take before it gives up.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// Runs the node until SIGINT or SIGTERM; an error is why it could not start or go on.
+pub async fn run(loaded: Loaded) -> Result<(), String> {
+    let started = Instant::now();
+    let config = &loaded.broker;
+    let home = home::open(&loaded)?;
+    let bound = addresses::bind(config)?;
+    let quorum = start_quorum(&loaded, &home)?;
+    let (stop, stopping) = watch::channel(false);
+    let (controller, calls) = mpsc::channel(CONTROLLER_CALLS_MAX);
+    tokio::spawn(answer_calls(calls, quorum.asker()));
+    let options = BrokerOptions::new(
+        loaded.settings.clone(),
+        loaded.broker.clone(),
+        home.cluster_id.clone(),
+        random_uuid()?,
+    );
+    let cores =
+        config.own.io_cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let broker = Broker::new(BrokerParts {
+        options,
+        listeners: bound.iter().map(|bound| Arc::clone(&bound.info)).collect(),
+        log_dir_ids: home.directory_ids.clone(),
+        images: quorum.images(),
+        controller,
+        cores,
+    });
+    let heartbeats = join_cluster(&broker, &quorum, &stopping).await?;
+    let cores =
+        Arc::new(Cores::start(&broker, &stopping).map_err(|error| format!("cannot start a core: {error}"))?);
+    serve_metrics(&loaded, &broker, quorum.failure_watch(), &stopping).await?;
+    let ready = ready_line(&loaded, &home.cluster_id, &bound, started);
+    for Bound { listener, info } in bound {
+        tokio::spawn(accept(listener, info, Arc::clone(&broker), Arc::clone(&cores), stopping.clone()));
+    }
+    tracing::info!("{ready}");
+    wait_for_signal().await?;
+    tracing::info!("stopping");
+    let _ = stop.send(true);
+    let _ = heartbeats.await;
+    let joined = tokio::task::spawn_blocking(move || {
+        if let Some(cores) = Arc::into_inner(cores) {
+            cores.join();
+        }
+        quorum.shutdown();
+    });
+    joined.await.map_err(|error| error.to_string())?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn start_quorum(loaded: &Loaded, home: &Home) -> Result<QuorumHandle, String> {
+    let config = &loaded.broker;
+    let positive = |value: i64| u64::try_from(value).unwrap_or_default();
+    let options = QuorumOptions {
+        node_id: config.node_id,
+        directory_id: home.metadata_directory_id,
+        cluster_id: home.cluster_id.clone(),
+        log_dir: PathBuf::from(&config.metadata_log_dir),
+        voters: home.voters.clone(),
+        settings: loaded.settings.clone(),
+        snapshots: SnapshotTriggers {
+            after_bytes: positive(config.controller.snapshot_after_bytes),
+            after_ms: positive(config.controller.snapshot_after_ms),
+        },
+        election_timeout_ms: positive(i64::from(config.controller.election_timeout_ms)),
+        segment_bytes: positive(i64::from(config.controller.log_segment_bytes)),
+        min_insync_replicas: config.topics.defaults.min_insync_replicas,
+        network: quorum::InProcessNetwork::default(),
+    };
+    Quorum::start(options).map_err(|error| error.to_string())
+}
+
+/// Registers the broker and waits until the cluster counts it in.
+async fn join_cluster(
+    broker: &Arc<Broker>,
+    quorum: &QuorumHandle,
+    stopping: &watch::Receiver<bool>,
+) -> Result<tokio::task::JoinHandle<()>, String> {
+    let own = broker.options.node_id;
+    let mut images = quorum.images();
+    let formatted = images.wait_for(|image| image.metadata_version() > 0);
+    match tokio::time::timeout(START_MAX, formatted).await {
+        Ok(Ok(_)) => {}
+        _ => {
+            return Err(quorum.failure().unwrap_or_else(|| "the metadata quorum did not come up".to_owned()));
+        }
+    }
+    tokio::spawn(metadata_view::follow(Arc::clone(broker)));
+    let epoch =
+        registration::register(broker, stopping).await.ok_or("stopped before the broker was registered")?;
+    broker.metadata.caught_up().await;
+    let heartbeats = tokio::spawn(registration::keep_alive(Arc::clone(broker), epoch, stopping.clone()));
+    let counted_in = images.wait_for(|image| image.is_active_broker(own));
+    match tokio::time::timeout(START_MAX, counted_in).await {
+        Ok(Ok(_)) => {}
+        _ => return Err("the controller did not let this broker in".to_owned()),
+    }
+    broker.metadata.caught_up().await;
+    Ok(heartbeats)
+}
+
+/// Carries the broker's requests to the controller, each at its own pace.
+async fn answer_calls(mut calls: mpsc::Receiver<ControllerCall>, asker: Asker) {
+    while let Some((request, reply)) = calls.recv().await {
+        let asker = asker.clone();
+        tokio::spawn(async move {
+            let answered = asker.ask(request).await.map_err(|error| error.to_string());
+            // Nobody waits where the client has gone.
+            let _ = reply.send(answered);
+        });
+    }
+}
+
+async fn accept(
+    listener: Listener,
+    info: Arc<listeners::ListenerInfo>,
+    broker: Arc<Broker>,
+    cores: Arc<Cores>,
+    stopping: watch::Receiver<bool>,
+) {
+    let name = info.name.clone();
+    if let Err(error) = listeners::accept(listener, info, broker, cores, stopping).await {
+        tracing::error!(listener = name, %error, "the listener ended");
+    }
+}
+
+async fn serve_metrics(
+    loaded: &Loaded,
+    broker: &Arc<Broker>,
+    quorum_failure: impl Fn() -> Option<String> + Send + Sync + 'static,
+    stopping: &watch::Receiver<bool>,
+) -> Result<(), String> {
+    let own = &loaded.broker.own;
+    let Some(address) = &own.metrics_listener else { return Ok(()) };
+    let parsed = address.parse().map_err(|error| format!("metrics.listener '{address}': {error}"))?;
+    if let Some(listener) = http::bind(parsed, !own.metrics_listener_is_explicit).await? {
+        let observed = NodeMetrics { broker: Arc::clone(broker), quorum_failure: Box::new(quorum_failure) };
+        tokio::spawn(http::serve(listener, Arc::new(observed), stopping.clone()));
+    }
+    Ok(())
+}
+
+fn ready_line(loaded: &Loaded, cluster_id: &str, bound: &[Bound], started: Instant) -> String {
+    let shown = bound.iter().map(|bound| {
+        let (name, address) = (&bound.info.name, bound.listener.address());
+        format!("{name}://{address}")
+    });
+    format!(
+        "naru {} is ready: node {}, cluster {cluster_id}, listeners {}, log dirs {}, ready in {} ms",
+        env!("CARGO_PKG_VERSION"),
+        loaded.broker.node_id,
+        shown.collect::<Vec<_>>().join(","),
+        loaded.broker.log_dirs.join(","),
+        started.elapsed().as_millis()
+    )
+}
+
+async fn wait_for_signal() -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("signals cannot be waited for: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// An id nobody else has.
+fn random_uuid() -> Result<Uuid, String> {
+    loop {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| format!("no randomness: {error}"))?;
+        if let Some(uuid) = Uuid::from_random(bytes) {
+            return Ok(uuid);
+        }
+    }
+}
