@@ -2,6 +2,7 @@
 
 mod codegen;
 mod fix;
+mod settings;
 mod steps;
 mod test;
 mod tidy;
@@ -15,7 +16,8 @@ usage: cargo xtask COMMAND
 
   tidy              check the rules of the house
   fix               format, and apply what clippy can mend by itself
-  codegen [--check] write the generated code of crates/protocol, or say whether it is up to date
+  codegen [--check] write the generated code of crates/protocol and docs/settings.md, or say whether
+                    they are up to date
   test [--full]     everything that must hold: format, clippy, tests, foreign clients
   bench ...         measure against Apache Kafka (see bench/README.md)";
 
@@ -29,10 +31,11 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
         ["tidy"] => tidy::run(&root()),
-        ["codegen"] => codegen::run(&root(), false),
-        ["codegen", "--check"] => codegen::run(&root(), true),
+        ["codegen"] => codegen::run(&root(), false).and_then(|()| settings::run(&root(), false)),
+        ["codegen", "--check"] => codegen::run(&root(), true).and_then(|()| settings::run(&root(), true)),
         ["fix"] => fix::run(&root()),
         ["test", options @ ..] => test::run(&root(), options),
+        ["bench", options @ ..] => bench(options),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -42,4 +45,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Builds what is measured and what measures, then hands over.
+fn bench(options: &[&str]) -> Result<(), String> {
+    let root = root();
+    steps::step(&root, "cargo", &["build", "--release", "--package", "launcher", "--package", "bench"])?;
+    let arguments = [&["run", "--release", "--quiet", "--package", "bench", "--"], options].concat();
+    steps::step(&root, "cargo", &arguments)
 }
