@@ -1,0 +1,183 @@
+//! The seam to the disk: what a log needs of a file system, so that tests can make it fail.
+
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// What stands in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirEntry {
+    /// Name within the folder; entries whose name is not UTF-8 are left out.
+    pub name: String,
+    /// Bytes of a file, 0 for a folder.
+    pub size: u64,
+    /// True for a folder.
+    pub is_dir: bool,
+}
+
+/// A file system. Files are real ones, so that they can be sent to sockets.
+pub trait Disk: Send + Sync + Debug {
+    /// Opens a file for reading and writing; `create` makes it where it is missing.
+    fn open(&self, path: &Path, create: bool) -> io::Result<File>;
+    /// Writes all of `parts`, one after the other, at `position`.
+    fn write_at(&self, file: &File, parts: &mut [IoSlice<'_>], position: u64) -> io::Result<()>;
+    /// Reads up to `buffer.len()` bytes at `position`; less only at the end of the file.
+    fn read_at(&self, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Puts the contents of the file on stable storage.
+    fn sync(&self, file: &File) -> io::Result<()>;
+    /// Cuts or extends the file to `size` bytes.
+    fn set_size(&self, file: &File, size: u64) -> io::Result<()>;
+    /// Renames a file or folder, replacing a file of that name.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder with all it holds.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes a folder and those above it.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// Lists a folder.
+    fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+    /// Puts the names in a folder on stable storage.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+}
+
+/// The file system of this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn open(&self, path: &Path, create: bool) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path)
+    }
+
+    fn write_at(&self, file: &File, mut parts: &mut [IoSlice<'_>], mut position: u64) -> io::Result<()> {
+        // Leading empty parts would read as a write that makes no progress.
+        IoSlice::advance_slices(&mut parts, 0);
+        while !parts.is_empty() {
+            match rustix::io::pwritev(file, parts, position) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    position += written as u64;
+                    IoSlice::advance_slices(&mut parts, written);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match file.read_at(rest, position + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn set_size(&self, file: &File, size: u64) -> io::Result<()> {
+        file.set_len(size)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir_all(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let metadata = match entry.metadata() {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let is_dir = metadata.is_dir();
+            entries.push(DirEntry { name, size: if is_dir { 0 } else { metadata.len() }, is_dir });
+        }
+        Ok(entries)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+}
+
+/// Reads a whole file; `None` where it does not exist. Refuses files above `size_max` bytes.
+pub(crate) fn read_whole(disk: &dyn Disk, path: &Path, size_max: usize) -> io::Result<Option<Vec<u8>>> {
+    let file = match disk.open(path, false) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    if size > size_max {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{size} bytes are more than such a file can have"),
+        ));
+    }
+    let mut bytes = vec![0; size];
+    let read = disk.read_at(&file, &mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(Some(bytes))
+}
+
+/// Replaces a file: write beside it, sync, rename over it, sync the folder.
+pub(crate) fn replace_file(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
+    write_beside(disk, path, content, true)?;
+    match path.parent() {
+        Some(folder) => disk.sync_dir(folder),
+        None => Ok(()),
+    }
+}
+
+/// As [`replace_file`] without the syncs, for files that can be rebuilt.
+pub(crate) fn replace_file_unsynced(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
+    write_beside(disk, path, content, false)
+}
+
+fn write_beside(disk: &dyn Disk, path: &Path, content: &[u8], sync: bool) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = Path::new(&beside);
+    let file = disk.open(beside, true)?;
+    disk.set_size(&file, 0)?;
+    disk.write_at(&file, &mut [IoSlice::new(content)], 0)?;
+    if sync {
+        disk.sync(&file)?;
+    }
+    disk.rename(beside, path)
+}
+
+/// Removes a file that may be gone already.
+pub(crate) fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    match disk.remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

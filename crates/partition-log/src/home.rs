@@ -1,0 +1,70 @@
+//! What all logs of one log directory share: the disk, the open files, and whether it is offline.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::disk::Disk;
+use crate::error::LogError;
+use crate::file_handles::FileHandles;
+
+/// Shared surroundings of the logs in one log directory.
+#[derive(Debug)]
+pub struct LogHome {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) files: Arc<FileHandles>,
+    offline: AtomicBool,
+    reason: Mutex<String>,
+}
+
+impl LogHome {
+    /// Surroundings over `disk`, with open files counted in `files`.
+    pub fn new(disk: Arc<dyn Disk>, files: Arc<FileHandles>) -> Arc<LogHome> {
+        Arc::new(LogHome { disk, files, offline: AtomicBool::new(false), reason: Mutex::new(String::new()) })
+    }
+
+    /// True once a write or sync has failed; only a restart clears it.
+    pub fn is_offline(&self) -> bool {
+        self.offline.load(Ordering::Relaxed)
+    }
+
+    /// Takes the directory offline: every log in it answers [`LogError::Offline`] from now on.
+    pub fn take_offline(&self, reason: &str) {
+        let mut first = self.reason.lock();
+        if first.is_empty() {
+            reason.clone_into(&mut first);
+        }
+        self.offline.store(true, Ordering::Release);
+    }
+
+    /// The first failure, once offline.
+    pub fn offline_reason(&self) -> Option<String> {
+        self.is_offline().then(|| self.reason.lock().clone())
+    }
+
+    pub(crate) fn check_online(&self) -> Result<(), LogError> {
+        match self.offline_reason() {
+            None => Ok(()),
+            Some(reason) => Err(LogError::Offline(reason)),
+        }
+    }
+
+    /// Turns a failed write into an error and, unless the disk was merely full, takes the directory offline.
+    pub(crate) fn failed(&self, action: &'static str, path: &Path, source: io::Error) -> LogError {
+        let error = LogError::Io { action, path: path.to_owned(), source };
+        if !error.is_no_space() {
+            self.take_offline(&error.to_string());
+        }
+        error
+    }
+
+    /// As [`LogHome::failed`] for syncs, after which nothing is certain, whatever the cause.
+    pub(crate) fn sync_failed(&self, path: &Path, source: io::Error) -> LogError {
+        let error = LogError::Io { action: "sync", path: path.to_owned(), source };
+        self.take_offline(&error.to_string());
+        error
+    }
+}

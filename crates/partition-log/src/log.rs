@@ -1,0 +1,187 @@
+//! The log of one partition: what is shared by appends, reads and upkeep, and the offsets that bound it.
+
+mod append;
+mod lookup;
+mod open;
+mod producer_load;
+mod read;
+mod truncate;
+mod upkeep;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use model::{LeaderEpoch, Offset, TimestampMs};
+use parking_lot::{Mutex, RwLock};
+
+use crate::epochs::{EpochStart, Epochs};
+use crate::options::LogOptions;
+use crate::place::Place;
+use crate::producers::{ActiveProducer, Producers};
+use crate::segment::Segment;
+use crate::tail_cache::TailCache;
+
+pub use append::{AppendGuard, Appended, LeaderBatch};
+pub use lookup::FoundOffset;
+pub use open::{RecoveryReport, RecoveryStart};
+pub use read::LogSlice;
+pub use upkeep::DeletedLog;
+
+const NONE: Offset = -1;
+
+/// One partition on disk, in Kafka's files.
+///
+/// Appends take one lock; reads take none of it: they see a snapshot of the segments and the end offsets.
+#[derive(Debug)]
+pub struct PartitionLog {
+    name: String,
+    place: Arc<Place>,
+    segments: ArcSwap<Vec<Arc<Segment>>>,
+    ends: Ends,
+    epochs: RwLock<Epochs>,
+    tail: TailCache,
+    recovered: RecoveryReport,
+    writer: Mutex<Writer>,
+    flushing: Mutex<()>,
+}
+
+/// Offsets and counts that readers take without a lock.
+#[derive(Debug)]
+struct Ends {
+    log_start: AtomicI64,
+    log_end: AtomicI64,
+    first_undecided: AtomicI64,
+    recovery_point: AtomicI64,
+    bytes_since_writeback: AtomicU64,
+    /// Names in the folder that are not yet on stable storage.
+    folder_dirty: AtomicBool,
+}
+
+/// What appends change, behind the append lock.
+#[derive(Debug)]
+struct Writer {
+    options: Arc<LogOptions>,
+    active: Arc<Segment>,
+    next_offset: Offset,
+    latest_epoch: LeaderEpoch,
+    producers: Producers,
+    /// Offset of the newest snapshot of the producer state.
+    snapshot_offset: Offset,
+    bytes_since_snapshot: u64,
+    records_since_flush: i64,
+}
+
+impl PartitionLog {
+    /// Name of its folder: topic, hyphen, partition.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> PathBuf {
+        self.place.folder()
+    }
+
+    /// First offset that may be read.
+    pub fn log_start_offset(&self) -> Offset {
+        self.ends.log_start.load(Ordering::Acquire)
+    }
+
+    /// Offset that the next record will get.
+    pub fn log_end_offset(&self) -> Offset {
+        self.ends.log_end.load(Ordering::Acquire)
+    }
+
+    /// Offset of the first record whose transaction is still open, if there is one.
+    pub fn first_undecided_offset(&self) -> Option<Offset> {
+        Some(self.ends.first_undecided.load(Ordering::Acquire)).filter(|offset| *offset != NONE)
+    }
+
+    /// Offset up to which the log is known to be on stable storage.
+    pub fn recovery_point(&self) -> Offset {
+        self.ends.recovery_point.load(Ordering::Acquire)
+    }
+
+    /// Bytes appended since the last flush; the caller starts write-back early by them.
+    pub fn bytes_since_writeback(&self) -> u64 {
+        self.ends.bytes_since_writeback.load(Ordering::Relaxed)
+    }
+
+    /// Epoch of the last record, or of the last leader; `None` in a log without any.
+    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
+        self.epochs.read().latest()
+    }
+
+    /// Epoch that the record at `offset` was written in.
+    pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.epochs.read().epoch_at(offset)
+    }
+
+    /// The largest epoch not above `epoch` and its end offset; -1 and -1 where none is known (KIP-101).
+    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> (LeaderEpoch, Offset) {
+        self.epochs.read().end_offset(epoch, self.log_end_offset())
+    }
+
+    /// All epochs with the offset at which each begins.
+    pub fn epoch_starts(&self) -> Vec<EpochStart> {
+        self.epochs.read().starts().to_vec()
+    }
+
+    /// Bytes of all segments.
+    pub fn size_bytes(&self) -> u64 {
+        self.segments.load().iter().map(|segment| segment.size()).sum()
+    }
+
+    /// Number of segments, the active one included.
+    pub fn segment_count(&self) -> usize {
+        self.segments.load().len()
+    }
+
+    /// Idempotent producers that have not expired at `now_ms`.
+    pub fn active_producers(&self, now_ms: TimestampMs) -> Vec<ActiveProducer> {
+        let writer = self.writer.lock();
+        writer.producers.active(now_ms, writer.options.producer_id_expiration_ms)
+    }
+
+    /// Forgets expired producers; for a timer of the caller (`producer.id.expiration.check.interval.ms`).
+    pub fn expire_producers(&self, now_ms: TimestampMs) {
+        let mut writer = self.writer.lock();
+        let expiration_ms = writer.options.producer_id_expiration_ms;
+        writer.producers.expire(now_ms, expiration_ms);
+    }
+
+    /// Replaces the settings.
+    pub fn update_options(&self, options: Arc<LogOptions>) {
+        self.writer.lock().options = options;
+    }
+
+    /// What opening found and did.
+    pub fn recovery_report(&self) -> &RecoveryReport {
+        &self.recovered
+    }
+
+    /// Reads served from memory since the log was opened.
+    pub fn tail_cache_hits(&self) -> u64 {
+        self.tail.hits()
+    }
+
+    /// Gives back the tail cache's memory; for a timer of the caller, on partitions nobody reads.
+    pub fn drop_tail_cache(&self) {
+        self.tail.drop_all();
+    }
+
+    pub(crate) fn disk(&self) -> &dyn crate::disk::Disk {
+        self.place.disk()
+    }
+
+    pub(crate) fn home(&self) -> &crate::home::LogHome {
+        &self.place.home
+    }
+
+    /// True where the log directory is offline.
+    pub fn is_offline(&self) -> bool {
+        self.place.home.is_offline()
+    }
+}

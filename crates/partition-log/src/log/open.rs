@@ -1,0 +1,416 @@
+//! Opening a folder: leftovers cleared, the end found, what is not known to be sound checked and cut.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+
+use arc_swap::ArcSwap;
+use model::{LeaderEpoch, Offset, TimestampMs};
+use parking_lot::{Mutex, RwLock};
+use records::{BatchError, Entry};
+
+use super::{Ends, NONE, PartitionLog, Writer, producer_load};
+use crate::disk::{DirEntry, remove_if_there};
+use crate::epochs::Epochs;
+use crate::error::LogError;
+use crate::home::LogHome;
+use crate::index::relative;
+use crate::names;
+use crate::options::LogOptions;
+use crate::place::Place;
+use crate::scan::{BatchScanner, Step};
+use crate::segment::Segment;
+use crate::tail_cache::TailCache;
+
+/// What is known of a log from the log directory's checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RecoveryStart {
+    /// True where the directory was closed cleanly: the files are trusted.
+    pub clean_shutdown: bool,
+    /// Offset up to which the log was on stable storage (`recovery-point-offset-checkpoint`).
+    pub recovery_point: Offset,
+    /// First offset that may be read (`log-start-offset-checkpoint`).
+    pub log_start_offset: Offset,
+}
+
+/// What opening a log found and did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecoveryReport {
+    /// Bytes of log whose checksums were verified.
+    pub scanned_bytes: u64,
+    /// Bytes cut off behind the last sound batch, removed segments included.
+    pub cut_bytes: u64,
+    /// Why they were cut, with file and position.
+    pub cut_reason: Option<String>,
+    /// Segments removed behind the cut.
+    pub removed_segments: usize,
+}
+
+struct Opening<'a> {
+    place: &'a Arc<Place>,
+    segments: Vec<Arc<Segment>>,
+    report: RecoveryReport,
+    /// Epochs of the batches that were scanned.
+    epochs: Vec<(LeaderEpoch, Offset)>,
+}
+
+impl PartitionLog {
+    /// Opens the log in `folder`, made where it is missing. An empty folder is a valid empty log.
+    pub fn open(
+        home: &Arc<LogHome>,
+        folder: &Path,
+        options: Arc<LogOptions>,
+        recovery: RecoveryStart,
+        now_ms: TimestampMs,
+    ) -> Result<PartitionLog, LogError> {
+        let place = Place::new(folder, home);
+        home.disk.create_dir(folder).map_err(LogError::io("create", folder))?;
+        let entries = clear_leftovers(&place, folder)?;
+        let mut opening = Opening {
+            place: &place,
+            segments: find_segments(&place, &entries, now_ms)?,
+            report: RecoveryReport::default(),
+            epochs: Vec::new(),
+        };
+        let first = opening.segments.first().map(|segment| segment.base_offset);
+        let mut log_start = recovery.log_start_offset.max(first.unwrap_or(0));
+        let mut log_end = opening.find_end(&recovery, log_start)?;
+        if log_start > log_end {
+            // Everything below the start was deleted before the crash.
+            for segment in opening.segments.drain(..) {
+                segment.remove_files()?;
+            }
+            log_end = log_start;
+        }
+        if opening.segments.is_empty() {
+            log_end = log_end.max(log_start);
+            opening.segments.push(Segment::begin(&place, log_end, now_ms));
+        }
+        log_start = log_start.min(log_end);
+        opening.finish(&entries, options, &recovery, (log_start, log_end), now_ms)
+    }
+}
+
+impl Opening<'_> {
+    fn finish(
+        self,
+        entries: &[DirEntry],
+        options: Arc<LogOptions>,
+        recovery: &RecoveryStart,
+        (log_start, log_end): (Offset, Offset),
+        now_ms: TimestampMs,
+    ) -> Result<PartitionLog, LogError> {
+        let Opening { place, segments, report, epochs: scanned } = self;
+        let epochs = load_epochs(place, &scanned, log_start, log_end)?;
+        let snapshots = of_kind(entries, names::SNAPSHOT);
+        let mut producers = producer_load::load(place, &segments, &snapshots, log_start, log_end)?;
+        producers.expire(now_ms, options.producer_id_expiration_ms);
+        let snapshot_offset = snapshots.into_iter().rfind(|offset| *offset <= log_end).unwrap_or(NONE);
+        let recovery_point = if recovery.clean_shutdown && report.cut_reason.is_none() {
+            log_end
+        } else {
+            recovery.recovery_point.clamp(log_start, log_end)
+        };
+        let ends = Ends {
+            log_start: AtomicI64::new(log_start),
+            log_end: AtomicI64::new(log_end),
+            first_undecided: AtomicI64::new(producers.first_undecided().unwrap_or(NONE)),
+            recovery_point: AtomicI64::new(recovery_point),
+            bytes_since_writeback: AtomicU64::new(0),
+            folder_dirty: AtomicBool::new(true),
+        };
+        let active =
+            segments.last().map(Arc::clone).unwrap_or_else(|| Segment::begin(place, log_end, now_ms));
+        let name = place.folder().file_name().map(|name| name.to_string_lossy().into_owned());
+        let writer = Writer {
+            options,
+            active,
+            next_offset: log_end,
+            latest_epoch: epochs.latest().unwrap_or(-1),
+            producers,
+            snapshot_offset,
+            bytes_since_snapshot: 0,
+            records_since_flush: 0,
+        };
+        Ok(PartitionLog {
+            name: name.unwrap_or_default(),
+            place: Arc::clone(place),
+            segments: ArcSwap::from_pointee(segments),
+            ends,
+            epochs: RwLock::new(epochs),
+            tail: TailCache::default(),
+            recovered: report,
+            writer: Mutex::new(writer),
+            flushing: Mutex::new(()),
+        })
+    }
+
+    /// Finds the end of the log, having checked and cut whatever is not known to be sound.
+    fn find_end(&mut self, recovery: &RecoveryStart, log_start: Offset) -> Result<Offset, LogError> {
+        let Some(last) = self.segments.last().cloned() else { return Ok(log_start) };
+        if recovery.clean_shutdown
+            && let Some(end) = end_of(&last)?
+        {
+            return Ok(end);
+        }
+        let point = if recovery.clean_shutdown { last.base_offset } else { recovery.recovery_point };
+        let first = self.segments.partition_point(|segment| segment.base_offset <= point).saturating_sub(1);
+        let mut end = self.segments.get(first).map_or(log_start, |segment| segment.base_offset);
+        let mut place = first;
+        while let Some(segment) = self.segments.get(place).cloned() {
+            place += 1;
+            let (next, broken) = self.recover(&segment, point)?;
+            end = next;
+            if let Some((position, reason)) = broken {
+                self.cut(&segment, position, &reason, end, place)?;
+                break;
+            }
+        }
+        Ok(end)
+    }
+
+    /// Checks a segment from the last indexed batch below `point`, rebuilding its indexes on the way.
+    ///
+    /// Returns the offset after its last sound batch, and where and why it stops being sound.
+    fn recover(
+        &mut self,
+        segment: &Arc<Segment>,
+        point: Offset,
+    ) -> Result<(Offset, Option<(u64, BatchError)>), LogError> {
+        let base = segment.base_offset;
+        let from = trusted_position(segment, point)?;
+        let start =
+            if from == 0 { base } else { segment.find(from, Offset::MIN)?.map_or(base, |f| f.base_offset) };
+        segment.with_index_mut(|index| index.cut(from, relative(base, start).unwrap_or(0)))?;
+        let mut next = start;
+        segment.cut_aborted(start)?;
+        if segment.size() == 0 {
+            return Ok((next, None));
+        }
+        let file = segment.file()?;
+        let path = segment.path(names::LOG);
+        let size = segment.size();
+        let mut scanner = BatchScanner::new(self.place.disk(), &file, &path, from, size);
+        let broken = loop {
+            let at = scanner.position();
+            match scanner.step()? {
+                Step::End => break None,
+                Step::Broken(error) => break Some((at, error)),
+                Step::Entry(position, entry) => {
+                    if let Err(error) = check(&entry, base, next) {
+                        break Some((position, error));
+                    }
+                    if entry.leader_epoch() >= 0 {
+                        note_epoch(&mut self.epochs, entry.leader_epoch(), entry.base_offset());
+                    }
+                    let (last, bytes) = (entry.last_offset(), entry.size() as u64);
+                    segment.note(last, position, bytes, entry.max_timestamp(), 4096)?;
+                    next = last + 1;
+                }
+            }
+        };
+        self.report.scanned_bytes += scanner.position() - from;
+        Ok((next, broken))
+    }
+
+    fn cut(
+        &mut self,
+        segment: &Arc<Segment>,
+        position: u64,
+        reason: &BatchError,
+        end: Offset,
+        behind: usize,
+    ) -> Result<(), LogError> {
+        let damage = segment.damaged(position, reason);
+        self.report.cut_bytes += segment.size() - position;
+        segment.cut(position, end)?;
+        for later in self.segments.drain(behind..) {
+            self.report.cut_bytes += later.size();
+            self.report.removed_segments += 1;
+            later.remove_files()?;
+        }
+        self.report.cut_reason = Some(damage.to_string());
+        Ok(())
+    }
+}
+
+/// Whether an entry may stand where it does.
+fn check(entry: &Entry<'_>, base: Offset, next: Offset) -> Result<(), BatchError> {
+    entry.verify_checksum()?;
+    if entry.last_offset() < next || entry.base_offset() < base || entry.last_offset() < entry.base_offset() {
+        return Err(BatchError::Malformed("batch offsets do not follow those before"));
+    }
+    if let Entry::Batch(batch) = entry
+        && batch.base_offset() < next
+    {
+        return Err(BatchError::Malformed("batch offsets overlap those before"));
+    }
+    if relative(base, entry.last_offset()).is_none() {
+        return Err(BatchError::Malformed("batch offsets do not belong to the segment"));
+    }
+    Ok(())
+}
+
+fn note_epoch(epochs: &mut Vec<(LeaderEpoch, Offset)>, epoch: LeaderEpoch, offset: Offset) {
+    if epochs.last().is_none_or(|(last, _)| epoch > *last) {
+        epochs.push((epoch, offset));
+    }
+}
+
+/// Position of the last indexed batch that ends below `point`, if a batch of that offset begins there; else 0.
+fn trusted_position(segment: &Segment, point: Offset) -> Result<u64, LogError> {
+    let Some(relative_point) = relative(segment.base_offset, point) else { return Ok(0) };
+    let indexed = match segment.with_index(|index| {
+        let after = index.offsets.partition_point(|entry| entry.relative < relative_point);
+        after.checked_sub(1).and_then(|place| index.offsets.get(place)).copied()
+    }) {
+        Ok(indexed) => indexed,
+        // Neither index nor log can be walked: the recovery scan says where the damage is.
+        Err(LogError::Corrupt { .. }) => {
+            segment.with_index_mut_or_empty(|_| ());
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(entry) = indexed else { return Ok(0) };
+    let position = u64::from(entry.position);
+    match segment.find(position, Offset::MIN) {
+        Ok(Some(found)) if found.last_offset == segment.base_offset + i64::from(entry.relative) => {
+            Ok(position)
+        }
+        Ok(_) | Err(LogError::Corrupt { .. }) => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// The offset after the last batch of a cleanly closed segment; `None` where it does not end with a batch.
+fn end_of(segment: &Segment) -> Result<Option<Offset>, LogError> {
+    if segment.size() == 0 {
+        return Ok(Some(segment.base_offset));
+    }
+    let from =
+        match segment.with_index(|index| index.offsets.last().map_or(0, |entry| u64::from(entry.position))) {
+            Ok(from) => from,
+            Err(LogError::Corrupt { .. }) => {
+                segment.with_index_mut_or_empty(|_| ());
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+    let mut end = None;
+    let mut position = from;
+    loop {
+        match segment.find(position, Offset::MIN) {
+            Ok(Some(found)) => {
+                end = Some(found.last_offset + 1);
+                position = found.position + found.size;
+            }
+            Ok(None) => return Ok(end),
+            Err(LogError::Corrupt { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Removes what an interrupted deletion or replacement left, finishes an interrupted swap, lists what remains.
+fn clear_leftovers(place: &Place, folder: &Path) -> Result<Vec<DirEntry>, LogError> {
+    let disk = place.disk();
+    let list = || disk.list(folder).map_err(LogError::io("list", folder));
+    let mut swapped = Vec::new();
+    for entry in list()? {
+        let path = folder.join(&entry.name);
+        if [names::DELETED, names::CLEANED, names::TEMPORARY]
+            .iter()
+            .any(|suffix| entry.name.ends_with(suffix))
+        {
+            remove_if_there(disk, &path).map_err(LogError::io("remove", &path))?;
+        } else if let Some(plain) = entry.name.strip_suffix(names::SWAP) {
+            swapped.push((path, plain.to_owned(), entry.size));
+        }
+    }
+    for (path, plain, size) in swapped {
+        match names::parse_segment_file(&plain) {
+            Some((base, names::LOG)) => finish_swap(place, folder, &path, base, size)?,
+            // Indexes are rebuilt from the log file that takes the place.
+            _ => remove_if_there(disk, &path).map_err(LogError::io("remove", &path))?,
+        }
+    }
+    list()
+}
+
+/// Puts a compacted segment in the place of those whose offsets it covers.
+fn finish_swap(place: &Place, folder: &Path, path: &Path, base: Offset, size: u64) -> Result<(), LogError> {
+    let disk = place.disk();
+    let file = disk.open(path, false).map_err(LogError::io("open", path))?;
+    let mut scanner = BatchScanner::new(disk, &file, path, 0, size);
+    let mut last = base;
+    while let Step::Entry(_, entry) = scanner.step()? {
+        last = last.max(entry.last_offset());
+    }
+    for entry in disk.list(folder).map_err(LogError::io("list", folder))? {
+        let Some((offset, ending)) = names::parse_segment_file(&entry.name) else { continue };
+        let covered = (base..=last).contains(&offset);
+        if covered && [names::LOG, names::OFFSET_INDEX, names::TIME_INDEX].contains(&ending) {
+            let covered = folder.join(&entry.name);
+            remove_if_there(disk, &covered).map_err(LogError::io("remove", &covered))?;
+        }
+    }
+    disk.rename(path, &place.segment_file(base, names::LOG)).map_err(LogError::io("rename", path))
+}
+
+fn of_kind(entries: &[DirEntry], kind: &str) -> Vec<Offset> {
+    let mut offsets: Vec<Offset> = entries
+        .iter()
+        .filter(|entry| !entry.is_dir)
+        .filter_map(|entry| names::parse_segment_file(&entry.name))
+        .filter(|(_, ending)| *ending == kind)
+        .map(|(offset, _)| offset)
+        .collect();
+    offsets.sort_unstable();
+    offsets
+}
+
+/// The segments there are; index files without a log are removed.
+fn find_segments(
+    place: &Arc<Place>,
+    entries: &[DirEntry],
+    now_ms: TimestampMs,
+) -> Result<Vec<Arc<Segment>>, LogError> {
+    let bases = of_kind(entries, names::LOG);
+    for kind in [names::OFFSET_INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+        for offset in of_kind(entries, kind) {
+            if bases.binary_search(&offset).is_err() {
+                let path = place.segment_file(offset, kind);
+                remove_if_there(place.disk(), &path).map_err(LogError::io("remove", &path))?;
+            }
+        }
+    }
+    let mut segments = Vec::with_capacity(bases.len());
+    for entry in entries {
+        if let Some((base, names::LOG)) = names::parse_segment_file(&entry.name) {
+            segments.push(Segment::existing(place, base, entry.size, now_ms));
+        }
+    }
+    segments.sort_by_key(|segment| segment.base_offset);
+    Ok(segments)
+}
+
+/// The epochs of the checkpoint, within the log, and those that only the scanned batches know.
+fn load_epochs(
+    place: &Place,
+    scanned: &[(LeaderEpoch, Offset)],
+    log_start: Offset,
+    log_end: Offset,
+) -> Result<Epochs, LogError> {
+    let path = place.file(names::EPOCH_CHECKPOINT);
+    let mut epochs = Epochs::read(place.disk(), &path)?;
+    let mut changed = epochs.truncate_end(log_end);
+    changed |= epochs.truncate_start(log_start);
+    for &(epoch, offset) in scanned {
+        changed |= epochs.assign(epoch, offset);
+    }
+    if changed {
+        epochs.write(place.disk(), &path).map_err(|source| place.home.failed("write", &path, source))?;
+    }
+    Ok(epochs)
+}

@@ -1,0 +1,120 @@
+//! Removing records: from the end (truncation), from the start (deletion), or all of them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use model::{Offset, TimestampMs};
+
+use super::{PartitionLog, Writer};
+use crate::disk::remove_if_there;
+use crate::error::LogError;
+use crate::names;
+use crate::segment::Segment;
+
+impl PartitionLog {
+    /// Makes `offset` the end of the log; a batch that holds it goes whole. Does nothing at or past the end.
+    pub fn truncate_to(&self, offset: Offset, now_ms: TimestampMs) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        self.place.home.check_online()?;
+        if offset >= writer.next_offset {
+            return Ok(());
+        }
+        if offset < self.log_start_offset() {
+            return self.restart_at(&mut writer, offset, now_ms);
+        }
+        self.tail.drop_all();
+        self.ends.log_end.store(offset, Ordering::Release);
+        self.ends.recovery_point.fetch_min(offset, Ordering::AcqRel);
+        let segments = self.segments.load_full();
+        let kept = segments.partition_point(|segment| segment.base_offset < offset).max(1);
+        let (kept, removed) = segments.split_at_checked(kept).unwrap_or((&segments, &[]));
+        self.segments.store(Arc::new(kept.to_vec()));
+        for segment in removed.iter().rev() {
+            segment.remove_files()?;
+        }
+        if let Some(active) = kept.last() {
+            if let Some(found) = active.find_offset(offset)? {
+                active.cut(found.position, offset)?;
+            }
+            active.cut_aborted(offset)?;
+            writer.active = Arc::clone(active);
+        }
+        writer.next_offset = offset;
+        self.truncate_epochs(&mut writer, |epochs| epochs.truncate_end(offset))?;
+        self.reload_producers(&mut writer, offset, now_ms)
+    }
+
+    /// Removes everything and begins anew at `offset`, as a follower far behind its leader does.
+    pub fn truncate_fully(&self, offset: Offset, now_ms: TimestampMs) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        self.place.home.check_online()?;
+        self.restart_at(&mut writer, offset, now_ms)
+    }
+
+    fn restart_at(&self, writer: &mut Writer, offset: Offset, now_ms: TimestampMs) -> Result<(), LogError> {
+        self.tail.drop_all();
+        let begun = Segment::begin(&self.place, offset, now_ms);
+        let removed = self.segments.swap(Arc::new(vec![Arc::clone(&begun)]));
+        self.ends.log_start.store(offset, Ordering::Release);
+        self.ends.log_end.store(offset, Ordering::Release);
+        self.ends.recovery_point.store(offset, Ordering::Release);
+        for segment in removed.iter().rev() {
+            segment.remove_files()?;
+        }
+        writer.active = begun;
+        writer.next_offset = offset;
+        self.truncate_epochs(writer, |epochs| epochs.truncate_end(Offset::MIN))?;
+        self.remove_snapshots(|_| true)?;
+        self.reload_producers(writer, offset, now_ms)
+    }
+
+    /// Moves the first readable offset up to `offset`, at most to the end; segments wholly below it are removed.
+    pub fn advance_log_start(&self, offset: Offset) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        self.place.home.check_online()?;
+        let offset = offset.min(writer.next_offset);
+        if offset <= self.log_start_offset() {
+            return Ok(());
+        }
+        self.ends.log_start.store(offset, Ordering::Release);
+        self.ends.recovery_point.fetch_max(offset, Ordering::AcqRel);
+        let segments = self.segments.load_full();
+        // A segment ends where the next begins; the active one stays.
+        let below =
+            segments.windows(2).take_while(|pair| pair.get(1).is_some_and(|next| next.base_offset <= offset));
+        let (removed, kept) = segments.split_at_checked(below.count()).unwrap_or((&[], &segments));
+        if !removed.is_empty() {
+            self.segments.store(Arc::new(kept.to_vec()));
+        }
+        for segment in removed {
+            segment.remove_files()?;
+        }
+        let first = kept.first().map_or(offset, |segment| segment.base_offset);
+        if !removed.is_empty() {
+            self.remove_snapshots(|snapshot| snapshot < first)?;
+        }
+        self.truncate_epochs(&mut writer, |epochs| epochs.truncate_start(offset))
+    }
+
+    fn truncate_epochs(
+        &self,
+        writer: &mut Writer,
+        change: impl FnOnce(&mut crate::epochs::Epochs) -> bool,
+    ) -> Result<(), LogError> {
+        let mut epochs = self.epochs.write();
+        if !change(&mut epochs) {
+            return Ok(());
+        }
+        writer.latest_epoch = epochs.latest().unwrap_or(-1);
+        self.write_epochs(&epochs)
+    }
+
+    fn remove_snapshots(&self, which: impl Fn(Offset) -> bool) -> Result<(), LogError> {
+        for offset in self.snapshot_offsets()?.into_iter().filter(|offset| which(*offset)) {
+            let path = self.place.segment_file(offset, names::SNAPSHOT);
+            remove_if_there(self.place.disk(), &path)
+                .map_err(|source| self.place.home.failed("remove", &path, source))?;
+        }
+        Ok(())
+    }
+}

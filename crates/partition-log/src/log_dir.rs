@@ -1,0 +1,221 @@
+//! One entry of `log.dirs`: its lock, its checkpoints, its clean-shutdown mark, the partitions in it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use model::TimestampMs;
+use parking_lot::Mutex;
+use rustix::fs::{FlockOperation, fcntl_lock, flock};
+
+use crate::checkpoint::OffsetCheckpoint;
+use crate::disk::{Disk, read_whole, remove_if_there, replace_file};
+use crate::error::LogError;
+use crate::file_handles::FileHandles;
+use crate::home::LogHome;
+use crate::log::{DeletedLog, PartitionLog, RecoveryStart};
+use crate::meta_properties::MetaProperties;
+use crate::names;
+use crate::options::LogOptions;
+
+const LOCK: &str = ".lock";
+const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+const CLEAN_SHUTDOWN_SIZE_MAX: usize = 4096;
+
+/// Which checkpoint of a log directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckpointFile {
+    /// Offsets up to which logs are on stable storage.
+    RecoveryPoint,
+    /// High watermarks.
+    Replication,
+    /// First readable offsets where they lie past the first segment's base.
+    LogStart,
+    /// Offsets up to which logs are compacted.
+    Cleaner,
+}
+
+impl CheckpointFile {
+    /// Kafka's name of the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RecoveryPoint => "recovery-point-offset-checkpoint",
+            Self::Replication => "replication-offset-checkpoint",
+            Self::LogStart => "log-start-offset-checkpoint",
+            Self::Cleaner => "cleaner-offset-checkpoint",
+        }
+    }
+}
+
+/// A log directory, held by this process alone until it is dropped.
+#[derive(Debug)]
+pub struct LogDir {
+    path: PathBuf,
+    home: Arc<LogHome>,
+    _lock: File,
+}
+
+/// A partition folder and the outcome of opening it.
+pub type OpenedLog = (String, Result<PartitionLog, LogError>);
+
+impl LogDir {
+    /// Makes the directory where it is missing and locks it; another process that holds it is refused.
+    pub fn open(path: &Path, disk: Arc<dyn Disk>, files: Arc<FileHandles>) -> Result<LogDir, LogError> {
+        disk.create_dir(path).map_err(LogError::io("create", path))?;
+        let lock_path = path.join(LOCK);
+        let lock = disk.open(&lock_path, true).map_err(LogError::io("open", &lock_path))?;
+        // Java holds POSIX record locks, which this process could take twice; the second lock closes that gap.
+        let operation = FlockOperation::NonBlockingLockExclusive;
+        if flock(&lock, operation).is_err() || fcntl_lock(&lock, operation).is_err() {
+            return Err(LogError::Locked(lock_path));
+        }
+        Ok(LogDir { path: path.to_owned(), home: LogHome::new(disk, files), _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What its logs share; also tells whether it is offline.
+    pub fn home(&self) -> &Arc<LogHome> {
+        &self.home
+    }
+
+    /// Reads `meta.properties`; `None` where the directory has not been formatted.
+    pub fn meta_properties(&self) -> Result<Option<MetaProperties>, LogError> {
+        MetaProperties::read(self.home.disk.as_ref(), &self.path)
+    }
+
+    /// Replaces `meta.properties`.
+    pub fn set_meta_properties(&self, properties: &MetaProperties) -> Result<(), LogError> {
+        properties.write(self.home.disk.as_ref(), &self.path)
+    }
+
+    /// Reads a checkpoint; empty where there is none.
+    pub fn checkpoint(&self, file: CheckpointFile) -> Result<OffsetCheckpoint, LogError> {
+        OffsetCheckpoint::read(self.home.disk.as_ref(), &self.path.join(file.name()))
+    }
+
+    /// Replaces a checkpoint; a failure takes the directory offline.
+    pub fn set_checkpoint(
+        &self,
+        file: CheckpointFile,
+        checkpoint: &OffsetCheckpoint,
+    ) -> Result<(), LogError> {
+        self.home.check_online()?;
+        let written = checkpoint.write(self.home.disk.as_ref(), &self.path.join(file.name()));
+        written.map_err(|error| match error {
+            LogError::Io { action, path, source } => self.home.failed(action, &path, source),
+            other => other,
+        })
+    }
+
+    /// Takes the mark of a clean shutdown away and tells the broker epoch in it (-1 where it has none); `None`
+    /// after a crash.
+    pub fn take_clean_shutdown(&self) -> Result<Option<i64>, LogError> {
+        let path = self.path.join(CLEAN_SHUTDOWN);
+        let disk = self.home.disk.as_ref();
+        let bytes = read_whole(disk, &path, CLEAN_SHUTDOWN_SIZE_MAX).map_err(LogError::io("read", &path))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        remove_if_there(disk, &path).map_err(LogError::io("remove", &path))?;
+        disk.sync_dir(&self.path).map_err(LogError::io("sync", &self.path))?;
+        Ok(Some(broker_epoch(&String::from_utf8_lossy(&bytes)).unwrap_or(-1)))
+    }
+
+    /// Leaves the mark of a clean shutdown, once every log has been closed.
+    pub fn mark_clean_shutdown(&self, broker_epoch: i64) -> Result<(), LogError> {
+        self.home.check_online()?;
+        let path = self.path.join(CLEAN_SHUTDOWN);
+        let text = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
+        replace_file(self.home.disk.as_ref(), &path, text.as_bytes())
+            .map_err(|source| self.home.failed("write", &path, source))
+    }
+
+    /// Names of the partition folders, sorted; `__cluster_metadata-0` among them where it lives here.
+    pub fn partition_folders(&self) -> Result<Vec<String>, LogError> {
+        let mut folders = self.folders()?;
+        folders.retain(|name| names::parse_partition_folder(name).is_some());
+        Ok(folders)
+    }
+
+    /// Folders of partitions whose deletion was not finished before the last stop.
+    pub fn deleted_folders(&self) -> Result<Vec<DeletedLog>, LogError> {
+        let mut folders = self.folders()?;
+        folders.retain(|name| names::is_deleted(name));
+        Ok(folders.iter().map(|name| DeletedLog::left_behind(self.path.join(name), &self.home)).collect())
+    }
+
+    fn folders(&self) -> Result<Vec<String>, LogError> {
+        let entries = self.home.disk.list(&self.path).map_err(LogError::io("list", &self.path))?;
+        let mut folders: Vec<String> =
+            entries.into_iter().filter(|entry| entry.is_dir).map(|entry| entry.name).collect();
+        folders.sort_unstable();
+        Ok(folders)
+    }
+
+    /// Opens one partition folder.
+    pub fn open_log(
+        &self,
+        name: &str,
+        options: Arc<LogOptions>,
+        recovery: RecoveryStart,
+        now_ms: TimestampMs,
+    ) -> Result<PartitionLog, LogError> {
+        self.home.check_online()?;
+        PartitionLog::open(&self.home, &self.path.join(name), options, recovery, now_ms)
+    }
+
+    /// Opens many partition folders with `threads` threads (`num.recovery.threads.per.data.dir`), in the order
+    /// of `folders`. Recovery points and log starts are taken from the checkpoints.
+    pub fn open_logs(
+        &self,
+        folders: &[String],
+        options_of: &(dyn Fn(&str) -> Arc<LogOptions> + Sync),
+        clean_shutdown: bool,
+        threads: usize,
+        now_ms: TimestampMs,
+    ) -> Result<Vec<OpenedLog>, LogError> {
+        let points = by_folder(&self.checkpoint(CheckpointFile::RecoveryPoint)?);
+        let starts = by_folder(&self.checkpoint(CheckpointFile::LogStart)?);
+        let opened: Mutex<Vec<(usize, OpenedLog)>> = Mutex::new(Vec::with_capacity(folders.len()));
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some((place, name)) = {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                folders.get(place).map(|name| (place, name))
+            } {
+                let recovery = RecoveryStart {
+                    clean_shutdown,
+                    recovery_point: points.get(name.as_str()).copied().unwrap_or(0),
+                    log_start_offset: starts.get(name.as_str()).copied().unwrap_or(0),
+                };
+                let outcome = self.open_log(name, options_of(name), recovery, now_ms);
+                opened.lock().push((place, (name.clone(), outcome)));
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads.clamp(1, folders.len().max(1)) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut opened = opened.into_inner();
+        opened.sort_by_key(|(place, _)| *place);
+        Ok(opened.into_iter().map(|(_, log)| log).collect())
+    }
+}
+
+fn by_folder(checkpoint: &OffsetCheckpoint) -> std::collections::HashMap<String, i64> {
+    let entries = checkpoint.entries.iter();
+    entries.map(|(topic, partition, offset)| (format!("{topic}-{partition}"), *offset)).collect()
+}
+
+fn broker_epoch(text: &str) -> Option<i64> {
+    let (_, rest) = text.split_once("\"brokerEpoch\"")?;
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
+    let end =
+        rest.find(|character: char| !character.is_ascii_digit() && character != '-').unwrap_or(rest.len());
+    rest.get(..end)?.parse().ok()
+}

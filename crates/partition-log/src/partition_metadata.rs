@@ -1,0 +1,64 @@
+//! The file that says which topic a folder belongs to (`partition.metadata`).
+
+use model::Uuid;
+
+use crate::disk::{read_whole, replace_file};
+use crate::error::LogError;
+use crate::log::PartitionLog;
+use crate::names;
+
+const SIZE_MAX: usize = 4096;
+
+impl PartitionLog {
+    /// The topic id in the folder; `None` where there is none yet.
+    pub fn topic_id(&self) -> Result<Option<Uuid>, LogError> {
+        let path = self.folder().join(names::PARTITION_METADATA);
+        let Some(bytes) = read_whole(self.disk(), &path, SIZE_MAX).map_err(LogError::io("read", &path))?
+        else {
+            return Ok(None);
+        };
+        let damaged = |reason: &str| LogError::Corrupt {
+            path: path.clone(),
+            position: 0,
+            reason: reason.to_owned(),
+            remedy: "remove the file; it is written again with the id of the topic",
+        };
+        let id = parse(&String::from_utf8_lossy(&bytes)).map_err(damaged)?;
+        Ok(Some(id))
+    }
+
+    /// Writes the topic id into the folder.
+    pub fn set_topic_id(&self, id: Uuid) -> Result<(), LogError> {
+        let path = self.folder().join(names::PARTITION_METADATA);
+        let text = format!("version: 0\ntopic_id: {id}");
+        replace_file(self.disk(), &path, text.as_bytes())
+            .map_err(|source| self.home().failed("write", &path, source))
+    }
+}
+
+fn parse(text: &str) -> Result<Uuid, &'static str> {
+    let mut lines = text.lines();
+    if lines.next().and_then(|line| line.strip_prefix("version:")).map(str::trim) != Some("0") {
+        return Err("its version is not 0");
+    }
+    let id = lines.next().and_then(|line| line.strip_prefix("topic_id:")).ok_or("it holds no topic id")?;
+    let id: Uuid = id.trim().parse().map_err(|_| "its topic id is malformed")?;
+    if id.is_zero() { Err("its topic id is zero") } else { Ok(id) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_an_id_are_read() {
+        let id: Uuid = "AAAAAAAAQACAAAAAAAAAAA".parse().unwrap();
+        assert_eq!(parse("version: 0\ntopic_id: AAAAAAAAQACAAAAAAAAAAA"), Ok(id));
+        assert_eq!(parse("version: 0\ntopic_id: AAAAAAAAQACAAAAAAAAAAA==\n"), Ok(id));
+        for text in
+            ["", "version: 1\ntopic_id: AAAAAAAAQACAAAAAAAAAAA", "version: 0\n", "version: 0\ntopic_id: x"]
+        {
+            assert!(parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! One segment: its log file, its indexes, its aborted transactions. Files are opened and read when needed.
+
+use std::fs::File;
+use std::io::IoSlice;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use model::{Offset, TimestampMs};
+use parking_lot::RwLock;
+
+use crate::disk::{read_whole, remove_if_there};
+use crate::error::LogError;
+use crate::file_handles::HandleSlot;
+use crate::index::{SegmentIndex, TimeEntry, relative};
+use crate::names;
+use crate::place::Place;
+use crate::scan::{BatchScanner, Step};
+use crate::txn_index::{self, AbortedTransaction};
+
+mod find;
+
+pub(crate) use find::Found;
+
+/// Largest index that is read, four times Kafka's default.
+const INDEX_SIZE_MAX: usize = 256 << 20;
+/// Distance of entries where an index is rebuilt.
+const REBUILD_INTERVAL: u64 = 4096;
+/// Entries that may wait in memory before they are written beside an append.
+const UNWRITTEN_MAX: usize = 4096;
+const TXN_INDEX_REMEDY: &str =
+    "restore it, or remove it and the partition's .snapshot files and recovery point for a full recovery";
+const SEGMENT_REMEDY: &str = "restore the partition from a replica or a copy, or remove its recovery point to have the log cut here at the next start";
+
+/// A segment of a log.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub base_offset: Offset,
+    place: Arc<Place>,
+    slot: Arc<HandleSlot>,
+    size: AtomicU64,
+    exists: AtomicBool,
+    begun_ms: TimestampMs,
+    index: RwLock<Option<Box<SegmentIndex>>>,
+    aborted: RwLock<Option<Vec<AbortedTransaction>>>,
+    txn_index_dirty: AtomicBool,
+}
+
+impl Segment {
+    /// A segment without files; the first write makes them.
+    pub(crate) fn begin(place: &Arc<Place>, base_offset: Offset, now_ms: TimestampMs) -> Arc<Segment> {
+        let segment = Segment::existing(place, base_offset, 0, now_ms);
+        segment.exists.store(false, Ordering::Relaxed);
+        *segment.index.write() = Some(Box::default());
+        *segment.aborted.write() = Some(Vec::new());
+        segment
+    }
+
+    /// A segment whose log file has `size` bytes.
+    pub(crate) fn existing(
+        place: &Arc<Place>,
+        base_offset: Offset,
+        size: u64,
+        now_ms: TimestampMs,
+    ) -> Arc<Segment> {
+        Arc::new(Segment {
+            base_offset,
+            place: Arc::clone(place),
+            slot: Arc::default(),
+            size: AtomicU64::new(size),
+            exists: AtomicBool::new(true),
+            begun_ms: now_ms,
+            index: RwLock::new(None),
+            aborted: RwLock::new(None),
+            txn_index_dirty: AtomicBool::new(false),
+        })
+    }
+
+    /// Bytes of whole batches in the log file.
+    pub(crate) fn size(&self) -> u64 {
+        self.size.load(Ordering::Acquire)
+    }
+
+    /// True once the log file is there.
+    pub(crate) fn exists(&self) -> bool {
+        self.exists.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn path(&self, ending: &str) -> PathBuf {
+        self.place.segment_file(self.base_offset, ending)
+    }
+
+    /// The open log file.
+    pub(crate) fn file(&self) -> Result<Arc<File>, LogError> {
+        self.open_log(false)
+    }
+
+    fn open_log(&self, create: bool) -> Result<Arc<File>, LogError> {
+        if let Some(file) = self.slot.loaded() {
+            self.place.home.files.touch(&self.slot);
+            return Ok(file);
+        }
+        let path = self.path(names::LOG);
+        let files = &self.place.home.files;
+        files.file(&self.slot, self.place.disk(), &path, create).map_err(LogError::io("open", &path))
+    }
+
+    /// Writes batches at the end of the log file; they count once [`Segment::grow`] says so.
+    pub(crate) fn write(&self, parts: &mut [IoSlice<'_>]) -> Result<(), LogError> {
+        let create = !self.exists();
+        let file = match self.open_log(create) {
+            Ok(file) => file,
+            Err(LogError::Io { action, path, source }) => {
+                return Err(self.place.home.failed(action, &path, source));
+            }
+            Err(error) => return Err(error),
+        };
+        if create {
+            self.exists.store(true, Ordering::Relaxed);
+        }
+        let position = self.size.load(Ordering::Relaxed);
+        let Err(source) = self.place.disk().write_at(&file, parts, position) else { return Ok(()) };
+        let path = self.path(names::LOG);
+        let error = self.place.home.failed("write", &path, source);
+        if error.is_no_space() {
+            // What was written of the batch must not be found behind the next one.
+            self.place
+                .disk()
+                .set_size(&file, position)
+                .map_err(|source| self.place.home.sync_failed(&path, source))?;
+        }
+        Err(error)
+    }
+
+    /// Makes `bytes` more of the file visible to readers.
+    pub(crate) fn grow(&self, bytes: u64) {
+        let size = self.size.load(Ordering::Relaxed) + bytes;
+        self.size.store(size, Ordering::Release);
+    }
+
+    /// Takes note of a batch at `position` in both indexes.
+    pub(crate) fn note(
+        &self,
+        last_offset: Offset,
+        position: u64,
+        size: u64,
+        max_timestamp: TimestampMs,
+        interval: u64,
+    ) -> Result<(), LogError> {
+        let Some(relative) = relative(self.base_offset, last_offset) else { return Ok(()) };
+        self.with_index_mut(|index| {
+            index.note(relative, position, size, max_timestamp, interval);
+            index.unwritten_count() > UNWRITTEN_MAX
+        })
+        .and_then(|many| if many { self.write_index() } else { Ok(()) })
+    }
+
+    /// Looks at the index, reading or rebuilding it first where needed.
+    pub(crate) fn with_index<R>(&self, look: impl FnOnce(&SegmentIndex) -> R) -> Result<R, LogError> {
+        if let Some(index) = self.index.read().as_deref() {
+            return Ok(look(index));
+        }
+        self.with_index_mut(|index| look(index))
+    }
+
+    pub(crate) fn with_index_mut<R>(
+        &self,
+        change: impl FnOnce(&mut SegmentIndex) -> R,
+    ) -> Result<R, LogError> {
+        let mut place = self.index.write();
+        let index = match &mut *place {
+            Some(index) => index,
+            empty => empty.insert(Box::new(self.load_index()?)),
+        };
+        Ok(change(index))
+    }
+
+    /// Begins an empty index where none can be loaded.
+    pub(crate) fn with_index_mut_or_empty<R>(&self, change: impl FnOnce(&mut SegmentIndex) -> R) -> R {
+        change(self.index.write().get_or_insert_default())
+    }
+
+    /// Reads `size` bytes at `position`.
+    pub(crate) fn read_range(&self, position: u64, size: u64) -> Result<Vec<u8>, LogError> {
+        let file = self.file()?;
+        let mut bytes = vec![0; size as usize];
+        let read = self
+            .place
+            .disk()
+            .read_at(&file, &mut bytes, position)
+            .map_err(LogError::io("read", &self.path(names::LOG)))?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    fn load_index(&self) -> Result<SegmentIndex, LogError> {
+        let size = self.size();
+        if size == 0 {
+            return Ok(SegmentIndex::default());
+        }
+        let read = |ending| {
+            let path = self.path(ending);
+            read_whole(self.place.disk(), &path, INDEX_SIZE_MAX).map_err(LogError::io("read", &path))
+        };
+        let files = (read(names::OFFSET_INDEX)?, read(names::TIME_INDEX)?);
+        if let (Some(offsets), Some(times)) = files
+            && let Some(index) = SegmentIndex::parse(&offsets, &times, size)
+        {
+            return Ok(index);
+        }
+        self.rebuild_index()
+    }
+
+    /// Walks the whole segment; what is found is written with the next flush.
+    fn rebuild_index(&self) -> Result<SegmentIndex, LogError> {
+        let mut index = SegmentIndex::default();
+        let base_offset = self.base_offset;
+        self.scan(0, |position, entry| {
+            if let Some(relative) = relative(base_offset, entry.last_offset()) {
+                index.note(relative, position, entry.size() as u64, entry.max_timestamp(), REBUILD_INTERVAL);
+            }
+            Ok(())
+        })?;
+        index.forget_files();
+        Ok(index)
+    }
+
+    /// Visits every entry from `position` to the end, unsound ones being an error.
+    pub(crate) fn scan(
+        &self,
+        position: u64,
+        mut visit: impl FnMut(u64, &records::Entry<'_>) -> Result<(), LogError>,
+    ) -> Result<(), LogError> {
+        if position >= self.size() {
+            return Ok(());
+        }
+        let file = self.file()?;
+        let path = self.path(names::LOG);
+        let mut scanner = BatchScanner::new(self.place.disk(), &file, &path, position, self.size());
+        loop {
+            let at = scanner.position();
+            match scanner.step()? {
+                Step::Entry(at, entry) => visit(at, &entry)?,
+                Step::End => return Ok(()),
+                Step::Broken(error) => return Err(self.damaged(at, &error)),
+            }
+        }
+    }
+
+    pub(crate) fn damaged(&self, position: u64, reason: &records::BatchError) -> LogError {
+        LogError::Corrupt {
+            path: self.path(names::LOG),
+            position,
+            reason: reason.to_string(),
+            remedy: SEGMENT_REMEDY,
+        }
+    }
+
+    /// Writes index entries that the files lack.
+    pub(crate) fn write_index(&self) -> Result<(), LogError> {
+        let mut place = self.index.write();
+        let Some(index) = place.as_deref_mut() else { return Ok(()) };
+        if !self.exists() {
+            return Ok(());
+        }
+        let home = &self.place.home;
+        let write = |ending| {
+            let path = self.path(ending);
+            home.disk.open(&path, true).map_err(|source| home.failed("open", &path, source))
+        };
+        let (offset_file, time_file) = (write(names::OFFSET_INDEX)?, write(names::TIME_INDEX)?);
+        let path = self.path(names::OFFSET_INDEX);
+        index
+            .write(self.place.disk(), &offset_file, &time_file)
+            .map_err(|source| home.failed("write", &path, source))
+    }
+
+    /// Completes both index files, as when the segment is closed.
+    pub(crate) fn finish_index(&self) -> Result<(), LogError> {
+        if self.index.read().is_none() {
+            return Ok(());
+        }
+        self.with_index_mut(SegmentIndex::note_largest)?;
+        self.write_index()
+    }
+
+    /// Puts the log file, and the aborted transactions if there are new ones, on stable storage.
+    pub(crate) fn sync(&self) -> Result<(), LogError> {
+        if !self.exists() {
+            return Ok(());
+        }
+        let home = &self.place.home;
+        let sync = |path: PathBuf, file: &File| {
+            home.disk.sync(file).map_err(|source| home.sync_failed(&path, source))
+        };
+        let file = self.file()?;
+        sync(self.path(names::LOG), &file)?;
+        let unwritten = self.index.read().as_deref().is_some_and(SegmentIndex::has_unwritten);
+        if unwritten {
+            self.write_index()?;
+        }
+        if self.txn_index_dirty.swap(false, Ordering::AcqRel) {
+            let path = self.path(names::TXN_INDEX);
+            let file = home.disk.open(&path, true).map_err(LogError::io("open", &path))?;
+            sync(path, &file)?;
+        }
+        Ok(())
+    }
+
+    /// Largest timestamp of the segment and the offset of its batch's end.
+    pub(crate) fn largest_timestamp(&self) -> Result<Option<(TimestampMs, Offset)>, LogError> {
+        let base = self.base_offset;
+        let shown = |largest: TimeEntry| (largest.timestamp, base + i64::from(largest.relative));
+        self.with_index(|index| index.largest.map(shown))
+    }
+
+    /// The time from which the segment's age counts: its first batch's timestamp, else when it was begun.
+    pub(crate) fn age_base(&self) -> Result<(TimestampMs, bool), LogError> {
+        if self.size() == 0 {
+            return Ok((self.begun_ms, false));
+        }
+        let known = self.with_index(|index| index.first_timestamp)?;
+        let first = match known {
+            Some(first) => first,
+            None => {
+                let first = self.find(0, Offset::MIN)?.map_or(-1, |found| found.max_timestamp);
+                self.with_index_mut(|index| index.first_timestamp = Some(first))?;
+                first
+            }
+        };
+        Ok(if first >= 0 { (first, true) } else { (self.begun_ms, false) })
+    }
+
+    /// Adds an aborted transaction.
+    pub(crate) fn add_aborted(&self, aborted: AbortedTransaction) -> Result<(), LogError> {
+        self.load_aborted()?;
+        let mut place = self.aborted.write();
+        let list = place.get_or_insert_default();
+        if list.last().is_some_and(|last| last.last_offset >= aborted.last_offset) {
+            return Ok(());
+        }
+        let home = &self.place.home;
+        let path = self.path(names::TXN_INDEX);
+        let position = (list.len() * txn_index::ENTRY_SIZE) as u64;
+        home.disk
+            .open(&path, true)
+            .and_then(|file| home.disk.write_at(&file, &mut [IoSlice::new(&aborted.encode())], position))
+            .map_err(|source| home.failed("write", &path, source))?;
+        list.push(aborted);
+        self.txn_index_dirty.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Visits the aborted transactions of the segment.
+    pub(crate) fn with_aborted<R>(
+        &self,
+        look: impl FnOnce(&[AbortedTransaction]) -> R,
+    ) -> Result<R, LogError> {
+        self.load_aborted()?;
+        Ok(look(self.aborted.read().as_deref().unwrap_or_default()))
+    }
+
+    fn load_aborted(&self) -> Result<(), LogError> {
+        if self.aborted.read().is_some() {
+            return Ok(());
+        }
+        let path = self.path(names::TXN_INDEX);
+        let bytes =
+            read_whole(self.place.disk(), &path, INDEX_SIZE_MAX).map_err(LogError::io("read", &path))?;
+        let parsed = txn_index::parse(bytes.as_deref().unwrap_or_default(), self.base_offset);
+        let list = parsed.ok_or_else(|| LogError::Corrupt {
+            path: path.clone(),
+            position: 0,
+            reason: "it is no index of aborted transactions".to_owned(),
+            remedy: TXN_INDEX_REMEDY,
+        })?;
+        self.aborted.write().get_or_insert(list);
+        Ok(())
+    }
+
+    /// Forgets aborted transactions that end at or after `offset`; a damaged file is forgotten whole.
+    pub(crate) fn cut_aborted(&self, offset: Offset) -> Result<(), LogError> {
+        let list = match self.load_aborted() {
+            Ok(()) => self.aborted.read().clone().unwrap_or_default(),
+            Err(LogError::Corrupt { .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let kept: Vec<AbortedTransaction> =
+            list.into_iter().filter(|entry| entry.last_offset < offset).collect();
+        let path = self.path(names::TXN_INDEX);
+        let home = &self.place.home;
+        let size = (kept.len() * txn_index::ENTRY_SIZE) as u64;
+        let outcome = if size == 0 {
+            remove_if_there(self.place.disk(), &path)
+        } else {
+            home.disk.open(&path, true).and_then(|file| home.disk.set_size(&file, size))
+        };
+        outcome.map_err(|source| home.failed("cut", &path, source))?;
+        *self.aborted.write() = Some(kept);
+        Ok(())
+    }
+
+    /// Cuts the log file to `size` bytes; `next_offset` is the offset that now comes next.
+    pub(crate) fn cut(&self, size: u64, next_offset: Offset) -> Result<(), LogError> {
+        let relative = relative(self.base_offset, next_offset).unwrap_or(u32::MAX);
+        self.with_index_mut(|index| index.cut(size, relative))?;
+        self.size.store(size, Ordering::Release);
+        if !self.exists() {
+            return Ok(());
+        }
+        let home = &self.place.home;
+        let path = self.path(names::LOG);
+        let file = self.file()?;
+        home.disk.set_size(&file, size).map_err(|source| home.failed("cut", &path, source))?;
+        self.write_index()?;
+        self.recall_largest(size)
+    }
+
+    /// After a cut the largest timestamp may lie behind the last index entry: look there.
+    fn recall_largest(&self, size: u64) -> Result<(), LogError> {
+        let from =
+            self.with_index(|index| index.offsets.last().map_or(0, |entry| u64::from(entry.position)))?;
+        if from >= size {
+            return Ok(());
+        }
+        let mut largest = self.with_index(|index| index.largest)?;
+        self.scan(from, |_, entry| {
+            if entry.max_timestamp() > largest.map_or(-1, |largest| largest.timestamp)
+                && let Some(relative) = relative(self.base_offset, entry.last_offset())
+            {
+                largest = Some(TimeEntry { timestamp: entry.max_timestamp(), relative });
+            }
+            Ok(())
+        })?;
+        self.with_index_mut(|index| index.largest = largest)
+    }
+
+    /// Removes the segment's files; whoever reads them goes on reading.
+    pub(crate) fn remove_files(&self) -> Result<(), LogError> {
+        self.slot.close();
+        for ending in [names::LOG, names::OFFSET_INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+            let path = self.path(ending);
+            remove_if_there(self.place.disk(), &path)
+                .map_err(|source| self.place.home.failed("remove", &path, source))?;
+        }
+        Ok(())
+    }
+
+    /// Lets the open file go.
+    pub(crate) fn close_file(&self) {
+        self.slot.close();
+    }
+}

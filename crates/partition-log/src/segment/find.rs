@@ -1,0 +1,96 @@
+//! Finds batches in a segment by offset, reading no more than their headers.
+
+use model::{Offset, TimestampMs};
+use records::{BATCH_HEADER_SIZE, BatchError, Entry, LOG_OVERHEAD, entry_size_and_magic, next_entry};
+
+use super::Segment;
+use crate::error::LogError;
+use crate::index::relative;
+use crate::names;
+
+/// Bytes read at a time: about what lies between two index entries.
+const WINDOW: usize = 4608;
+
+/// A batch of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub position: u64,
+    pub size: u64,
+    pub base_offset: Offset,
+    pub last_offset: Offset,
+    pub max_timestamp: TimestampMs,
+}
+
+impl Segment {
+    /// The first batch that ends at or after `offset`; `None` where the segment ends before.
+    pub(crate) fn find_offset(&self, offset: Offset) -> Result<Option<Found>, LogError> {
+        let from = match relative(self.base_offset, offset) {
+            Some(relative) => self.with_index(|index| index.position_before(relative))?,
+            None => 0,
+        };
+        self.find(from, offset)
+    }
+
+    /// As [`Segment::find_offset`], walking from `position`, where a batch must begin.
+    pub(crate) fn find(&self, mut position: u64, offset: Offset) -> Result<Option<Found>, LogError> {
+        let end = self.size();
+        if position >= end {
+            return Ok(None);
+        }
+        let file = self.file()?;
+        let mut window = [0u8; WINDOW];
+        let mut filled = 0;
+        let mut window_at = position;
+        while position < end {
+            let wanted = BATCH_HEADER_SIZE.min((end - position) as usize);
+            let mut from = (position - window_at) as usize;
+            if from + wanted > filled {
+                let length = WINDOW.min((end - position) as usize);
+                let target = window.get_mut(..length).unwrap_or_default();
+                filled = self
+                    .place
+                    .disk()
+                    .read_at(&file, target, position)
+                    .map_err(LogError::io("read", &self.path(names::LOG)))?;
+                (window_at, from) = (position, 0);
+            }
+            let bytes = window.get(from..filled).unwrap_or_default();
+            let found = head(bytes, position).map_err(|error| self.damaged(position, &error))?;
+            if position + found.size > end || found.last_offset < self.base_offset {
+                return Err(self.damaged(position, &BatchError::Malformed("batch does not fit its segment")));
+            }
+            if found.last_offset >= offset {
+                return Ok(Some(found));
+            }
+            position += found.size;
+        }
+        Ok(None)
+    }
+}
+
+fn head(bytes: &[u8], position: u64) -> Result<Found, BatchError> {
+    let (size, magic) = entry_size_and_magic(bytes)?;
+    let short = BatchError::Incomplete { needed: size, available: bytes.len() };
+    let base_offset = bytes.first_chunk().copied().map(i64::from_be_bytes).ok_or(short.clone())?;
+    let mut found =
+        Found { position, size: size as u64, base_offset, last_offset: base_offset, max_timestamp: -1 };
+    if magic == 2 {
+        let field = |at: usize| bytes.get(at..);
+        let delta =
+            field(23).and_then(<[u8]>::first_chunk).copied().map(i32::from_be_bytes).ok_or(short.clone())?;
+        found.max_timestamp =
+            field(35).and_then(<[u8]>::first_chunk).copied().map(i64::from_be_bytes).ok_or(short)?;
+        found.last_offset = base_offset
+            .checked_add(i64::from(delta))
+            .filter(|last| *last >= base_offset)
+            .ok_or(BatchError::Malformed("batch ends before it begins"))?;
+    } else if let Ok(Some(Entry::Legacy(message))) = next_entry(bytes) {
+        found.max_timestamp = message.timestamp();
+    } else if magic == 1 {
+        // A message longer than the window: its timestamp stands after length, checksum, magic and attributes.
+        let at = LOG_OVERHEAD + 6;
+        found.max_timestamp =
+            bytes.get(at..).and_then(<[u8]>::first_chunk).copied().map_or(-1, i64::from_be_bytes);
+    }
+    Ok(found)
+}

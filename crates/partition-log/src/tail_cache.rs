@@ -1,0 +1,227 @@
+//! The last appended bytes of a partition, kept in memory while consumers read at its tail.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use model::Offset;
+use parking_lot::Mutex;
+use records::next_entry;
+
+/// Bytes kept at most.
+const CAPACITY: usize = 64 * 1024;
+/// Appended bytes without any read from memory after which the memory is given back.
+const UNREAD_MAX: usize = 4 * CAPACITY;
+
+/// Empty and free until a reader arrives at the tail.
+#[derive(Debug, Default)]
+pub(crate) struct TailCache {
+    wanted: AtomicBool,
+    hits: AtomicU64,
+    tail: Mutex<Tail>,
+}
+
+/// Runs of whole batches: the older ones frozen and shared with readers, the newest still growing.
+#[derive(Debug, Default)]
+struct Tail {
+    frozen: VecDeque<Run>,
+    frozen_bytes: usize,
+    growing: BytesMut,
+    growing_base: Offset,
+    end: Offset,
+    unread: usize,
+}
+
+#[derive(Debug)]
+struct Run {
+    base: Offset,
+    end: Offset,
+    bytes: Bytes,
+}
+
+impl TailCache {
+    /// Takes a copy of appended batches, if a reader wants them. `base` and `end` are their offsets.
+    #[inline]
+    pub(crate) fn appended(&self, parts: &[&[u8]], base: Offset, end: Offset) {
+        if self.wanted.load(Ordering::Relaxed) {
+            self.keep(parts, base, end);
+        }
+    }
+
+    fn keep(&self, parts: &[&[u8]], base: Offset, end: Offset) {
+        let size: usize = parts.iter().map(|part| part.len()).sum();
+        let mut tail = self.tail.lock();
+        tail.unread += size;
+        if size > CAPACITY || tail.unread > UNREAD_MAX {
+            *tail = Tail::default();
+            self.wanted.store(size > CAPACITY, Ordering::Relaxed);
+            return;
+        }
+        if tail.growing.is_empty() {
+            tail.growing_base = base;
+        }
+        if tail.growing.len() + size > CAPACITY {
+            tail.freeze();
+            tail.growing_base = base;
+        }
+        if tail.growing.capacity() - tail.growing.len() < size {
+            tail.growing.reserve(CAPACITY);
+        }
+        for part in parts {
+            tail.growing.extend_from_slice(part);
+        }
+        tail.end = end;
+        while tail.frozen_bytes + tail.growing.len() > CAPACITY {
+            let Some(run) = tail.frozen.pop_front() else { break };
+            tail.frozen_bytes -= run.bytes.len();
+        }
+    }
+
+    /// Batches from the one that holds `start`, up to `bytes_max` and below `until`; `None` if they are not here.
+    ///
+    /// A single batch above `bytes_max` is given where `at_least_one`.
+    pub(crate) fn read(
+        &self,
+        start: Offset,
+        until: Offset,
+        bytes_max: usize,
+        at_least_one: bool,
+    ) -> Option<(Bytes, Offset)> {
+        if !self.wanted.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut tail = self.tail.lock();
+        if !tail.growing.is_empty() && start >= tail.growing_base && start < tail.end {
+            tail.freeze();
+        }
+        let found = tail.frozen.iter().find(|run| start >= run.base && start < run.end)?;
+        let (bytes, base) = select(&found.bytes, start, until, bytes_max, at_least_one)?;
+        tail.unread = 0;
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        Some((bytes, base))
+    }
+
+    /// A reader has come to the end of the log: from now on appended batches are kept.
+    pub(crate) fn want(&self) {
+        if !self.wanted.swap(true, Ordering::Relaxed) {
+            self.tail.lock().unread = 0;
+        }
+    }
+
+    /// Gives the memory back, until the next reader at the tail.
+    pub(crate) fn drop_all(&self) {
+        let mut tail = self.tail.lock();
+        self.wanted.store(false, Ordering::Relaxed);
+        *tail = Tail::default();
+    }
+
+    /// Reads served from here since the log was opened.
+    pub(crate) fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+}
+
+impl Tail {
+    fn freeze(&mut self) {
+        if self.growing.is_empty() {
+            return;
+        }
+        let bytes = self.growing.split().freeze();
+        self.frozen_bytes += bytes.len();
+        self.frozen.push_back(Run { base: self.growing_base, end: self.end, bytes });
+        self.growing_base = self.end;
+    }
+}
+
+fn select(
+    run: &Bytes,
+    start: Offset,
+    until: Offset,
+    bytes_max: usize,
+    at_least_one: bool,
+) -> Option<(Bytes, Offset)> {
+    let mut position = 0;
+    let mut from = None;
+    let mut base = start;
+    while let Ok(Some(entry)) = next_entry(run.get(position..)?) {
+        let end = position + entry.size();
+        if entry.base_offset() >= until {
+            break;
+        }
+        let first = match from {
+            None if entry.last_offset() < start => None,
+            None => {
+                base = entry.base_offset();
+                Some(position)
+            }
+            some => some,
+        };
+        if let Some(first) = first {
+            let is_first = from.is_none();
+            if end - first > bytes_max && !(is_first && at_least_one) {
+                break;
+            }
+            from = Some(first);
+        }
+        position = end;
+    }
+    Some((run.slice(from?..position), base))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use records::BatchBuilder;
+
+    fn batch(base: Offset) -> Vec<u8> {
+        BatchBuilder::new().base_offset(base).record(0, None, Some(&[1; 1000])).record(0, None, None).build()
+    }
+
+    #[test]
+    fn nothing_is_kept_before_a_reader_comes() {
+        let cache = TailCache::default();
+        cache.appended(&[&batch(0)], 0, 2);
+        assert!(cache.read(0, 2, 10_000, true).is_none());
+    }
+
+    #[test]
+    fn readers_get_whole_batches_within_their_bounds() {
+        let cache = TailCache::default();
+        cache.want();
+        let all: Vec<Vec<u8>> = (0..5).map(|n| batch(n * 2)).collect();
+        let size = all[0].len();
+        for (n, bytes) in all.iter().enumerate() {
+            cache.appended(&[bytes], n as i64 * 2, n as i64 * 2 + 2);
+        }
+        let read = |start, until, max, one| {
+            cache.read(start, until, max, one).map(|(bytes, base)| (bytes.len() / size, base))
+        };
+        assert_eq!(read(0, 10, 1 << 20, false), Some((5, 0)));
+        assert_eq!(read(3, 10, 1 << 20, false), Some((4, 2)));
+        assert_eq!(read(3, 8, 1 << 20, false), Some((3, 2)));
+        assert_eq!(read(3, 10, 2 * size + 5, false), Some((2, 2)));
+        assert_eq!(read(3, 10, 5, true), Some((1, 2)));
+        assert_eq!(read(3, 10, 5, false), None);
+        assert_eq!(read(10, 12, 5, true), None);
+        assert_eq!(cache.hits(), 5);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_given_back() {
+        let cache = TailCache::default();
+        cache.want();
+        let size = batch(0).len();
+        for n in 0..200 {
+            cache.appended(&[&batch(n * 2)], n * 2, n * 2 + 2);
+            cache.read(n * 2, n * 2 + 2, 1 << 20, true).unwrap();
+            let tail = cache.tail.lock();
+            assert!(tail.frozen_bytes + tail.growing.len() <= CAPACITY);
+        }
+        assert!(cache.read(0, 400, 1 << 20, true).is_none());
+        for n in 0..=(UNREAD_MAX / size) as i64 {
+            cache.appended(&[&batch(n)], n, n + 2);
+        }
+        assert!(!cache.wanted.load(Ordering::Relaxed));
+        assert_eq!(cache.tail.lock().growing.capacity(), 0);
+    }
+}

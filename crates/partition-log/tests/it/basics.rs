@@ -1,0 +1,178 @@
+//! Appends, reads, rolls and reopening.
+
+use model::Offset;
+use partition_log::{LeaderBatch, LogOptions, ReadError};
+use records::{BatchBuilder, CheckedBatch, Compression, next_batch};
+
+use crate::support::*;
+
+#[test]
+fn what_is_appended_is_read_across_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    fill(&log, 300);
+    let end = log.log_end_offset();
+    assert!(log.segment_count() > 5);
+    for bytes_max in [1, 500, 1 << 20] {
+        assert_eq!(read_by(&log, 0, bytes_max), expected(0..end));
+    }
+    for start in 0..end {
+        let slice = log.read(start, 1, Offset::MAX, true).unwrap();
+        let bytes = slice.to_vec().unwrap();
+        let first = next_batch(&bytes).unwrap().unwrap();
+        assert!((first.base_offset()..=first.last_offset()).contains(&start), "{start}");
+    }
+}
+
+#[test]
+fn offsets_outside_the_log_are_out_of_range() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    fill(&log, 10);
+    let end = log.log_end_offset();
+    assert!(log.read(end, 100, Offset::MAX, true).unwrap().is_empty());
+    for start in [-1, end + 1] {
+        let outcome = log.read(start, 100, Offset::MAX, true);
+        assert!(
+            matches!(outcome, Err(ReadError::OffsetOutOfRange { log_start: 0, log_end }) if log_end == end)
+        );
+    }
+}
+
+#[test]
+fn reads_stop_below_their_bound_and_within_their_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &LogOptions::default(), CLEAN);
+    for n in 0..20 {
+        append(&log, &batch(n, 1)).unwrap();
+    }
+    let one = (log.size_bytes() / 20) as usize;
+    let len = |start, max, until, at_least_one| log.read(start, max, until, at_least_one).unwrap().len();
+    assert_eq!(len(0, 1 << 20, 20, false), 20 * one);
+    assert_eq!(len(3, 1 << 20, 8, false), 5 * one);
+    assert_eq!(len(8, 1 << 20, 8, true), 0);
+    assert_eq!(len(3, one - 1, 20, false), 0);
+    assert_eq!(len(3, one - 1, 20, true), one);
+    assert_eq!(len(3, 2 * one + 7, 20, true), 2 * one + 7);
+}
+
+#[test]
+fn a_log_reopens_as_it_was_clean_or_not() {
+    for recovery in [CLEAN, CRASHED] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = open(folder.path(), &small(), CLEAN);
+        fill(&log, 200);
+        let (end, segments) = (log.log_end_offset(), log.segment_count());
+        if recovery.clean_shutdown {
+            log.close().unwrap();
+        }
+        drop(log);
+        let log = open(folder.path(), &small(), recovery);
+        assert_eq!((log.log_end_offset(), log.segment_count()), (end, segments));
+        assert_eq!(log.recovery_report().cut_reason, None);
+        assert_eq!(read_all(&log, 0), expected(0..end));
+        fill(&log, end + 50);
+        assert_eq!(read_all(&log, 0), expected(0..log.log_end_offset()));
+    }
+}
+
+#[test]
+fn an_empty_folder_is_an_empty_log_and_stays_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    assert_eq!((log.log_start_offset(), log.log_end_offset(), log.size_bytes()), (0, 0, 0));
+    assert!(log.read(0, 100, Offset::MAX, true).unwrap().is_empty());
+    assert_eq!(log.close().unwrap(), 0);
+    assert_eq!(std::fs::read_dir(folder.path().join("t-0")).unwrap().count(), 0);
+}
+
+#[test]
+fn several_batches_go_with_one_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    let mut bytes: Vec<Vec<u8>> = (0..50).map(|n| batch(n, 1).build()).collect();
+    let mut items: Vec<LeaderBatch<'_>> = bytes
+        .iter_mut()
+        .map(|bytes| {
+            let checked = CheckedBatch::own(&next_batch(bytes).unwrap().unwrap());
+            LeaderBatch { bytes, checked }
+        })
+        .collect();
+    let mut told = Vec::new();
+    log.lock_append()
+        .append_all(&mut items, 3, 0, |place, outcome| told.push((place, outcome.unwrap().base_offset)));
+    assert_eq!(told, (0..50).map(|n| (n, n as i64)).collect::<Vec<_>>());
+    assert_eq!(read_all(&log, 0), expected(0..50));
+    assert_eq!(log.latest_epoch(), Some(3));
+}
+
+#[test]
+fn idempotent_producers_are_answered_twice_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    let send = |sequence, count| append(&log, &batch(0, count).producer(9, 0, sequence));
+    assert_eq!(send(0, 3).unwrap().base_offset, 0);
+    assert_eq!(send(3, 2).unwrap().base_offset, 3);
+    let again = send(0, 3).unwrap();
+    assert!(again.is_duplicate && again.base_offset == 0 && again.last_offset == 2);
+    assert!(send(7, 1).is_err());
+    log.close().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    let again = append(&log, &batch(0, 2).producer(9, 0, 3)).unwrap();
+    assert!(again.is_duplicate && again.base_offset == 3);
+    assert_eq!(log.active_producers(1_000_000)[0].last_sequence, 4);
+}
+
+#[test]
+fn tail_readers_are_served_from_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &LogOptions::default(), CLEAN);
+    for n in 0..100 {
+        assert!(log.read(n, 1000, Offset::MAX, true).unwrap().is_empty());
+        append(&log, &batch(n, 1)).unwrap();
+        let slice = log.read(n, 1000, Offset::MAX, true).unwrap();
+        let cached = slice.cached().expect("the tail cache has it");
+        assert_eq!(next_batch(cached).unwrap().unwrap().base_offset(), n);
+    }
+    assert_eq!(log.tail_cache_hits(), 100);
+}
+
+#[test]
+fn lookups_by_time_find_the_first_record_in_every_codec() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    for n in 0..40 {
+        append(&log, &batch(n * 5, 5).compression(Compression::ALL[n as usize % 5])).unwrap();
+    }
+    for n in 0..200 {
+        let found = log.offset_for_timestamp(1_000_000 + n).unwrap().unwrap();
+        assert_eq!((found.offset, found.timestamp_ms), (n, 1_000_000 + n));
+    }
+    assert_eq!(log.offset_for_timestamp(1_000_200).unwrap(), None);
+    assert_eq!(log.max_timestamp_offset().unwrap().unwrap().offset, 199);
+    append(&log, &BatchBuilder::new().record(5, None, None).record(1_000_050, None, None)).unwrap();
+    assert_eq!(log.offset_for_timestamp(0).unwrap().unwrap().offset, 0);
+    assert_eq!(log.max_timestamp_offset().unwrap().unwrap().offset, 199);
+}
+
+#[test]
+fn segments_roll_by_time_of_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LogOptions { segment_ms: 1000, ..LogOptions::default() };
+    let log = open(folder.path(), &options, CLEAN);
+    for time in [0, 900, 1000, 1001, 1500, 2002] {
+        append(&log, &BatchBuilder::new().record(time, None, None)).unwrap();
+    }
+    assert_eq!(log.segment_count(), 3);
+}
+
+#[test]
+fn log_append_time_is_the_brokers() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LogOptions { log_append_time: true, ..LogOptions::default() };
+    let log = open(folder.path(), &options, CLEAN);
+    let appended = append_at(&log, &batch(0, 2), 0, 777).unwrap();
+    assert_eq!(appended.log_append_time_ms, Some(777));
+    assert_eq!(read_all(&log, 0).len(), 2);
+    assert_eq!(log.max_timestamp_offset().unwrap().unwrap().timestamp_ms, 777);
+}
