@@ -1,1 +1,97 @@
 //! The drop-in command-line tools.
+//!
+//! [`run`] takes the words of a command line, finds out by [`names`] which tool is meant, and either does its
+//! work or hands back the settings a server is to run with.
+
+#![forbid(unsafe_code)]
+
+mod daemon;
+mod help;
+pub mod names;
+mod server_start;
+mod server_stop;
+pub mod storage;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use names::Tool;
+
+/// Version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The release of Apache Kafka it stands in for.
+pub const KAFKA_VERSION: &str = "4.3.1";
+
+/// Exit code of everything that went wrong, as in Kafka's tools.
+pub(crate) const FAILED: u8 = 1;
+
+/// How a tool ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It has done its work; the exit code.
+    Done(u8),
+    /// A server is to run in this process, with these settings.
+    Serve(Box<config::Inputs>),
+}
+
+/// Where a tool writes.
+pub struct Output<'a> {
+    /// Standard output.
+    pub out: &'a mut dyn Write,
+    /// Standard error.
+    pub err: &'a mut dyn Write,
+}
+
+impl Output<'_> {
+    /// Writes a line to standard error and gives the exit code of a failure.
+    pub(crate) fn fail(&mut self, line: impl std::fmt::Display) -> u8 {
+        // Where standard error is closed, nothing is left to tell anyone.
+        let _ = writeln!(self.err, "{line}");
+        FAILED
+    }
+}
+
+/// Runs the tool that a command line names: the program's own name first, then its arguments.
+pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
+    let (stdout, stderr) = (io::stdout(), io::stderr());
+    let output = &mut Output { out: &mut stdout.lock(), err: &mut stderr.lock() };
+    let program = words.first().map_or("naru", String::as_str);
+    let call = names::tool_of(program, words.get(1..).unwrap_or_default());
+    let done = match call.tool {
+        Tool::Server | Tool::KafkaServerStart => {
+            return server_start::run(&call, variables, output);
+        }
+        Tool::KafkaServerStop => server_stop::run(&call.arguments, output),
+        Tool::KafkaStorage => storage::run(&call.arguments, output),
+        Tool::Help => written(output.out.write_all(help::text().as_bytes()), output),
+        Tool::Version => {
+            let line = format!("naru {VERSION}, compatible with Apache Kafka {KAFKA_VERSION}\n");
+            written(output.out.write_all(line.as_bytes()), output)
+        }
+        Tool::Gone { name, instead } => output.fail(format!("{name}: {instead}")),
+        Tool::Missing(name) => {
+            output.fail(format!("{name}: this tool is not part of naru {VERSION}; the one of Apache Kafka {KAFKA_VERSION} works with a naru server"))
+        }
+        Tool::Unknown(name) => output.fail(format!("naru: '{name}' is no command; 'naru help' lists them")),
+    };
+    Outcome::Done(done)
+}
+
+/// Exit code of a tool whose whole work was to write.
+fn written(result: io::Result<()>, output: &mut Output<'_>) -> u8 {
+    match result {
+        Ok(()) => 0,
+        Err(error) => output.fail(format!("standard output cannot be written: {error}")),
+    }
+}
+
+/// Reads a properties file; the sentence names file and cause.
+pub(crate) fn read_properties(path: &PathBuf) -> Result<config::Properties, String> {
+    use std::io::Read;
+    let shown = path.display();
+    let mut bytes = Vec::new();
+    let limit = config::PROPERTIES_BYTES_MAX as u64 + 1;
+    let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    read.map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    config::Properties::parse(&bytes).map_err(|error| format!("{shown}: {error}"))
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use model::NodeId;
+use model::{NodeId, Uuid};
 
 use crate::meta_properties::{MetaProperties, MetaPropertiesError};
 
@@ -44,7 +44,7 @@ pub enum ForeignLogDir {
     /// It was formatted in the ZooKeeper era.
     Legacy(PathBuf),
     /// Two directories carry the same directory id: one is a copy.
-    SameDirectoryId(PathBuf, PathBuf),
+    SameDirectoryId(Uuid, PathBuf, PathBuf),
 }
 
 impl LogDirSurvey {
@@ -87,7 +87,7 @@ impl LogDirSurvey {
             }
             let Some(directory_id) = properties.directory_id else { continue };
             if let Some(other) = ids.insert(directory_id, log_dir.clone()) {
-                return Err(ForeignLogDir::SameDirectoryId(other, log_dir));
+                return Err(ForeignLogDir::SameDirectoryId(directory_id, other, log_dir));
             }
         }
         Ok(())
@@ -113,9 +113,9 @@ impl fmt::Display for ForeignLogDir {
                 "{} was formatted in the ZooKeeper era, which cannot be opened; name another folder in log.dirs",
                 log_dir.display()
             ),
-            Self::SameDirectoryId(one, other) => write!(
+            Self::SameDirectoryId(id, one, other) => write!(
                 f,
-                "{} and {} have the same directory.id: one is a copy of the other; take one out of log.dirs",
+                "Duplicate directory ID {id} found. It was the ID of {}, but also of {}",
                 one.display(),
                 other.display()
             ),
@@ -128,7 +128,6 @@ impl std::error::Error for ForeignLogDir {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Uuid;
     use std::fs;
 
     fn formatted(dir: &Path, name: &str, properties: &MetaProperties) -> PathBuf {
@@ -154,7 +153,7 @@ mod tests {
             (formatted(root.path(), "b", &elsewhere), "Expected here, but read there"),
             (formatted(root.path(), "c", &another), "Stored node id 2 doesn't match previous node id 1"),
             (formatted(root.path(), "d", &legacy), "ZooKeeper era"),
-            (formatted(root.path(), "e", &own), "the same directory.id"),
+            (formatted(root.path(), "e", &own), "Duplicate directory ID"),
         ];
         assert_eq!(survey(std::slice::from_ref(&a)).check(Some("here"), 1), Ok(()));
         for (dir, fragment) in cases {

@@ -109,11 +109,11 @@ fn parse(text: &str) -> Result<MetaProperties, String> {
     };
     let cluster_id = find("cluster.id").map(str::to_owned);
     let node_id = find(node_id_key).map(|value| number(node_id_key, value)).transpose()?;
-    if version > 0 && cluster_id.is_none() {
-        return Err("Failed to find cluster.id".to_owned());
-    }
     if version > 0 && node_id.is_none() {
         return Err("Failed to find node.id".to_owned());
+    }
+    if version > 0 && cluster_id.is_none() {
+        return Err("Failed to find cluster.id".to_owned());
     }
     let directory_id = find("directory.id").map(str::parse).transpose();
     let directory_id = directory_id
@@ -219,8 +219,8 @@ mod tests {
     #[test]
     fn a_damaged_file_is_named_with_kafkas_sentence() {
         let cases = [
-            ("version=1\n", "Failed to find cluster.id"),
-            ("version=1\ncluster.id=x\n", "Failed to find node.id"),
+            ("version=1\n", "Failed to find node.id"),
+            ("version=1\nnode.id=1\n", "Failed to find cluster.id"),
             ("version=9\n", "Unknown meta.properties version number 9"),
             ("version=1\ncluster.id=x\nnode.id=y\n", "Unable to read node.id as a base-10 number."),
             ("version=1\ncluster.id=x\nnode.id=1\ndirectory.id=z\n", "Unable to read directory.id"),

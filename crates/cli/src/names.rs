@@ -1,0 +1,153 @@
+//! Every name the executable answers to, as its own program name or as the first argument of `naru`.
+
+use std::path::Path;
+
+/// A tool this executable can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tool {
+    /// `naru` and `naru server [FILE]`: a server, with defaults where nothing is said.
+    Server,
+    /// `kafka-server-start FILE`.
+    KafkaServerStart,
+    /// `kafka-server-stop`.
+    KafkaServerStop,
+    /// `kafka-storage`.
+    KafkaStorage,
+    /// `naru help`.
+    Help,
+    /// `naru --version`.
+    Version,
+    /// A tool of the ZooKeeper era.
+    Gone {
+        /// Its name.
+        name: String,
+        /// What does its work today.
+        instead: &'static str,
+    },
+    /// A tool of Apache Kafka that is not here yet.
+    Missing(String),
+    /// No name of anything.
+    Unknown(String),
+}
+
+/// A tool and the words after its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The tool.
+    pub tool: Tool,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+}
+
+const NO_ZOOKEEPER: &str = "there is no ZooKeeper any more, the server keeps the cluster's metadata itself: start 'kafka-server-start FILE' alone";
+const NO_ZOOKEEPER_STOP: &str =
+    "there is no ZooKeeper any more, so there is nothing to stop beside 'kafka-server-stop'";
+const NO_ZOOKEEPER_SHELL: &str = "there is no ZooKeeper any more: 'kafka-metadata-quorum describe' and 'kafka-broker-api-versions' show the cluster";
+
+/// Tools of the ZooKeeper era and what to do instead.
+const GONE: &[(&str, &str)] = &[
+    ("zookeeper-server-start", NO_ZOOKEEPER),
+    ("zookeeper-server-stop", NO_ZOOKEEPER_STOP),
+    ("zookeeper-shell", NO_ZOOKEEPER_SHELL),
+    ("zookeeper-security-migration", NO_ZOOKEEPER_SHELL),
+    ("zkserver", NO_ZOOKEEPER_SHELL),
+];
+
+/// Tools of Apache Kafka 4.3.1 that are not here yet.
+#[rustfmt::skip]
+const MISSING: &[&str] = &[
+    "connect-distributed", "connect-mirror-maker", "connect-plugin-path", "connect-standalone", "kafka-acls",
+    "kafka-broker-api-versions", "kafka-client-metrics", "kafka-cluster", "kafka-configs",
+    "kafka-console-consumer", "kafka-console-producer", "kafka-console-share-consumer",
+    "kafka-consumer-groups", "kafka-consumer-perf-test", "kafka-delegation-tokens", "kafka-delete-records",
+    "kafka-dump-log", "kafka-e2e-latency", "kafka-features", "kafka-get-offsets", "kafka-groups", "kafka-jmx",
+    "kafka-leader-election", "kafka-log-dirs", "kafka-metadata-quorum", "kafka-metadata-shell",
+    "kafka-producer-perf-test", "kafka-reassign-partitions", "kafka-replica-verification", "kafka-run-class",
+    "kafka-share-consumer-perf-test", "kafka-share-groups", "kafka-streams-application-reset",
+    "kafka-streams-groups", "kafka-topics", "kafka-transactions", "kafka-verifiable-consumer",
+    "kafka-verifiable-producer", "kafka-verifiable-share-consumer", "trogdor",
+];
+
+/// Finds the tool a command line means: by the program's name if that is a tool's, else by the first argument.
+/// `.sh`, `.bat` and folders before the name do not matter.
+pub fn tool_of(program: &str, arguments: &[String]) -> Call {
+    if let Some(tool) = named(program) {
+        return Call { tool, arguments: arguments.to_vec() };
+    }
+    let Some((first, rest)) = arguments.split_first() else {
+        return Call { tool: Tool::Server, arguments: Vec::new() };
+    };
+    let tool = match first.as_str() {
+        "server" => Tool::Server,
+        "help" | "--help" | "-h" => Tool::Help,
+        "version" | "--version" | "-V" => Tool::Version,
+        // `naru --override k=v` and `naru -daemon` mean the server.
+        option if option.starts_with('-') => {
+            return Call { tool: Tool::Server, arguments: arguments.to_vec() };
+        }
+        name => named(name).unwrap_or_else(|| Tool::Unknown(name.to_owned())),
+    };
+    Call { tool, arguments: rest.to_vec() }
+}
+
+/// The tool of a name, `None` where no tool has it.
+fn named(path: &str) -> Option<Tool> {
+    let file = Path::new(path).file_name()?.to_str()?;
+    let name = file.strip_suffix(".sh").or_else(|| file.strip_suffix(".bat")).unwrap_or(file);
+    let name = name.to_ascii_lowercase();
+    match name.as_str() {
+        "kafka-server-start" => return Some(Tool::KafkaServerStart),
+        "kafka-server-stop" => return Some(Tool::KafkaServerStop),
+        "kafka-storage" => return Some(Tool::KafkaStorage),
+        _ => {}
+    }
+    if let Some((_, instead)) = GONE.iter().find(|(gone, _)| *gone == name) {
+        return Some(Tool::Gone { name, instead });
+    }
+    MISSING.contains(&name.as_str()).then_some(Tool::Missing(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(line: &str) -> Call {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        tool_of(&words[0], &words[1..])
+    }
+
+    #[test]
+    fn one_tool_answers_to_every_spelling() {
+        for line in [
+            "kafka-storage info",
+            "/opt/kafka/bin/kafka-storage.sh info",
+            "windows/kafka-storage.bat info",
+            "naru kafka-storage info",
+            "./naru kafka-storage.sh info",
+            "some-other-name kafka-storage info",
+        ] {
+            let expected = Call { tool: Tool::KafkaStorage, arguments: vec!["info".to_owned()] };
+            assert_eq!(call(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn naru_alone_is_a_server() {
+        assert_eq!(call("naru").tool, Tool::Server);
+        assert_eq!(call("/usr/bin/naru server a.properties").arguments, ["a.properties"]);
+        assert_eq!(call("naru --override a=b").arguments, ["--override", "a=b"]);
+        assert_eq!(
+            call("kafka-server-start.sh server"),
+            Call { tool: Tool::KafkaServerStart, arguments: vec!["server".to_owned()] }
+        );
+    }
+
+    #[test]
+    fn what_is_not_here_is_told_apart() {
+        assert!(matches!(call("naru zookeeper-server-start.sh f").tool, Tool::Gone { .. }));
+        assert!(matches!(call("zkServer.sh status").tool, Tool::Gone { .. }));
+        assert_eq!(call("kafka-topics.sh --list").tool, Tool::Missing("kafka-topics".to_owned()));
+        assert_eq!(call("naru kafka-topic").tool, Tool::Unknown("kafka-topic".to_owned()));
+        assert_eq!(call("naru --version").tool, Tool::Version);
+    }
+}

@@ -1,0 +1,3 @@
+//! The tools against transcripts of Apache Kafka's own.
+
+mod storage;
