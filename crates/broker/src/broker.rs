@@ -1,20 +1,33 @@
 //! What all cores share, and what each core has for itself.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use ::metadata::Image;
-use model::Uuid;
+use model::{TimestampMs, Uuid};
+use parking_lot::Mutex;
+use partition_log::DeletedLog;
+use records::Scratch;
 use telemetry::RequestMetrics;
 use tokio::sync::{mpsc, watch};
 use transport::{ConnectionLimits, MemoryBudget};
 
+use crate::clock::Clock;
 use crate::controller::{Controller, ControllerCall};
+use crate::fetch_sessions::FetchSessions;
+use crate::handlers::fetch::Attempt;
+use crate::handlers::produce::Item;
 use crate::listeners::ListenerInfo;
+use crate::log_dirs::BrokerLogDir;
 use crate::metadata_view::MetadataView;
 use crate::options::BrokerOptions;
+use crate::partitions::Registry;
 use crate::producer_ids::ProducerIds;
+
+/// How long a fetch session is safe from giving way to another (`min.incremental.fetch.session.eviction.ms` in Kafka).
+const SESSION_EVICTION_MS: i64 = 120_000;
 
 /// The broker: everything that requests are answered from.
 #[derive(Debug)]
@@ -35,7 +48,16 @@ pub struct Broker {
     pub connection_limits: Arc<ConnectionLimits>,
     /// Counters of each core.
     pub core_metrics: Vec<Arc<RequestMetrics>>,
-    log_dir_ids: Vec<Uuid>,
+    /// Time and randomness.
+    pub(crate) clock: Clock,
+    /// The partitions here.
+    pub(crate) partitions: Registry,
+    /// The log directories, in the order of `log.dirs`.
+    pub log_dirs: Vec<Arc<BrokerLogDir>>,
+    /// What clients fetch incrementally.
+    pub(crate) fetch_sessions: FetchSessions,
+    /// Folders of deleted partitions and when they were deleted.
+    pub(crate) doomed: Mutex<Vec<(TimestampMs, DeletedLog)>>,
 }
 
 /// What a broker is made from.
@@ -45,8 +67,10 @@ pub struct BrokerParts {
     pub options: BrokerOptions,
     /// Its listeners, with the ports that were bound.
     pub listeners: Vec<Arc<ListenerInfo>>,
-    /// Ids of its log directories (`directory.id`).
-    pub log_dir_ids: Vec<Uuid>,
+    /// Its log directories.
+    pub log_dirs: Vec<Arc<BrokerLogDir>>,
+    /// For ids that need no secrecy.
+    pub seed: u64,
     /// Images as they are agreed.
     pub images: watch::Receiver<Arc<Image>>,
     /// Takes requests for the controller.
@@ -55,11 +79,16 @@ pub struct BrokerParts {
     pub cores: usize,
 }
 
-/// One core: the broker, and what needs no lock because nobody else has it.
-#[derive(Debug)]
+/// One core: the broker, and memory that is used again from request to request.
 pub struct Core {
     /// The broker.
     pub broker: Arc<Broker>,
+    /// For decompressing batches.
+    pub(crate) scratch: RefCell<Scratch>,
+    /// For the partitions of a Produce request.
+    pub(crate) produce_items: Cell<Vec<Item>>,
+    /// For the partitions of a Fetch request.
+    pub(crate) fetch_attempt: Cell<Attempt>,
     index: usize,
 }
 
@@ -73,6 +102,7 @@ impl Broker {
             count(network.connections_per_ip_max),
             addresses(&network.connections_per_ip_overrides),
         );
+        let sessions = count(parts.options.config.logs.fetch_sessions_max);
         Arc::new(Broker {
             metadata: MetadataView::new(parts.images),
             controller: Controller::new(parts.options.node_id, parts.controller),
@@ -80,7 +110,11 @@ impl Broker {
             budget: MemoryBudget::new(parts.options.budget_bytes()),
             connection_limits,
             core_metrics: (0..parts.cores.max(1)).map(|_| Arc::default()).collect(),
-            log_dir_ids: parts.log_dir_ids,
+            clock: Clock::new(parts.seed),
+            partitions: Registry::default(),
+            log_dirs: parts.log_dirs,
+            fetch_sessions: FetchSessions::new(sessions, SESSION_EVICTION_MS),
+            doomed: Mutex::default(),
             listeners: parts.listeners,
             options: parts.options,
         })
@@ -88,14 +122,20 @@ impl Broker {
 
     /// Ids of the log directories, in the order of `log.dirs`.
     pub fn log_dir_ids(&self) -> Vec<Uuid> {
-        self.log_dir_ids.clone()
+        self.log_dirs.iter().map(|log_dir| log_dir.id).collect()
     }
 }
 
 impl Core {
     /// The core of that number.
     pub fn new(broker: Arc<Broker>, index: usize) -> Core {
-        Core { broker, index }
+        Core {
+            broker,
+            scratch: RefCell::new(Scratch::new()),
+            produce_items: Cell::default(),
+            fetch_attempt: Cell::default(),
+            index,
+        }
     }
 
     /// The core's counters.

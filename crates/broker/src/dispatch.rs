@@ -58,7 +58,7 @@ pub fn handle(core: &Rc<Core>, facts: &mut ConnectionFacts, frame: &mut [u8], ou
         return close(kind, format!("the API {:?} is not served here", head.api_key));
     };
     let (header_bytes, body) = frame.split_at_mut(header_size);
-    let mut request = Request { core, facts, head, header_bytes };
+    let mut request = Request { core, facts, head, kind, header_bytes };
     if !api.versions.contains(head.version) {
         if head.api_key == ApiKey::ApiVersions {
             let served = handlers::api_versions::serve_unsupported_version(&mut request, out);
@@ -71,7 +71,7 @@ pub fn handle(core: &Rc<Core>, facts: &mut ConnectionFacts, frame: &mut [u8], ou
         );
     }
     let served = (api.serve)(&mut request, body, out);
-    handled(kind, served)
+    handled(request.kind, served)
 }
 
 fn handled(kind: Option<RequestKind>, served: Served) -> Handled {

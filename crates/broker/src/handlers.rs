@@ -3,28 +3,42 @@
 use crate::dispatch::Api;
 
 pub mod api_versions;
+mod delete_records;
 mod describe_cluster;
 mod describe_configs;
+mod describe_log_dirs;
+mod describe_producers;
 mod describe_topic_partitions;
+pub mod fetch;
 mod forwarded;
 mod init_producer_id;
 mod list_config_resources;
+mod list_offsets;
 mod metadata;
+mod offset_for_leader_epoch;
+pub mod produce;
 
 /// Every handler's row.
 pub const ALL: &[&Api] = &[
+    &produce::API,
+    &fetch::API,
+    &list_offsets::API,
     &metadata::API,
     &api_versions::API,
     &forwarded::CREATE_TOPICS,
     &forwarded::DELETE_TOPICS,
+    &delete_records::API,
     &init_producer_id::API,
+    &offset_for_leader_epoch::API,
     &describe_configs::API,
     &forwarded::ALTER_CONFIGS,
+    &describe_log_dirs::API,
     &forwarded::CREATE_PARTITIONS,
     &forwarded::INCREMENTAL_ALTER_CONFIGS,
     &forwarded::DESCRIBE_QUORUM,
     &forwarded::UPDATE_FEATURES,
     &describe_cluster::API,
+    &describe_producers::API,
     &forwarded::UNREGISTER_BROKER,
     &list_config_resources::API,
     &describe_topic_partitions::API,

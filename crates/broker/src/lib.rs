@@ -7,18 +7,27 @@
 #![forbid(unsafe_code)]
 
 pub mod broker;
+mod clock;
 mod connection_loop;
 pub mod controller;
 pub mod cores;
+mod delayed;
 mod dispatch;
+mod fetch_sessions;
 mod handlers;
+pub mod housekeeping;
 pub mod listeners;
+pub mod log_dirs;
 pub mod metadata_view;
 pub mod options;
+mod partitions;
 mod permissions;
+mod produce_check;
 mod producer_ids;
 pub mod registration;
 mod request;
+mod traffic;
 
 pub use broker::{Broker, BrokerParts};
 pub use dispatch::api_name;
+pub use traffic::{PartitionTraffic, TopicTraffic};

@@ -37,18 +37,24 @@ impl MetadataView {
     }
 }
 
-/// Applies images until the quorum ends.
+/// Applies images until the quorum ends: partitions first, so that whoever sees a topic can use it.
 pub async fn follow(broker: Arc<Broker>) {
     let mut agreed = broker.metadata.agreed.clone();
     agreed.mark_changed();
     while agreed.changed().await.is_ok() {
         let image = Arc::clone(&agreed.borrow_and_update());
-        apply(&broker, image);
+        let applying = Arc::clone(&broker);
+        // Making folders and opening logs is disk work.
+        let applied = tokio::task::spawn_blocking(move || apply(&applying, image)).await;
+        if let Err(error) = applied {
+            tracing::error!(%error, "an image could not be applied; the broker goes on with the one before");
+        }
     }
 }
 
 /// Applies one image.
 pub fn apply(broker: &Arc<Broker>, image: Arc<Image>) {
+    crate::partitions::apply_image(broker, &broker.metadata.image(), &image);
     let offset = image.applied_offset;
     broker.metadata.image.store(image);
     broker.metadata.applied.send_replace(offset);

@@ -1,9 +1,12 @@
 //! The broker's settings in the form its parts need them. The only place that reads `config` for the data path.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use config::{BrokerConfig, StaticSettings};
+use config::{BrokerConfig, CompressionConfig, StaticSettings, TopicConfig};
 use model::{NodeId, Uuid};
+use partition_log::LogOptions;
+use records::{Codec, Compression, Depth};
 
 /// Free buffers that one core keeps at most, in bytes.
 const POOLED_BYTES_PER_CORE_MAX: usize = 32 * 1024 * 1024;
@@ -54,10 +57,81 @@ impl BrokerOptions {
         u64::try_from(self.config.network.idle_ms_max).map_or(FOR_EVER, Duration::from_millis)
     }
 
+    /// Most bytes of records in one fetch (`fetch.max.bytes`).
+    pub fn fetch_bytes_max(&self) -> usize {
+        usize::try_from(self.config.logs.fetch_bytes_max).unwrap_or_default()
+    }
+
     /// Memory that requests in flight may take together, in bytes.
     pub fn budget_bytes(&self) -> usize {
         let bytes =
             self.config.network.queued_request_bytes_max.unwrap_or(self.config.own.memory_budget_bytes);
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
+}
+
+/// What holds for the partitions of one topic.
+#[derive(Debug, Clone)]
+pub struct TopicSettings {
+    /// For the log.
+    pub log: Arc<LogOptions>,
+    /// `max.message.bytes`.
+    pub batch_bytes_max: usize,
+    /// `cleanup.policy` has `compact`: records need keys.
+    pub compacts: bool,
+    /// `cleanup.policy` has `delete`: records may be deleted from the start.
+    pub deletes: bool,
+    /// Codec to store under, `None` for the producer's.
+    pub codec: Option<Codec>,
+    /// `message.timestamp.before.max.ms`.
+    pub timestamp_before_max_ms: i64,
+    /// `message.timestamp.after.max.ms`.
+    pub timestamp_after_max_ms: i64,
+    /// `min.insync.replicas`.
+    pub min_insync_replicas: i32,
+    /// `record.validation`.
+    pub depth: Depth,
+}
+
+impl TopicSettings {
+    /// The settings of a topic on this broker.
+    pub fn new(topic: &TopicConfig, broker: &BrokerOptions) -> TopicSettings {
+        let (segment, messages) = (&topic.segment, &topic.messages);
+        let bytes = |value: i32| u64::try_from(value).unwrap_or_default();
+        let log = LogOptions {
+            segment_bytes: bytes(segment.bytes),
+            segment_ms: segment.ms,
+            segment_jitter_ms: segment.jitter_ms,
+            segment_index_bytes: bytes(segment.index_bytes),
+            index_interval_bytes: bytes(segment.index_interval_bytes),
+            flush_messages: topic.flush_messages,
+            producer_id_expiration_ms: i64::from(broker.config.logs.producer_id_expiration_ms),
+            log_append_time: messages.log_append_time,
+        };
+        let fully = broker.config.own.validates_records_fully;
+        TopicSettings {
+            log: Arc::new(log),
+            batch_bytes_max: usize::try_from(messages.max_bytes).unwrap_or_default(),
+            compacts: topic.cleanup.compact,
+            deletes: topic.cleanup.delete,
+            codec: codec(&topic.compression),
+            timestamp_before_max_ms: messages.timestamp_before_max_ms,
+            timestamp_after_max_ms: messages.timestamp_after_max_ms,
+            min_insync_replicas: topic.min_insync_replicas,
+            depth: if fully { Depth::Full } else { Depth::Header },
+        }
+    }
+}
+
+/// The codec of `compression.type`, at its level.
+fn codec(compression: &CompressionConfig) -> Option<Codec> {
+    let (compression, level) = match compression.kind.as_str() {
+        "uncompressed" => (Compression::None, None),
+        "gzip" => (Compression::Gzip, Some(compression.gzip_level)),
+        "snappy" => (Compression::Snappy, None),
+        "lz4" => (Compression::Lz4, Some(compression.lz4_level)),
+        "zstd" => (Compression::Zstd, Some(compression.zstd_level)),
+        _ => return None,
+    };
+    Some(Codec { compression, level })
 }

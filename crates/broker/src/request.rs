@@ -33,6 +33,8 @@ pub struct Request<'a> {
     pub facts: &'a mut ConnectionFacts,
     /// What its answer begins with.
     pub head: ResponseHead,
+    /// The row it is counted in.
+    pub kind: Option<RequestKind>,
     /// Bytes of its header.
     pub header_bytes: &'a [u8],
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker::Broker;
+use broker::{Broker, PartitionTraffic, TopicTraffic};
 use model::TopicName;
 use telemetry::{Exposition, RequestMetrics};
 
@@ -22,6 +22,7 @@ impl Observed for NodeMetrics {
         let cores: Vec<&RequestMetrics> = self.broker.core_metrics.iter().map(Arc::as_ref).collect();
         RequestMetrics::expose(&cores, broker::api_name, &mut page);
         self.expose_controller(&mut page);
+        self.expose_traffic(&mut page);
         self.expose_sockets(&mut page);
         expose_process(&mut page);
         page.finish()
@@ -61,6 +62,46 @@ impl NodeMetrics {
                 f64::from(topic.partition_count()),
             );
         }
+    }
+
+    fn expose_traffic(&self, page: &mut Exposition) {
+        let topics = self.broker.traffic();
+        let prefix = "kafka_server_brokertopicmetrics";
+        type Count = fn(&TopicTraffic) -> u64;
+        let counts: [(&str, Count); 3] = [
+            ("messagesin", |topic| topic.messages_in),
+            ("bytesin", |topic| topic.bytes_in),
+            ("bytesout", |topic| topic.bytes_out),
+        ];
+        for (name, count) in counts {
+            let name = format!("{prefix}_{name}_total");
+            page.counter(&name, &[], topics.iter().map(count).sum());
+            for topic in &topics {
+                page.counter(&name, &[("topic", &topic.name)], count(topic));
+            }
+        }
+        let partitions =
+            || topics.iter().flat_map(|topic| topic.partitions.iter().map(move |one| (topic, one)));
+        for name in ["leadercount", "partitioncount"] {
+            page.gauge(&format!("kafka_server_replicamanager_{name}"), &[], partitions().count() as f64);
+        }
+        type Place = fn(&PartitionTraffic) -> i64;
+        let gauges: [(&str, Place); 4] = [
+            ("kafka_log_log_size", |one| one.size_bytes),
+            ("kafka_log_log_logstartoffset", |one| one.log_start_offset),
+            ("kafka_log_log_logendoffset", |one| one.log_end_offset),
+            ("kafka_log_log_numlogsegments", |one| one.segments),
+        ];
+        for (name, place) in gauges {
+            for (topic, one) in partitions() {
+                let index = one.index.to_string();
+                page.gauge(name, &[("topic", &topic.name), ("partition", &index)], place(one) as f64);
+            }
+        }
+        let (sessions, held, evictions) = self.broker.fetch_session_counts();
+        page.gauge("kafka_server_fetchsessioncache_numincrementalfetchsessions", &[], sessions as f64);
+        page.gauge("kafka_server_fetchsessioncache_numincrementalfetchpartitionscached", &[], held as f64);
+        page.counter("kafka_server_fetchsessioncache_incrementalfetchsessionevictions_total", &[], evictions);
     }
 
     fn expose_sockets(&self, page: &mut Exposition) {

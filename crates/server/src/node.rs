@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use broker::controller::ControllerCall;
 use broker::cores::Cores;
+use broker::log_dirs::BrokerLogDir;
 use broker::options::BrokerOptions;
-use broker::{Broker, BrokerParts, listeners, metadata_view, registration};
-use config::Loaded;
+use broker::{Broker, BrokerParts, housekeeping, listeners, metadata_view, registration};
+use config::{BrokerConfig, Loaded};
 use model::Uuid;
+use partition_log::{FileHandles, LogHome, RealDisk};
 use quorum::{Asker, Quorum, QuorumHandle, QuorumOptions, SnapshotTriggers};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -22,6 +24,10 @@ use crate::metrics::NodeMetrics;
 
 /// Requests of this broker to the controller that may wait.
 const CONTROLLER_CALLS_MAX: usize = 1024;
+/// Descriptors below which a broker cannot work.
+const DESCRIPTORS_MIN: usize = 128;
+/// Descriptors taken into account at most.
+const DESCRIPTORS_USED_MAX: usize = 100_000;
 /// How long the first steps of a node may take before it gives up.
 const START_MAX: Duration = Duration::from_secs(60);
 
@@ -46,7 +52,8 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
     let broker = Broker::new(BrokerParts {
         options,
         listeners: bound.iter().map(|bound| Arc::clone(&bound.info)).collect(),
-        log_dir_ids: home.directory_ids.clone(),
+        log_dirs: open_log_dirs(config, &home)?,
+        seed: random_seed()?,
         images: quorum.images(),
         controller,
         cores,
@@ -59,15 +66,18 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
     for Bound { listener, info } in bound {
         tokio::spawn(accept(listener, info, Arc::clone(&broker), Arc::clone(&cores), stopping.clone()));
     }
+    let chores = tokio::spawn(housekeeping::run(Arc::clone(&broker), stopping.clone()));
     tracing::info!("{ready}");
     wait_for_signal().await?;
     tracing::info!("stopping");
     let _ = stop.send(true);
     let _ = heartbeats.await;
+    let _ = chores.await;
     let joined = tokio::task::spawn_blocking(move || {
         if let Some(cores) = Arc::into_inner(cores) {
             cores.join();
         }
+        housekeeping::close_logs(&broker);
         quorum.shutdown();
     });
     joined.await.map_err(|error| error.to_string())?;
@@ -95,6 +105,25 @@ fn start_quorum(loaded: &Loaded, home: &Home) -> Result<QuorumHandle, String> {
         network: quorum::InProcessNetwork::default(),
     };
     Quorum::start(options).map_err(|error| error.to_string())
+}
+
+/// The log directories, sharing one bounded set of open files.
+fn open_log_dirs(config: &BrokerConfig, home: &Home) -> Result<Vec<Arc<BrokerLogDir>>, String> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1_024);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(DESCRIPTORS_USED_MAX);
+    if limit < DESCRIPTORS_MIN {
+        return Err(format!(
+            "only {limit} descriptors may be open, at least {DESCRIPTORS_MIN} are needed: raise the limit (ulimit -n, LimitNOFILE)"
+        ));
+    }
+    // The rest is for connections.
+    let files = Arc::new(FileHandles::new(limit / 2));
+    let dirs = config.log_dirs.iter().zip(&home.directory_ids);
+    dirs.map(|(path, id)| {
+        let log_home = LogHome::new(Arc::new(RealDisk), Arc::clone(&files));
+        BrokerLogDir::start(path.as_ref(), *id, log_home)
+    })
+    .collect()
 }
 
 /// Registers the broker and waits until the cluster counts it in.
@@ -191,6 +220,12 @@ async fn wait_for_signal() -> Result<(), String> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+fn random_seed() -> Result<u64, String> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| format!("no randomness: {error}"))?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// An id nobody else has.

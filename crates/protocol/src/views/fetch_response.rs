@@ -106,13 +106,29 @@ impl<'w> FetchResponseWriter<'w> {
             .partitions_left
             .checked_sub(1)
             .ok_or(EncodeError::CountMismatch { what: "partitions", left: 0 })?;
-        let (flexible, version) = (self.flexible(), self.version);
         self.fixed_fields(data)?;
-        self.writer.count(flexible, records_length)?;
+        self.writer.count(self.flexible(), records_length)?;
         if let Some(length @ 1..) = records_length {
             self.cuts.push(Cut { position: self.writer.len(), length });
             self.records_length += length;
         }
+        self.end_partition(data)
+    }
+
+    /// Writes one partition with its record bytes: for few of them, which are not worth a cut.
+    pub fn partition_inline(&mut self, data: &PartitionData<'_>, records: &[u8]) -> Result<(), EncodeError> {
+        self.partitions_left = self
+            .partitions_left
+            .checked_sub(1)
+            .ok_or(EncodeError::CountMismatch { what: "partitions", left: 0 })?;
+        self.fixed_fields(data)?;
+        self.writer.count(self.flexible(), Some(records.len()))?;
+        self.writer.raw(records);
+        self.end_partition(data)
+    }
+
+    fn end_partition(&mut self, data: &PartitionData<'_>) -> Result<(), EncodeError> {
+        let (flexible, version) = (self.flexible(), self.version);
         if flexible {
             write_partition_tags(self.writer, version, data)?;
         } else {

@@ -1,0 +1,39 @@
+//! Wall clock and randomness, at the edge: everything deeper gets them as arguments.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use model::TimestampMs;
+
+/// The broker's source of time and of numbers nobody should guess by accident.
+#[derive(Debug)]
+pub struct Clock {
+    random: AtomicU64,
+}
+
+impl Clock {
+    /// A clock whose random numbers follow from `seed`.
+    pub fn new(seed: u64) -> Clock {
+        Clock { random: AtomicU64::new(seed) }
+    }
+
+    /// Milliseconds since 1970.
+    pub fn now_ms(&self) -> TimestampMs {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        TimestampMs::try_from(since.as_millis()).unwrap_or(TimestampMs::MAX)
+    }
+
+    /// The next random number: good for ids of sessions, not for secrets (the mixing function of splitmix64).
+    pub fn random_u64(&self) -> u64 {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut mixed = self.random.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A random int32.
+    pub fn random_i32(&self) -> i32 {
+        (self.random_u64() >> 32) as u32 as i32
+    }
+}

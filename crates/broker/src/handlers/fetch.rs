@@ -1,0 +1,206 @@
+//! Fetch 4-18: record bytes out, from the tail cache or straight from the file; waits where there are too few.
+
+mod attempt;
+mod response;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::ErrorCode;
+use parking_lot::Mutex;
+use protocol::messages::fetch_response::FetchResponse;
+use protocol::views::{FetchView, TopicKey as WireTopic};
+use protocol::{ApiKey, VersionRange};
+use telemetry::RequestKind;
+use transport::Outbound;
+
+pub use self::attempt::Attempt;
+use self::attempt::Limits;
+use crate::broker::Broker;
+use crate::connection_loop::Answer;
+use crate::delayed::FetchWait;
+use crate::dispatch::Api;
+use crate::fetch_sessions::{FINAL_EPOCH, FetchSession, FetchTarget, INITIAL_EPOCH, NO_SESSION, TopicKey};
+use crate::partitions::Partition;
+use crate::request::{Outcome, Parked, Request, ResponseHead, Served, malformed};
+
+/// The handler's row in the table of APIs.
+pub const API: Api = Api { key: ApiKey::Fetch, versions: VersionRange::new(4, 18), serve };
+
+/// Requests name topics by id from this version on.
+const TOPIC_IDS_SINCE: i16 = 13;
+
+/// A request as it will be answered, now or later.
+pub struct Plan {
+    head: ResponseHead,
+    limits: Limits,
+    targets: Targets,
+}
+
+/// The partitions of a request and how its answer is kept in mind.
+enum Targets {
+    /// No session: every partition is answered.
+    Once(Vec<FetchTarget>),
+    /// A session that begins: every partition is answered.
+    Full(Arc<Mutex<FetchSession>>),
+    /// A session that goes on: partitions with news are answered.
+    Incremental(Arc<Mutex<FetchSession>>),
+}
+
+fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Served {
+    let head = request.head;
+    let view = FetchView::parse(body, head.version).map_err(|error| malformed(head, error))?;
+    if view.replica.replica_id >= 0 {
+        request.kind = Some(RequestKind::fetch_follower());
+    }
+    let broker = request.broker();
+    let now_ms = broker.clock.now_ms();
+    let targets = match targets_of(broker, head.version, &view, now_ms) {
+        Ok(targets) => targets,
+        Err(error_code) => return request.answer(out, &FetchResponse { error_code, ..Default::default() }),
+    };
+    let limits = Limits::of(&view, broker.options.fetch_bytes_max());
+    let plan = Plan { head, limits, targets };
+    let wait = Duration::from_millis(u64::try_from(view.max_wait_ms).unwrap_or_default());
+    let mut attempt = request.core.fetch_attempt.take();
+    plan.attempt(broker, &mut attempt);
+    if wait.is_zero() || attempt.is_enough(&plan.limits) {
+        let answered = response::write(&plan, &mut attempt, out);
+        request.core.fetch_attempt.replace(attempt);
+        return answered.map(|()| Outcome::Answered);
+    }
+    let answer = wait_and_answer(Arc::clone(broker), plan, attempt, wait);
+    Ok(Outcome::Parked(Parked { answer: Box::pin(answer), exclusive: false }))
+}
+
+/// Takes what the request says together with what its session remembers.
+fn targets_of(
+    broker: &Broker,
+    version: i16,
+    view: &FetchView<'_>,
+    now_ms: i64,
+) -> Result<Targets, ErrorCode> {
+    let uses_topic_ids = version >= TOPIC_IDS_SINCE;
+    let (id, epoch) = (view.session_id, view.session_epoch);
+    let sessions = &broker.fetch_sessions;
+    if epoch == INITIAL_EPOCH || epoch == FINAL_EPOCH {
+        if id != NO_SESSION {
+            sessions.end(id);
+        }
+        let targets: Vec<FetchTarget> = asked(broker, view).collect();
+        if epoch == FINAL_EPOCH || targets.is_empty() {
+            return Ok(Targets::Once(targets));
+        }
+        let draw_id = || broker.clock.random_i32();
+        return Ok(match sessions.begin(targets, uses_topic_ids, now_ms, draw_id) {
+            Ok(session) => Targets::Full(session),
+            Err(targets) => Targets::Once(targets),
+        });
+    }
+    let session = sessions.resume(id, epoch, uses_topic_ids, now_ms)?;
+    let mut state = session.lock();
+    for topic in view.forgotten_topics() {
+        let key = own_key(topic.topic);
+        topic.partitions().for_each(|index| state.forget(&key, index));
+    }
+    asked(broker, view).for_each(|target| state.update(target));
+    let is_empty = state.targets.is_empty();
+    drop(state);
+    if is_empty {
+        sessions.end(id);
+        return Ok(Targets::Once(Vec::new()));
+    }
+    Ok(Targets::Incremental(session))
+}
+
+fn asked<'v>(broker: &'v Broker, view: &'v FetchView<'_>) -> impl Iterator<Item = FetchTarget> + 'v {
+    view.topics().flat_map(move |topic| {
+        let key = own_key(topic.topic);
+        topic.partitions().map(move |partition| FetchTarget {
+            partition: found(broker, &key, partition.partition).ok(),
+            topic: key.clone(),
+            index: partition.partition,
+            offset: partition.fetch_offset,
+            bytes_max: usize::try_from(partition.partition_max_bytes).unwrap_or_default(),
+            current_leader_epoch: partition.current_leader_epoch,
+            last_fetched_epoch: partition.last_fetched_epoch,
+            answered_high_watermark: -1,
+            answered_log_start: -1,
+        })
+    })
+}
+
+fn own_key(topic: WireTopic<'_>) -> TopicKey {
+    match topic {
+        WireTopic::Name(name) => TopicKey::Name(name.into()),
+        WireTopic::Id(id) => TopicKey::Id(id),
+    }
+}
+
+fn found(broker: &Broker, topic: &TopicKey, index: i32) -> Result<Arc<Partition>, ErrorCode> {
+    match topic {
+        TopicKey::Name(name) => broker.partitions.partition(name, index),
+        TopicKey::Id(id) => broker.partitions.partition_by_id(*id, index),
+    }
+}
+
+impl Plan {
+    /// Looks what could be answered now.
+    fn attempt(&self, broker: &Broker, attempt: &mut Attempt) {
+        self.with_targets(|targets, begin_at| attempt.read(broker, targets, begin_at, &self.limits));
+    }
+
+    fn with_targets<R>(&self, look: impl FnOnce(&[FetchTarget], usize) -> R) -> R {
+        match &self.targets {
+            Targets::Once(targets) => look(targets, 0),
+            Targets::Full(session) | Targets::Incremental(session) => {
+                let session = session.lock();
+                look(&session.targets, session.begin_at)
+            }
+        }
+    }
+
+    fn partitions(&self) -> Vec<Arc<Partition>> {
+        self.with_targets(|targets, _| targets.iter().filter_map(|target| target.partition.clone()).collect())
+    }
+}
+
+/// Parked: listed at every partition until enough bytes have come or the time is over.
+async fn wait_and_answer(broker: Arc<Broker>, plan: Plan, mut attempt: Attempt, wait: Duration) -> Answer {
+    let deadline = tokio::time::Instant::now() + wait;
+    loop {
+        let listed = Listed::new(plan.partitions(), plan.limits.bytes_min as i64 - attempt.bytes() as i64);
+        // An append between the first look and the listing has woken nobody.
+        plan.attempt(&broker, &mut attempt);
+        if attempt.is_enough(&plan.limits) {
+            break;
+        }
+        let in_time = tokio::time::timeout_at(deadline, listed.wait.woken()).await.is_ok();
+        plan.attempt(&broker, &mut attempt);
+        if !in_time || attempt.is_enough(&plan.limits) {
+            break;
+        }
+    }
+    let mut out = Outbound::default();
+    response::write(&plan, &mut attempt, &mut out).map(|()| out)
+}
+
+/// A wait that takes itself off the lists, also when the client goes away.
+struct Listed {
+    partitions: Vec<Arc<Partition>>,
+    wait: Arc<FetchWait>,
+}
+
+impl Listed {
+    fn new(partitions: Vec<Arc<Partition>>, missing_bytes: i64) -> Listed {
+        let wait = FetchWait::new(missing_bytes.max(1));
+        partitions.iter().for_each(|partition| partition.waits.add(&wait));
+        Listed { partitions, wait }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.partitions.iter().for_each(|partition| partition.waits.remove(&self.wait));
+    }
+}

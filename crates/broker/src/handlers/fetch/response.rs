@@ -1,0 +1,169 @@
+//! The answer to a fetch: everything but the record bytes is encoded; those follow from memory or from files.
+
+use std::borrow::Cow;
+
+use protocol::messages::fetch_response::{AbortedTransaction, EpochEndOffset, PartitionData};
+use protocol::views::{Cut, FetchResponseHead, FetchResponseWriter, TopicKey as WireTopic};
+use protocol::{EncodeError, Writer, encode_response_header};
+use std::sync::atomic::Ordering;
+use transport::{FileRange, Outbound};
+
+use super::attempt::{Attempt, Read};
+use super::{Plan, Targets};
+use crate::connection_loop::CloseConnection;
+use crate::fetch_sessions::{FetchTarget, NO_SESSION, TopicKey};
+
+/// Records up to this size are copied into the answer; a file range of its own costs two system calls more.
+const COPIED_MAX: usize = 8 * 1024;
+
+/// Writes the answer and keeps in the session what was answered.
+pub fn write(plan: &Plan, attempt: &mut Attempt, out: &mut Outbound) -> Result<(), CloseConnection> {
+    let outcome = match &plan.targets {
+        Targets::Once(targets) => encode(plan, NO_SESSION, targets, &mut attempt.reads, out),
+        Targets::Full(session) => {
+            let mut session = session.lock();
+            let id = session.id;
+            remember(&mut session.targets, &mut attempt.reads, false);
+            encode(plan, id, &session.targets, &mut attempt.reads, out)
+        }
+        Targets::Incremental(session) => {
+            let mut session = session.lock();
+            let id = session.id;
+            remember(&mut session.targets, &mut attempt.reads, true);
+            if let Some(last) = attempt.reads.iter().rev().find(|read| read.slice.is_some()) {
+                session.begin_at = (last.target + 1) % session.targets.len().max(1);
+            }
+            encode(plan, id, &session.targets, &mut attempt.reads, out)
+        }
+    };
+    outcome.map_err(|error| plan.head.failed(error))
+}
+
+/// Takes note of what each partition is answered with; where `only_news`, drops the partitions without any.
+fn remember(targets: &mut [FetchTarget], reads: &mut Vec<Read>, only_news: bool) {
+    reads.retain(|read| {
+        let Some(target) = targets.get_mut(read.target) else { return false };
+        let is_news = read.slice.is_some()
+            || !read.error_code.is_none()
+            || read.diverging.is_some()
+            || target.answered_high_watermark != read.high_watermark
+            || target.answered_log_start != read.log_start_offset;
+        // After an error the partition is answered again, whatever its watermark then.
+        target.answered_high_watermark = if read.error_code.is_none() { read.high_watermark } else { -1 };
+        target.answered_log_start = read.log_start_offset;
+        is_news || !only_news
+    });
+}
+
+fn encode(
+    plan: &Plan,
+    session_id: i32,
+    targets: &[FetchTarget],
+    reads: &mut [Read],
+    out: &mut Outbound,
+) -> Result<(), EncodeError> {
+    let head = plan.head;
+    let before = out.buffer().len();
+    let mut writer = Writer::from(std::mem::take(out.buffer()));
+    let mut cuts = Vec::new();
+    let mut files = Vec::new();
+    let place = writer.begin_frame();
+    let encoded = encode_response_header(&mut writer, head.api_key, head.version, head.correlation_id)
+        .and_then(|()| {
+            encode_body(head.version, session_id, targets, reads, &mut writer, &mut cuts, &mut files)
+        })
+        .and_then(|file_bytes| writer.end_frame(place, file_bytes));
+    if encoded.is_err() {
+        writer.truncate(before);
+    }
+    *out.buffer() = writer.into_vec();
+    encoded?;
+    for (cut, file) in cuts.into_iter().zip(files) {
+        out.push_file_at(cut.position, file);
+    }
+    Ok(())
+}
+
+fn encode_body(
+    version: i16,
+    session_id: i32,
+    targets: &[FetchTarget],
+    reads: &mut [Read],
+    writer: &mut Writer,
+    cuts: &mut Vec<Cut>,
+    files: &mut Vec<FileRange>,
+) -> Result<usize, EncodeError> {
+    let head = FetchResponseHead { session_id, ..FetchResponseHead::default() };
+    let same_topic = |one: &Read, other: &Read| targets[one.target].topic == targets[other.target].topic;
+    let topic_count = reads.chunk_by(same_topic).count();
+    let mut response = FetchResponseWriter::begin(writer, cuts, version, head, topic_count)?;
+    for reads in reads.chunk_by_mut(same_topic) {
+        let Some(target) = reads.first().and_then(|read| targets.get(read.target)) else { continue };
+        response.topic(wire_key(&target.topic), reads.len())?;
+        for read in reads {
+            let Some(target) = targets.get(read.target) else { continue };
+            encode_partition(&mut response, target, read, files)?;
+        }
+    }
+    response.finish(&[])
+}
+
+fn encode_partition(
+    response: &mut FetchResponseWriter<'_>,
+    target: &FetchTarget,
+    read: &mut Read,
+    files: &mut Vec<FileRange>,
+) -> Result<(), EncodeError> {
+    let mut data = PartitionData {
+        partition_index: target.index,
+        error_code: read.error_code,
+        high_watermark: read.high_watermark,
+        last_stable_offset: read.last_stable_offset,
+        log_start_offset: read.log_start_offset,
+        aborted_transactions: read.aborted.take().map(|aborted| {
+            let shown = |one: partition_log::AbortedTransaction| AbortedTransaction {
+                producer_id: one.producer_id,
+                first_offset: one.first_offset,
+            };
+            aborted.into_iter().map(shown).collect()
+        }),
+        records: Some(Cow::Borrowed(&[])),
+        ..PartitionData::default()
+    };
+    if let Some((epoch, end_offset)) = read.diverging {
+        data.diverging_epoch = EpochEndOffset { epoch, end_offset };
+    }
+    let Some(slice) = read.slice.take() else { return response.partition(&data, Some(0)) };
+    if let Some(partition) = &target.partition {
+        partition.counters.bytes_out.fetch_add(slice.len() as u64, Ordering::Relaxed);
+    }
+    if let Some(bytes) = slice.cached() {
+        return response.partition_inline(&data, bytes);
+    }
+    if slice.len() <= COPIED_MAX {
+        let mut copied = [0; COPIED_MAX];
+        let copied = &mut copied[..slice.len()];
+        return match slice.read_into(copied) {
+            Ok(()) => response.partition_inline(&data, copied),
+            Err(error) => {
+                tracing::error!(%error, "a read failed");
+                data.error_code = model::ErrorCode::KAFKA_STORAGE_ERROR;
+                response.partition(&data, Some(0))
+            }
+        };
+    }
+    match slice.file() {
+        Some(file) => {
+            files.push(FileRange { file, position: slice.position(), len: slice.len() });
+            response.partition(&data, Some(slice.len()))
+        }
+        None => response.partition(&data, Some(0)),
+    }
+}
+
+fn wire_key(topic: &TopicKey) -> WireTopic<'_> {
+    match topic {
+        TopicKey::Name(name) => WireTopic::Name(name),
+        TopicKey::Id(id) => WireTopic::Id(*id),
+    }
+}

@@ -1,0 +1,263 @@
+//! Produce 3-13: batches in, offsets out. Nothing is decoded that need not be, nothing is re-encoded unless the
+//! topic's compression asks for it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use model::{ErrorCode, TopicName};
+use partition_log::{AppendError, Appended};
+use protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+};
+use protocol::views::{ProduceResponseWriter, ProduceView, TopicKey};
+use protocol::{ApiKey, VersionRange};
+use records::{ProduceError, Scratch};
+use tokio::sync::oneshot;
+use transport::Outbound;
+
+use crate::broker::Broker;
+use crate::connection_loop::CloseConnection;
+use crate::dispatch::Api;
+use crate::partitions::{AppendTicket, Partition};
+use crate::produce_check;
+use crate::request::{Outcome, Parked, Request, ResponseHead, Served, malformed};
+
+/// The handler's row in the table of APIs.
+pub const API: Api = Api { key: ApiKey::Produce, versions: VersionRange::new(3, 13), serve };
+
+/// One partition of the request, in the request's order.
+pub struct Item {
+    index: i32,
+    records: Option<Range<usize>>,
+    partition: Result<Arc<Partition>, ErrorCode>,
+    state: State,
+}
+
+enum State {
+    Untouched,
+    Done(Box<PartitionProduceResponse<'static>>),
+    /// The common case, kept small.
+    Appended(Appended),
+    Queued(oneshot::Receiver<Result<Appended, AppendError>>),
+}
+
+fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Served {
+    let core = request.core;
+    let mut items = core.produce_items.take();
+    items.clear();
+    let acks = collect(request, body, &mut items)?;
+    let now_ms = core.broker.clock.now_ms();
+    let mut scratch = core.scratch.borrow_mut();
+    for item in &mut items {
+        append(item, acks, request.head.version, body, &mut scratch, now_ms);
+    }
+    drop(scratch);
+    if acks == 0 {
+        return answer_nothing(&items);
+    }
+    let waits = items.iter().any(|item| matches!(item.state, State::Queued(_)));
+    if waits {
+        return Ok(park(request.head, body, items));
+    }
+    let answered = answer(request.head, body, &items, out);
+    core.produce_items.replace(items);
+    answered.map(|()| Outcome::Answered)
+}
+
+/// Finds the partitions of the request and returns its acks.
+fn collect(request: &Request<'_>, body: &[u8], items: &mut Vec<Item>) -> Result<i16, CloseConnection> {
+    let head = request.head;
+    let view = ProduceView::parse(body, head.version).map_err(|error| malformed(head, error))?;
+    let broker = request.broker();
+    for topic in view.topics() {
+        for partition in topic.partitions() {
+            let found = find(broker, request, topic.topic, partition.index);
+            let (index, records) = (partition.index, partition.records);
+            items.push(Item { index, records, partition: found, state: State::Untouched });
+        }
+    }
+    Ok(view.acks)
+}
+
+fn find(
+    broker: &Broker,
+    request: &Request<'_>,
+    topic: TopicKey<'_>,
+    index: i32,
+) -> Result<Arc<Partition>, ErrorCode> {
+    let partition = match topic {
+        TopicKey::Name(name) => broker.partitions.partition(name, index)?,
+        TopicKey::Id(id) => broker.partitions.partition_by_id(id, index)?,
+    };
+    // Kafka lets only its own admin client write to the topics that brokers keep for themselves.
+    if TopicName::is_internal(partition.topic.name.as_str()) && request.client_id() != Some("__admin_client")
+    {
+        return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
+    }
+    Ok(partition)
+}
+
+fn append(item: &mut Item, acks: i16, version: i16, body: &mut [u8], scratch: &mut Scratch, now_ms: i64) {
+    let partition = match &item.partition {
+        Ok(partition) => partition,
+        Err(code) => return item.state = refused(item.index, *code),
+    };
+    if !(-1..=1).contains(&acks) {
+        return item.state = refused(item.index, ErrorCode::INVALID_REQUIRED_ACKS);
+    }
+    let settings = partition.topic.settings.load();
+    if acks == -1 && settings.min_insync_replicas > 1 {
+        // One replica can never be two in sync.
+        return item.state = refused(item.index, ErrorCode::NOT_ENOUGH_REPLICAS);
+    }
+    let records = item.records.clone().and_then(|range| body.get_mut(range)).unwrap_or_default();
+    item.state = match produce_check::check(partition, &settings, version, records, scratch, now_ms) {
+        Ok(produce_check::Ready::InPlace(checked)) => {
+            ticket(item.index, partition.append(records, checked, now_ms))
+        }
+        Ok(produce_check::Ready::Rewritten(mut batch, checked)) => {
+            ticket(item.index, partition.append(&mut batch, checked, now_ms))
+        }
+        Err(error) => State::Done(Box::new(refused_batch(item.index, partition, error))),
+    };
+}
+
+fn ticket(index: i32, ticket: AppendTicket) -> State {
+    match ticket {
+        AppendTicket::Done(Ok(appended)) => State::Appended(appended),
+        AppendTicket::Done(Err(error)) => State::Done(Box::new(failed(index, &error))),
+        AppendTicket::Queued(receiver) => State::Queued(receiver),
+    }
+}
+
+fn refused(index: i32, error_code: ErrorCode) -> State {
+    let response = PartitionProduceResponse { index, error_code, base_offset: -1, ..Default::default() };
+    State::Done(Box::new(response))
+}
+
+fn refused_batch(
+    index: i32,
+    partition: &Partition,
+    error: ProduceError,
+) -> PartitionProduceResponse<'static> {
+    let record_errors = error.record_errors.into_iter().map(|record| BatchIndexAndErrorMessage {
+        batch_index: record.batch_index,
+        batch_index_error_message: Some(record.message.into()),
+    });
+    PartitionProduceResponse {
+        index,
+        error_code: error.code,
+        base_offset: -1,
+        log_start_offset: partition.log.log_start_offset(),
+        record_errors: record_errors.collect(),
+        error_message: Some(error.message.into()),
+        ..Default::default()
+    }
+}
+
+fn failed(index: i32, error: &AppendError) -> PartitionProduceResponse<'static> {
+    let error_code = error.code();
+    if error_code == ErrorCode::KAFKA_STORAGE_ERROR {
+        tracing::error!(%error, "an append failed");
+    }
+    PartitionProduceResponse { index, error_code, base_offset: -1, ..Default::default() }
+}
+
+fn appended(index: i32, appended: &Appended) -> PartitionProduceResponse<'static> {
+    PartitionProduceResponse {
+        index,
+        base_offset: appended.base_offset,
+        log_append_time_ms: appended.log_append_time_ms.unwrap_or(-1),
+        log_start_offset: appended.log_start_offset,
+        ..Default::default()
+    }
+}
+
+/// With acks=0 the only way to tell of an error is to close the connection.
+fn answer_nothing(items: &[Item]) -> Served {
+    let error = items.iter().find_map(|item| match &item.state {
+        State::Done(response) if !response.error_code.is_none() => Some(response.error_code),
+        _ => None,
+    });
+    match error {
+        Some(code) => Err(CloseConnection(format!("a produce request with acks=0 failed: {code}"))),
+        None => Ok(Outcome::NoAnswer),
+    }
+}
+
+fn answer(
+    head: ResponseHead,
+    body: &[u8],
+    items: &[Item],
+    out: &mut Outbound,
+) -> Result<(), CloseConnection> {
+    // The same bytes parsed before; only batches have been stamped since.
+    let view = ProduceView::parse(body, head.version).map_err(|error| malformed(head, error))?;
+    head.answer_with(out, |writer| {
+        let mut items = items.iter();
+        let topics = view.topics();
+        let mut response = ProduceResponseWriter::begin(writer, head.version, topics.len())
+            .map_err(|error| head.failed(error))?;
+        for topic in topics {
+            let partitions = topic.partitions();
+            response.topic(topic.topic, partitions.len()).map_err(|error| head.failed(error))?;
+            for item in items.by_ref().take(partitions.len()) {
+                let written = match &item.state {
+                    State::Appended(done) => response.partition(&appended(item.index, done)),
+                    State::Done(done) => response.partition(done),
+                    State::Untouched | State::Queued(_) => response
+                        .partition(&PartitionProduceResponse { index: item.index, ..Default::default() }),
+                };
+                written.map_err(|error| head.failed(error))?;
+            }
+        }
+        response.finish(0, &[]).map_err(|error| head.failed(error))
+    })
+}
+
+/// Some batches were left to another thread: the answer waits for them.
+fn park(head: ResponseHead, body: &[u8], items: Vec<Item>) -> Outcome {
+    let mut response = ProduceResponse::default();
+    let mut shape = Vec::new();
+    if let Ok(view) = ProduceView::parse(body, head.version) {
+        for topic in view.topics() {
+            let (name, topic_id) = match topic.topic {
+                TopicKey::Name(name) => (name.to_owned().into(), model::Uuid::ZERO),
+                TopicKey::Id(id) => (std::borrow::Cow::default(), id),
+            };
+            shape.push(topic.partitions().len());
+            response.responses.push(TopicProduceResponse { name, topic_id, ..Default::default() });
+        }
+    }
+    let answer = async move {
+        let mut items = items.into_iter();
+        for (topic, count) in response.responses.iter_mut().zip(shape) {
+            for item in items.by_ref().take(count) {
+                topic.partition_responses.push(wait(item).await);
+            }
+        }
+        let mut out = Outbound::default();
+        head.answer(&mut out, &response).map(|()| out)
+    };
+    Outcome::Parked(Parked { answer: Box::pin(answer), exclusive: false })
+}
+
+async fn wait(item: Item) -> PartitionProduceResponse<'static> {
+    let index = item.index;
+    match item.state {
+        State::Appended(done) => appended(index, &done),
+        State::Done(done) => *done,
+        State::Untouched => PartitionProduceResponse { index, ..Default::default() },
+        State::Queued(receiver) => match receiver.await {
+            Ok(Ok(done)) => appended(index, &done),
+            Ok(Err(error)) => failed(index, &error),
+            // The thread that had the batch ended: nobody knows whether it was written.
+            Err(_) => PartitionProduceResponse {
+                index,
+                error_code: ErrorCode::KAFKA_STORAGE_ERROR,
+                base_offset: -1,
+                ..Default::default()
+            },
+        },
+    }
+}

@@ -1,0 +1,11 @@
+//! The partitions this broker holds: found by topic name or id, appended to inline, read without a lock.
+
+mod append_queue;
+mod apply;
+mod partition;
+mod registry;
+
+pub use append_queue::AppendTicket;
+pub use apply::apply_image;
+pub use partition::Partition;
+pub use registry::Registry;

@@ -1,0 +1,114 @@
+//! Topics and partitions of this broker, by name and by id.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use model::{ErrorCode, PartitionIndex, TopicName, Uuid};
+use parking_lot::RwLock;
+
+use super::partition::Partition;
+use crate::options::TopicSettings;
+
+/// A topic with the partitions of it that are here.
+#[derive(Debug)]
+pub struct Topic {
+    /// Its name.
+    pub name: TopicName,
+    /// Its id.
+    pub id: Uuid,
+    /// Its settings as they are now.
+    pub settings: ArcSwap<TopicSettings>,
+    partitions: RwLock<Vec<Option<Arc<Partition>>>>,
+}
+
+/// The topics of this broker.
+#[derive(Debug, Default)]
+pub struct Registry {
+    topics: RwLock<Topics>,
+}
+
+#[derive(Debug, Default)]
+struct Topics {
+    by_name: HashMap<TopicName, Arc<Topic>>,
+    by_id: HashMap<Uuid, Arc<Topic>>,
+}
+
+impl Topic {
+    /// A topic without partitions yet.
+    pub fn new(name: TopicName, id: Uuid, settings: TopicSettings) -> Arc<Topic> {
+        Arc::new(Topic { name, id, settings: ArcSwap::from_pointee(settings), partitions: RwLock::default() })
+    }
+
+    /// The partition of that number, if it is here.
+    pub fn partition(&self, index: PartitionIndex) -> Option<Arc<Partition>> {
+        let place = usize::try_from(index).ok()?;
+        self.partitions.read().get(place).cloned().flatten()
+    }
+
+    /// The partitions that are here, ascending.
+    pub fn partitions(&self) -> Vec<Arc<Partition>> {
+        self.partitions.read().iter().flatten().cloned().collect()
+    }
+
+    /// Adds a partition.
+    pub fn insert(&self, partition: Arc<Partition>) {
+        let Ok(place) = usize::try_from(partition.index) else { return };
+        let mut partitions = self.partitions.write();
+        if partitions.len() <= place {
+            partitions.resize(place + 1, None);
+        }
+        partitions[place] = Some(partition);
+    }
+}
+
+impl Registry {
+    /// The topic of that id.
+    pub fn topic_by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
+        self.topics.read().by_id.get(&id).cloned()
+    }
+
+    /// A partition by its topic's name, or the error a client gets.
+    pub fn partition(&self, name: &str, index: PartitionIndex) -> Result<Arc<Partition>, ErrorCode> {
+        let topics = self.topics.read();
+        let topic = topics.by_name.get(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    }
+
+    /// A partition by its topic's id, or the error a client gets.
+    pub fn partition_by_id(&self, id: Uuid, index: PartitionIndex) -> Result<Arc<Partition>, ErrorCode> {
+        let topics = self.topics.read();
+        let topic = topics.by_id.get(&id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?;
+        topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    }
+
+    /// Adds a topic.
+    pub fn insert(&self, topic: Arc<Topic>) {
+        let mut topics = self.topics.write();
+        topics.by_id.insert(topic.id, Arc::clone(&topic));
+        topics.by_name.insert(topic.name.clone(), topic);
+    }
+
+    /// Takes a topic out; its partitions live on with whoever holds them.
+    pub fn remove(&self, id: Uuid) -> Option<Arc<Topic>> {
+        let mut topics = self.topics.write();
+        let topic = topics.by_id.remove(&id)?;
+        // A topic of the same name may have been created again already.
+        if topics.by_name.get(&topic.name).is_some_and(|named| named.id == id) {
+            topics.by_name.remove(&topic.name);
+        }
+        Some(topic)
+    }
+
+    /// All topics, sorted by name.
+    pub fn topics(&self) -> Vec<Arc<Topic>> {
+        let mut topics: Vec<_> = self.topics.read().by_name.values().cloned().collect();
+        topics.sort_by(|one, other| one.name.cmp(&other.name));
+        topics
+    }
+
+    /// All partitions.
+    pub fn partitions(&self) -> Vec<Arc<Partition>> {
+        self.topics().iter().flat_map(|topic| topic.partitions()).collect()
+    }
+}
