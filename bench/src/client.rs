@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// How long an answer may take before the run is given up.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 
+/// Enough for the small answers of a burst; a large answer is read past the buffer, which would be one more copy.
+const BUFFER_BYTES: usize = 16 << 10;
+
 /// One connection.
 pub struct Client {
     stream: BufReader<TcpStream>,
@@ -21,7 +24,7 @@ impl Client {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
                     stream.set_read_timeout(Some(ANSWER_MAX))?;
-                    let stream = BufReader::with_capacity(256 * 1024, stream);
+                    let stream = BufReader::with_capacity(BUFFER_BYTES, stream);
                     return Ok(Client { stream, frame: Vec::new() });
                 }
                 Err(error) if Instant::now() > deadline => return Err(error),

@@ -93,12 +93,13 @@ pub fn deleted(answer: &[u8]) -> Result<ErrorCode, String> {
     response.responses.first().map(|topic| topic.error_code).ok_or_else(|| "an empty answer".to_owned())
 }
 
-/// A batch of about `batch_bytes` made of records of `record_bytes`.
+/// A batch of nearly `batch_bytes`, its header aside, made of records of `record_bytes`.
 pub fn batch(batch_bytes: usize, record_bytes: usize) -> Vec<u8> {
     let mut builder = BatchBuilder::new();
     // Records of 1970 would be past their retention at once.
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let count = (batch_bytes / (record_bytes + 10)).max(1);
+    // A record has at most 11 bytes around its value while offset deltas stay below 2^20.
+    let count = (batch_bytes / (record_bytes + 11)).max(1);
     for number in 0..count {
         let value: Vec<u8> = (0..record_bytes).map(|at| (at * 31 + number * 7) as u8).collect();
         builder.push(now.as_millis() as i64, None, Some(&value), &[]);
@@ -194,4 +195,32 @@ fn body(answer: &[u8]) -> Result<Reader<'_>, String> {
     reader.i32().map_err(|error| error.to_string())?;
     reader.skip_tags().map_err(|error| error.to_string())?;
     Ok(reader)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fetch_answer_tells_its_bytes_and_the_offset_behind_its_last_whole_batch() {
+        let first = batch(1000, 90);
+        let mut second = BatchBuilder::new().base_offset(10).record(0, None, Some(b"x")).build();
+        let whole = fetch_answer("t", &[first.as_slice(), &second].concat());
+        assert_eq!(fetched(&whole[4..]), Ok(Some((first.len() + second.len(), 11))));
+        second.pop();
+        let cut = fetch_answer("t", &[first.as_slice(), &second].concat());
+        assert_eq!(fetched(&cut[4..]), Ok(Some((first.len() + second.len(), 10))));
+        assert_eq!(fetched(&fetch_answer("t", &[])[4..]), Ok(None));
+    }
+
+    #[test]
+    fn a_batch_stays_within_what_brokers_accept_by_default() {
+        for record_bytes in [100, 1 << 10] {
+            for batch_bytes in [16 << 10, 1 << 20] {
+                let size = batch(batch_bytes, record_bytes).len();
+                // `message.max.bytes` of both products.
+                assert!(size <= 1_048_588 && size > batch_bytes * 9 / 10, "{record_bytes} {size}");
+            }
+        }
+    }
 }

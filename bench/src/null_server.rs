@@ -19,17 +19,17 @@ pub fn start(answer: Vec<u8>) -> io::Result<SocketAddr> {
         for stream in listener.incoming().map_while(Result::ok) {
             let answer = answer.clone();
             // A client that goes away ends its thread; nothing is to be done about it.
-            thread::spawn(move || serve(&stream, &answer));
+            thread::spawn(move || serve(&stream, answer));
         }
     });
     Ok(address)
 }
 
 /// Answers until the client goes away; all requests of one read are answered with one write.
-fn serve(stream: &TcpStream, answer: &[u8]) -> io::Result<()> {
+fn serve(stream: &TcpStream, mut answer: Vec<u8>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut requests = BufReader::with_capacity(256 * 1024, stream);
-    let mut answers = Vec::new();
+    let mut earlier_answers = Vec::new();
     let mut request = Vec::new();
     loop {
         let mut size = [0; 4];
@@ -37,14 +37,17 @@ fn serve(stream: &TcpStream, answer: &[u8]) -> io::Result<()> {
         request.resize(u32::from_be_bytes(size) as usize, 0);
         requests.read_exact(&mut request)?;
         let correlation_id = request.get(4..8).ok_or(io::ErrorKind::InvalidData)?;
-        let start = answers.len() + CORRELATION_ID;
-        answers.extend_from_slice(answer);
-        if let Some(place) = answers.get_mut(start..start + 4) {
-            place.copy_from_slice(correlation_id);
-        }
-        if !holds_frame(requests.buffer()) {
-            (&*stream).write_all(&answers)?;
-            answers.clear();
+        let place = answer.get_mut(CORRELATION_ID..CORRELATION_ID + 4).ok_or(io::ErrorKind::InvalidInput)?;
+        place.copy_from_slice(correlation_id);
+        if holds_frame(requests.buffer()) {
+            earlier_answers.extend_from_slice(&answer);
+        } else if earlier_answers.is_empty() {
+            // A large answer costs no copy of its own.
+            (&*stream).write_all(&answer)?;
+        } else {
+            earlier_answers.extend_from_slice(&answer);
+            (&*stream).write_all(&earlier_answers)?;
+            earlier_answers.clear();
         }
     }
 }
