@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use metadata::decide::fencing::fence_expired;
 use metadata::{
-    BrokerSessions, ControllerRequest, ControllerResponse, DecisionContext, VersionedRecord,
-    bootstrap_records, controller,
+    BrokerSessions, ControllerRequest, ControllerResponse, DecisionContext, VersionedRecord, controller,
 };
 use model::{ErrorCode, NodeId};
 use openraft::ServerState;
@@ -16,6 +15,7 @@ use protocol::messages::{BrokerHeartbeatRequest, BrokerRegistrationRequest, Brok
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::describe;
+use crate::format;
 use crate::log_store::LogStore;
 use crate::peers::{node_id, raft_id};
 use crate::quorum::{self, AskError, QuorumOptions, TICK, now_ms};
@@ -112,8 +112,17 @@ impl Controller {
         if image.metadata_version() > 0 {
             return;
         }
-        if let Err(error) = self.propose(bootstrap_records(self.options.min_insync_replicas)).await {
-            tracing::error!(%error, "the first metadata records could not be written");
+        let log_dir = &self.options.log_dir;
+        match format::first_records(log_dir, self.options.min_insync_replicas) {
+            Ok(records) => {
+                if let Err(error) = self.propose(records).await {
+                    tracing::error!(%error, "the first metadata records could not be written");
+                }
+            }
+            Err(error) => {
+                let dir = log_dir.display();
+                tracing::error!(%error, "{dir}/bootstrap.checkpoint cannot be read; format the folder again");
+            }
         }
     }
 

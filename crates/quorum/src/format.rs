@@ -11,9 +11,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use metadata::VersionedRecord;
+use metadata::image::ELIGIBLE_LEADER_REPLICAS_VERSION;
 use model::{NodeId, TimestampMs, TopicName, Uuid};
 use protocol::Writer;
-use protocol::messages::{KRaftVersionRecord, SnapshotFooterRecord, SnapshotHeaderRecord};
+use protocol::messages::{KRaftVersionRecord, MetadataRecord, SnapshotFooterRecord, SnapshotHeaderRecord};
 use records::{BatchBuilder, ControlType};
 
 use crate::batch_log::replace_file;
@@ -25,6 +26,9 @@ use crate::snapshot;
 
 /// Name of the file with the records a fresh cluster begins with.
 pub const BOOTSTRAP_CHECKPOINT: &str = "bootstrap.checkpoint";
+
+/// Level of `metadata.version` from which the log knows transactions (3.6-IV1).
+const TRANSACTIONS_LEVEL: i16 = 13;
 
 /// Control records of a format are written in this version.
 const CONTROL_VERSION: i16 = 0;
@@ -228,6 +232,42 @@ fn voters_checkpoint(voters: &[Voter], now_ms: TimestampMs) -> io::Result<Vec<u8
     let mut checkpoint = Checkpoint::default();
     checkpoint.push(batch, 3);
     checkpoint.finish(now_ms)
+}
+
+/// The first records of the cluster's log: those of `bootstrap.checkpoint`, in one transaction where the release
+/// knows transactions, or what a fresh cluster of this version begins with where there is no such file.
+pub(crate) fn first_records(
+    metadata_log_dir: &Path,
+    min_insync_replicas: i32,
+) -> io::Result<Vec<VersionedRecord>> {
+    let bytes = match fs::read(metadata_log_dir.join(BOOTSTRAP_CHECKPOINT)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(metadata::bootstrap_records(min_insync_replicas));
+        }
+        read => read?,
+    };
+    let formatted = snapshot::decode(&bytes, 0, 0)?.image;
+    let version = formatted.metadata_version();
+    if version == 0 {
+        return Err(invalid(format!("{BOOTSTRAP_CHECKPOINT} names no metadata.version")));
+    }
+    let mut records = metadata::to_records(&formatted);
+    // Beside the features, what this version adds: the transaction around them and, where leadership by eligible
+    // replicas is on, the cluster's `min.insync.replicas`.
+    let elects_eligible =
+        formatted.features.get(ELIGIBLE_LEADER_REPLICAS_VERSION).is_some_and(|level| *level > 0);
+    let mut own = metadata::bootstrap_records(min_insync_replicas);
+    own.retain(|record| match record.record {
+        MetadataRecord::Config(_) => elects_eligible,
+        MetadataRecord::BeginTransaction(_) | MetadataRecord::EndTransaction(_) => {
+            version >= TRANSACTIONS_LEVEL
+        }
+        _ => false,
+    });
+    let begins = own.first().is_some_and(|first| matches!(first.record, MetadataRecord::BeginTransaction(_)));
+    let at = usize::from(begins);
+    own.splice(at..at, records.drain(..));
+    Ok(own)
 }
 
 /// The voters that the format of this metadata directory named; `None` where it named none.

@@ -11,6 +11,9 @@ use crate::Output;
 const METADATA_VERSION: &str = "metadata.version";
 const KRAFT_VERSION: &str = "kraft.version";
 
+/// Lowest level of `metadata.version` that a cluster may begin with here (3.7-IV2).
+const LOWEST_FORMATTED: i16 = 17;
+
 /// Level of `metadata.version` that a feature level needs, for those that need one.
 const NEEDS: &[(&str, i16, i16)] = &[("eligible.leader.replicas.version", 1, 23)];
 
@@ -88,6 +91,12 @@ impl Levels {
             (None, Some(level)) => return Err(format!("No MetadataVersion with feature level {level}")),
             (None, None) => LATEST_STABLE,
         };
+        if metadata_version < LOWEST_FORMATTED {
+            let lowest = releases::name_of(LOWEST_FORMATTED).unwrap_or_default();
+            return Err(format!(
+                "A cluster cannot begin below metadata.version {lowest} here: its brokers name their log directories, which older levels have no field for."
+            ));
+        }
         let mut levels = Levels { metadata_version, kraft_version: None, others: BTreeMap::new() };
         for (name, level) in releases::features_at(metadata_version) {
             levels.others.insert(name, level);
@@ -159,4 +168,20 @@ fn parse_level(feature: &str) -> Result<(String, i16), String> {
         format!("Can't parse feature=level string {feature}: unable to parse {text} as a short.")
     })?;
     Ok((name.trim().to_owned(), level))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_that_brokers_cannot_register_at_are_refused() {
+        assert_eq!(Levels::new(Some("3.7-IV2"), &[]).unwrap().metadata_version, 17);
+        for release in ["3.3", "3.6.2", "3.7-IV1"] {
+            let sentence = Levels::new(Some(release), &[]).unwrap_err();
+            assert!(sentence.contains("below metadata.version 3.7-IV2"), "{sentence}");
+        }
+        assert!(Levels::new(None, &["metadata.version=16".to_owned()]).is_err());
+        assert!(Levels::new(None, &["metadata.version=31".to_owned()]).is_err());
+    }
 }

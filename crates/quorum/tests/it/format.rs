@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use metadata::VersionedRecord;
 use model::{ErrorCode, Uuid};
+use protocol::messages::{FeatureLevelRecord, MetadataRecord};
 use quorum::format::{DirRole, FormatError, FormatPlan, InitialVoters, format, initial_voters};
 use quorum::{InProcessNetwork, LogDirSurvey, MetaProperties, Quorum, Voter};
 use records::{ControlType, Records, batches};
@@ -98,6 +100,50 @@ fn a_quorum_starts_on_a_formatted_directory() {
         assert_eq!(node.status().voters[0].voter, expected);
         wait_for("the topic", || node.images().borrow().topics.get(topic).is_some());
         node.shutdown();
+    }
+}
+
+/// Formats a lone node to begin with these features and starts it.
+fn start_with(dir: &Path, features: &[(&'static str, i16)]) -> quorum::QuorumHandle {
+    let record = |(name, feature_level): &(&'static str, i16)| {
+        let record = FeatureLevelRecord { name: (*name).into(), feature_level: *feature_level };
+        VersionedRecord { record: MetadataRecord::FeatureLevel(record), version: 0 }
+    };
+    let plan = FormatPlan {
+        cluster_id: CLUSTER,
+        node_id: 1,
+        metadata_log_dir: dir,
+        voters: InitialVoters::Standalone(voter(1).endpoints),
+        features: &features.iter().map(record).collect::<Vec<_>>(),
+        now_ms: 0,
+    };
+    format(&LogDirSurvey::of([dir]), &plan).unwrap();
+    Quorum::start(options(dir, 1, &[1], &InProcessNetwork::new())).unwrap()
+}
+
+#[test]
+fn a_cluster_begins_with_the_features_it_was_formatted_with() {
+    let cases: [(&[(&str, i16)], bool); 3] = [
+        (&[("metadata.version", 17)], false),
+        (&[("metadata.version", 21), ("transaction.version", 1)], false),
+        (&[("metadata.version", 30), ("eligible.leader.replicas.version", 1)], true),
+    ];
+    for (features, has_min_insync_replicas) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let node = start_with(dir.path(), features);
+        wait_for("a controller", || node.images().borrow().metadata_version() == features[0].1);
+        let image = node.images().borrow().clone();
+        let levels: Vec<(&str, i16)> =
+            image.features.iter().map(|(name, level)| (name.as_str(), *level)).collect();
+        let mut expected = features.to_vec();
+        expected.sort_unstable();
+        assert_eq!(levels, expected);
+        let configs = metadata::to_records(&image)
+            .into_iter()
+            .filter(|record| matches!(record.record, MetadataRecord::Config(_)));
+        assert_eq!(configs.count() == 1, has_min_insync_replicas);
+        crate::client::register(&node, 1);
+        assert_eq!(create_topic(&node, "works"), Ok(ErrorCode::NONE));
     }
 }
 
