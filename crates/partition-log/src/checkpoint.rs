@@ -22,7 +22,7 @@ impl OffsetCheckpoint {
     /// Reads the file; empty where there is none.
     pub fn read(disk: &dyn Disk, path: &Path) -> Result<OffsetCheckpoint, LogError> {
         let mut entries = Vec::new();
-        for (number, line) in read_lines(disk, path)?.iter().enumerate() {
+        for (number, line) in read_lines(disk, path)?.unwrap_or_default().iter().enumerate() {
             entries.push(parse_offset(line).ok_or_else(|| malformed(path, number + 2, line))?);
         }
         Ok(OffsetCheckpoint { entries })
@@ -49,13 +49,17 @@ fn parse_offset(line: &str) -> Option<(String, i32, Offset)> {
     words.next().is_none().then_some(entry)
 }
 
-/// The entry lines of a checkpoint of version 0; empty where there is no file.
-pub(crate) fn read_lines(disk: &dyn Disk, path: &Path) -> Result<Vec<String>, LogError> {
+/// The entry lines of a checkpoint of version 0; `None` where there is no file.
+pub(crate) fn read_lines(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<String>>, LogError> {
     let Some(bytes) = read_whole(disk, path, SIZE_MAX).map_err(LogError::io("read", path))? else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let text = String::from_utf8_lossy(&bytes);
     let mut lines = text.lines();
+    if text.is_empty() {
+        // Kafka makes the cleaner's checkpoint so, long before its first entry.
+        return Ok(Some(Vec::new()));
+    }
     let version = lines.next().unwrap_or_default();
     if version.trim() != "0" {
         return Err(malformed(path, 0, version));
@@ -66,7 +70,7 @@ pub(crate) fn read_lines(disk: &dyn Disk, path: &Path) -> Result<Vec<String>, Lo
     if entries.len() != count {
         return Err(malformed(path, 1, &format!("{count} entries announced, {} there", entries.len())));
     }
-    Ok(entries)
+    Ok(Some(entries))
 }
 
 pub(crate) fn to_text(count: usize, lines: impl Iterator<Item = String>) -> String {
@@ -98,6 +102,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("recovery-point-offset-checkpoint");
         assert_eq!(OffsetCheckpoint::read(&RealDisk, &path).unwrap().entries, []);
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(OffsetCheckpoint::read(&RealDisk, &path).unwrap().entries, []);
         let checkpoint = OffsetCheckpoint { entries: vec![("a.b".into(), 3, 42), ("c".into(), 0, 0)] };
         checkpoint.write(&RealDisk, &path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "0\n2\na.b 3 42\nc 0 0\n");
@@ -109,7 +115,7 @@ mod tests {
     fn malformed_checkpoints_are_refused_with_file_and_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint");
-        for text in ["", "1\n0\n", "0\nx\n", "0\n2\na 1 2\n", "0\n1\na 1\n", "0\n1\na 1 2 3\n"] {
+        for text in ["\n", "1\n0\n", "0\nx\n", "0\n2\na 1 2\n", "0\n1\na 1\n", "0\n1\na 1 2 3\n"] {
             std::fs::write(&path, text).unwrap();
             let message = OffsetCheckpoint::read(&RealDisk, &path).unwrap_err().to_string();
             assert!(

@@ -24,9 +24,11 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
-    pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Epochs, LogError> {
+    /// Reads the checkpoint; `None` where there is none.
+    pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Epochs>, LogError> {
         let mut epochs = Epochs::default();
-        for (number, line) in read_lines(disk, path)?.iter().enumerate() {
+        let Some(lines) = read_lines(disk, path)? else { return Ok(None) };
+        for (number, line) in lines.iter().enumerate() {
             let mut words = line.split_ascii_whitespace().map(str::parse::<i64>);
             let entry = match (words.next(), words.next(), words.next()) {
                 (Some(Ok(epoch)), Some(Ok(start_offset)), None) => {
@@ -38,7 +40,7 @@ impl Epochs {
                 entry.ok_or_else(|| malformed(path, number + 2, line))?;
             epochs.assign(epoch, start_offset);
         }
-        Ok(epochs)
+        Ok(Some(epochs))
     }
 
     pub(crate) fn write(&self, disk: &dyn Disk, path: &Path) -> std::io::Result<()> {
@@ -160,6 +162,6 @@ mod tests {
         let written = epochs(&[(0, 0), (3, 17)]);
         written.write(&disk, &path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "0\n2\n0 0\n3 17\n");
-        assert_eq!(Epochs::read(&disk, &path).unwrap(), written);
+        assert_eq!(Epochs::read(&disk, &path).unwrap(), Some(written));
     }
 }

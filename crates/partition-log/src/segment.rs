@@ -152,7 +152,11 @@ impl Segment {
             index.note(relative, position, size, max_timestamp, interval);
             index.unwritten_count() > UNWRITTEN_MAX
         })
-        .and_then(|many| if many { self.write_index() } else { Ok(()) })
+        .and_then(|many| match many.then(|| self.write_index()) {
+            // Entries can wait for room on the disk: they are in memory.
+            Some(Err(error)) if !error.is_no_space() => Err(error),
+            _ => Ok(()),
+        })
     }
 
     /// Looks at the index, reading or rebuilding it first where needed.

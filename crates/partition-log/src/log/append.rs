@@ -169,7 +169,14 @@ impl PartitionLog {
     }
 
     /// Everything after the write: epoch, indexes, producers, then the ends that readers look at.
+    ///
+    /// A failure here leaves a batch in the file that the log does not know of, so the directory goes offline.
     fn commit(&self, writer: &mut Writer, base_offset: Offset, written: &Written) -> Result<(), LogError> {
+        self.take_note(writer, base_offset, written)
+            .inspect_err(|error| self.place.home.take_offline(&error.to_string()))
+    }
+
+    fn take_note(&self, writer: &mut Writer, base_offset: Offset, written: &Written) -> Result<(), LogError> {
         self.note_epoch(writer, written.leader_epoch, base_offset)?;
         let active = &writer.active;
         let interval = writer.options.index_interval_bytes;

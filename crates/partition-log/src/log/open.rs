@@ -52,6 +52,8 @@ struct Opening<'a> {
     report: RecoveryReport,
     /// Epochs of the batches that were scanned.
     epochs: Vec<(LeaderEpoch, Offset)>,
+    /// Offset up to which aborted transactions and snapshots of producers are taken over.
+    trusted_end: Offset,
 }
 
 impl PartitionLog {
@@ -71,6 +73,7 @@ impl PartitionLog {
             segments: find_segments(&place, &entries, now_ms)?,
             report: RecoveryReport::default(),
             epochs: Vec::new(),
+            trusted_end: Offset::MAX,
         };
         let first = opening.segments.first().map(|segment| segment.base_offset);
         let mut log_start = recovery.log_start_offset.max(first.unwrap_or(0));
@@ -81,6 +84,7 @@ impl PartitionLog {
                 segment.remove_files()?;
             }
             log_end = log_start;
+            opening.trusted_end = Offset::MIN;
         }
         if opening.segments.is_empty() {
             log_end = log_end.max(log_start);
@@ -100,12 +104,13 @@ impl Opening<'_> {
         (log_start, log_end): (Offset, Offset),
         now_ms: TimestampMs,
     ) -> Result<PartitionLog, LogError> {
-        let Opening { place, segments, report, epochs: scanned } = self;
-        let epochs = load_epochs(place, &scanned, log_start, log_end)?;
+        let Opening { place, segments, report, epochs: scanned, trusted_end } = self;
+        let epochs = load_epochs(place, &segments, &scanned, log_start, log_end)?;
         let snapshots = of_kind(entries, names::SNAPSHOT);
-        let mut producers = producer_load::load(place, &segments, &snapshots, log_start, log_end)?;
+        let newest = trusted_end.min(log_end);
+        let mut producers = producer_load::load(place, &segments, &snapshots, newest, (log_start, log_end))?;
         producers.expire(now_ms, options.producer_id_expiration_ms);
-        let snapshot_offset = snapshots.into_iter().rfind(|offset| *offset <= log_end).unwrap_or(NONE);
+        let snapshot_offset = snapshots.into_iter().rfind(|offset| *offset <= newest).unwrap_or(NONE);
         let recovery_point = if recovery.clean_shutdown && report.cut_reason.is_none() {
             log_end
         } else {
@@ -156,6 +161,7 @@ impl Opening<'_> {
         let point = if recovery.clean_shutdown { last.base_offset } else { recovery.recovery_point };
         let first = self.segments.partition_point(|segment| segment.base_offset <= point).saturating_sub(1);
         let mut end = self.segments.get(first).map_or(log_start, |segment| segment.base_offset);
+        self.trusted_end = point.max(end);
         let mut place = first;
         while let Some(segment) = self.segments.get(place).cloned() {
             place += 1;
@@ -183,7 +189,7 @@ impl Opening<'_> {
             if from == 0 { base } else { segment.find(from, Offset::MIN)?.map_or(base, |f| f.base_offset) };
         segment.with_index_mut(|index| index.cut(from, relative(base, start).unwrap_or(0)))?;
         let mut next = start;
-        segment.cut_aborted(start)?;
+        segment.cut_aborted(self.trusted_end.max(base))?;
         if segment.size() == 0 {
             return Ok((next, None));
         }
@@ -398,12 +404,16 @@ fn find_segments(
 /// The epochs of the checkpoint, within the log, and those that only the scanned batches know.
 fn load_epochs(
     place: &Place,
+    segments: &[Arc<Segment>],
     scanned: &[(LeaderEpoch, Offset)],
     log_start: Offset,
     log_end: Offset,
 ) -> Result<Epochs, LogError> {
     let path = place.file(names::EPOCH_CHECKPOINT);
-    let mut epochs = Epochs::read(place.disk(), &path)?;
+    let mut epochs = match Epochs::read(place.disk(), &path)? {
+        Some(epochs) => epochs,
+        None => epochs_of_batches(segments)?,
+    };
     let mut changed = epochs.truncate_end(log_end);
     changed |= epochs.truncate_start(log_start);
     for &(epoch, offset) in scanned {
@@ -411,6 +421,18 @@ fn load_epochs(
     }
     if changed {
         epochs.write(place.disk(), &path).map_err(|source| place.home.failed("write", &path, source))?;
+    }
+    Ok(epochs)
+}
+
+/// The epochs that the batches themselves tell, for a log that has lost its checkpoint.
+fn epochs_of_batches(segments: &[Arc<Segment>]) -> Result<Epochs, LogError> {
+    let mut epochs = Epochs::default();
+    for segment in segments {
+        segment.scan(0, |_, entry| {
+            epochs.assign(entry.leader_epoch(), entry.base_offset());
+            Ok(())
+        })?;
     }
     Ok(epochs)
 }

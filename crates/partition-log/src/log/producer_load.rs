@@ -16,18 +16,18 @@ use crate::producers::{Producers, SNAPSHOT_SIZE_MAX};
 use crate::segment::Segment;
 
 /// Loads the state as it was at `end`. `snapshots` are the offsets of the files there are, ascending; those
-/// that cannot be used are removed.
+/// past `newest` and those that cannot be used are removed.
 pub(super) fn load(
     place: &Place,
     segments: &[Arc<Segment>],
     snapshots: &[Offset],
-    log_start: Offset,
-    end: Offset,
+    newest: Offset,
+    (log_start, end): (Offset, Offset),
 ) -> Result<Producers, LogError> {
     let mut producers = Producers::empty(log_start);
     for &offset in snapshots.iter().rev() {
         let path = place.segment_file(offset, names::SNAPSHOT);
-        if offset <= end {
+        if offset <= newest {
             let bytes =
                 read_whole(place.disk(), &path, SNAPSHOT_SIZE_MAX).map_err(LogError::io("read", &path))?;
             if let Ok(found) = Producers::decode(bytes.as_deref().unwrap_or_default(), offset) {
@@ -112,7 +112,7 @@ impl PartitionLog {
     ) -> Result<(), LogError> {
         let snapshots = self.snapshot_offsets()?;
         let segments = self.segments.load();
-        let mut producers = load(&self.place, &segments, &snapshots, self.log_start_offset(), end)?;
+        let mut producers = load(&self.place, &segments, &snapshots, end, (self.log_start_offset(), end))?;
         producers.expire(now_ms, writer.options.producer_id_expiration_ms);
         self.ends.first_undecided.store(producers.first_undecided().unwrap_or(NONE), Ordering::Release);
         writer.producers = producers;

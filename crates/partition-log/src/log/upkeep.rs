@@ -47,6 +47,8 @@ impl PartitionLog {
     pub fn flush(&self) -> Result<Offset, LogError> {
         let _one_at_a_time = self.flushing.lock();
         self.place.home.check_online()?;
+        // The snapshot comes first, so that it holds no more than what is then known to be on stable storage.
+        self.snapshot_now_and_then()?;
         let end = self.log_end_offset();
         let point = self.recovery_point();
         let bytes = self.ends.bytes_since_writeback.load(Ordering::Relaxed);
@@ -57,7 +59,6 @@ impl PartitionLog {
                 segment.sync()?;
             }
         }
-        self.snapshot_now_and_then()?;
         if self.ends.folder_dirty.swap(false, Ordering::AcqRel) {
             let folder = self.place.folder();
             self.place

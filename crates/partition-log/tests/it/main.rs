@@ -1,4 +1,10 @@
 //! The log against the disk: appends and reads, crashes and damage, faults, Kafka's own files.
 
+mod allocations;
 mod basics;
+mod damage;
+mod faults;
+mod kafka_folder;
+mod log_dirs;
+mod model;
 mod support;
