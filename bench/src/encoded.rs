@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_fetch_answer_tells_its_bytes_and_the_offset_behind_its_last_whole_batch() {
-        let first = batch(1000, 90);
+        // Ten records.
+        let first = batch(1010, 90);
         let mut second = BatchBuilder::new().base_offset(10).record(0, None, Some(b"x")).build();
         let whole = fetch_answer("t", &[first.as_slice(), &second].concat());
         assert_eq!(fetched(&whole[4..]), Ok(Some((first.len() + second.len(), 11))));
