@@ -31,6 +31,9 @@ class Server:
         self.port = free_port()
         self.settings = list(settings)
         self.file = file
+        # A settings file of Kafka 4.x names a controller listener, which then has to be among the listeners.
+        names_controller = file and "controller.listener.names" in Path(file).read_text()
+        self.controller_listener = f",CONTROLLER://127.0.0.1:{free_port()}" if names_controller else ""
         self.process = None
         self.log = self.folder / "server.log"
 
@@ -40,7 +43,8 @@ class Server:
 
     def start(self):
         overrides = [
-            f"listeners=PLAINTEXT://127.0.0.1:{self.port}",
+            f"listeners=PLAINTEXT://127.0.0.1:{self.port}{self.controller_listener}",
+            f"advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}",
             f"log.dirs={self.folder / 'data'}",
             "metrics.listener=127.0.0.1:0",
             *self.settings,

@@ -13,7 +13,7 @@ use config::{BrokerConfig, Loaded};
 use model::Uuid;
 use partition_log::{FileHandles, LogHome, RealDisk};
 use quorum::{Asker, Quorum, QuorumHandle, QuorumOptions, SnapshotTriggers};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use transport::Listener;
 
@@ -34,6 +34,8 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// Runs the node until SIGINT or SIGTERM; an error is why it could not start or go on.
 pub async fn run(loaded: Loaded) -> Result<(), String> {
     let started = Instant::now();
+    // From the first moment on, so that a stop during the start is a clean one too.
+    let mut signals = Signals::new()?;
     let config = &loaded.broker;
     let home = home::open(&loaded)?;
     let bound = addresses::bind(config)?;
@@ -68,7 +70,7 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
     }
     let chores = tokio::spawn(housekeeping::run(Arc::clone(&broker), stopping.clone()));
     tracing::info!("{ready}");
-    wait_for_signal().await?;
+    signals.wait().await;
     tracing::info!("stopping");
     let _ = stop.send(true);
     let _ = heartbeats.await;
@@ -211,15 +213,27 @@ fn ready_line(loaded: &Loaded, cluster_id: &str, bound: &[Bound], started: Insta
     )
 }
 
-async fn wait_for_signal() -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("signals cannot be waited for: {error}");
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that end a node.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, String> {
+        let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be waited for: {error}"));
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn random_seed() -> Result<u64, String> {

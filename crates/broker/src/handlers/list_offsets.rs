@@ -25,6 +25,8 @@ const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
+/// Answers name leader epochs from this version on.
+const LEADER_EPOCH_SINCE: i16 = 4;
 const READ_COMMITTED: i8 = 1;
 /// Replica id of a consumer.
 const CONSUMER: i32 = -1;
@@ -82,7 +84,8 @@ fn look_up(
         error_code: ErrorCode::NONE,
         timestamp,
         offset,
-        leader_epoch,
+        // Not ignorable in the schema, so that older versions must be sent its default.
+        leader_epoch: if version >= LEADER_EPOCH_SINCE { leader_epoch } else { -1 },
     })
 }
 
