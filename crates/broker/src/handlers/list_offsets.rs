@@ -78,15 +78,23 @@ fn look_up(
         _ => partition.log.log_end_offset(),
     };
     let found = find(&partition, wanted.timestamp, until)?;
+    Ok(answered(version, wanted.partition_index, found))
+}
+
+fn answered(
+    version: i16,
+    partition_index: i32,
+    found: Option<(Offset, TimestampMs, i32)>,
+) -> ListOffsetsPartitionResponse {
     let (offset, timestamp, leader_epoch) = found.unwrap_or((-1, -1, -1));
-    Ok(ListOffsetsPartitionResponse {
-        partition_index: wanted.partition_index,
+    ListOffsetsPartitionResponse {
+        partition_index,
         error_code: ErrorCode::NONE,
         timestamp,
         offset,
         // Not ignorable in the schema, so that older versions must be sent its default.
         leader_epoch: if version >= LEADER_EPOCH_SINCE { leader_epoch } else { -1 },
-    })
+    }
 }
 
 /// Each special timestamp came with a version of its own.
@@ -134,4 +142,31 @@ fn find(
 
 fn failed(partition_index: i32, error_code: ErrorCode) -> ListOffsetsPartitionResponse {
     ListOffsetsPartitionResponse { partition_index, error_code, timestamp: -1, offset: -1, leader_epoch: -1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::Writer;
+
+    use super::*;
+
+    #[test]
+    fn every_version_can_carry_what_was_found() {
+        for version in API.versions.min..=API.versions.max {
+            let topic = ListOffsetsTopicResponse {
+                name: "t".into(),
+                partitions: vec![answered(version, 0, Some((5, 7, 3)))],
+            };
+            let response = ListOffsetsResponse { topics: vec![topic], ..Default::default() };
+            response.encode(&mut Writer::new(), version).unwrap();
+        }
+    }
+
+    #[test]
+    fn special_timestamps_came_one_by_one() {
+        assert!(is_known_timestamp(EARLIEST, 1));
+        assert!(!is_known_timestamp(MAX_TIMESTAMP, 6) && is_known_timestamp(MAX_TIMESTAMP, 7));
+        assert!(!is_known_timestamp(EARLIEST_PENDING_UPLOAD, 10));
+        assert!(!is_known_timestamp(-7, 11));
+    }
 }
