@@ -19,7 +19,7 @@ usage: cargo xtask COMMAND
   codegen [--check] write the generated code of crates/protocol and docs/settings.md, or say whether
                     they are up to date
   test [--full]     everything that must hold: format, clippy, tests, foreign clients
-  bench ...         measure against Apache Kafka (see bench/README.md)";
+  bench --row N [..] measure against Apache Kafka (see bench/README.md)";
 
 /// The root of the tree.
 pub fn root() -> PathBuf {
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         ["codegen", "--check"] => codegen::run(&root(), true).and_then(|()| settings::run(&root(), true)),
         ["fix"] => fix::run(&root()),
         ["test", options @ ..] => test::run(&root(), options),
-        ["bench", options @ ..] => bench(options),
+        ["bench", "--row", options @ ..] => bench(options),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -51,6 +51,6 @@ fn main() -> ExitCode {
 fn bench(options: &[&str]) -> Result<(), String> {
     let root = root();
     steps::step(&root, "cargo", &["build", "--release", "--package", "launcher", "--package", "bench"])?;
-    let arguments = [&["run", "--release", "--quiet", "--package", "bench", "--"], options].concat();
+    let arguments = [&["run", "--release", "--quiet", "--package", "bench", "--", "row"], options].concat();
     steps::step(&root, "cargo", &arguments)
 }
