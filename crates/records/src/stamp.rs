@@ -15,7 +15,7 @@ pub struct BatchStamp {
     pub leader_epoch: LeaderEpoch,
     /// Time of the append in ms, for topics with `message.timestamp.type=LogAppendTime`.
     pub log_append_time_ms: Option<TimestampMs>,
-    /// The maximum timestamp to write where the producer's was not that of its records.
+    /// The maximum timestamp to write, with create time as its type, where the producer's was not that of its records.
     pub max_timestamp: Option<TimestampMs>,
 }
 
@@ -27,16 +27,15 @@ pub fn stamp(batch: &mut [u8], stamp: BatchStamp) {
     let Some(head) = batch.first_chunk_mut::<BATCH_HEADER_SIZE>() else { return };
     head[..8].copy_from_slice(&stamp.base_offset.to_be_bytes());
     head[at::LEADER_EPOCH..at::MAGIC].copy_from_slice(&stamp.leader_epoch.to_be_bytes());
-    if let Some(time) = stamp.log_append_time_ms {
-        let attributes = Attributes(i16::from_be_bytes([head[at::ATTRIBUTES], head[at::ATTRIBUTES + 1]]));
-        let attributes = attributes.with_timestamp_type(TimestampType::LogAppendTime);
-        write_at(head, at::ATTRIBUTES, attributes.0.to_be_bytes());
-        write_at(head, at::MAX_TIMESTAMP, time.to_be_bytes());
-        seal_checksum(batch);
-    } else if let Some(max_timestamp) = stamp.max_timestamp {
-        write_at(head, at::MAX_TIMESTAMP, max_timestamp.to_be_bytes());
-        seal_checksum(batch);
-    }
+    let (kind, timestamp) = match (stamp.log_append_time_ms, stamp.max_timestamp) {
+        (Some(time), _) => (TimestampType::LogAppendTime, time),
+        (None, Some(time)) => (TimestampType::CreateTime, time),
+        (None, None) => return,
+    };
+    let attributes = Attributes(i16::from_be_bytes([head[at::ATTRIBUTES], head[at::ATTRIBUTES + 1]]));
+    write_at(head, at::ATTRIBUTES, attributes.with_timestamp_type(kind).0.to_be_bytes());
+    write_at(head, at::MAX_TIMESTAMP, timestamp.to_be_bytes());
+    seal_checksum(batch);
 }
 
 #[cfg(test)]

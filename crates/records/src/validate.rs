@@ -141,7 +141,8 @@ impl CheckedBatch {
         self.max_timestamp
     }
 
-    /// The timestamp that must be written into the header, where the producer's is not that of its records.
+    /// The timestamp that must be written into the header, with create time as its type, where the producer's is not
+    /// that of its records or claims to be the broker's.
     pub fn corrected_max_timestamp(&self) -> Option<TimestampMs> {
         self.max_timestamp_is_wrong.then_some(self.max_timestamp)
     }
@@ -168,8 +169,9 @@ pub fn validate_produce(
         Err(error) => return Err(ProduceError::new(ErrorCode::INVALID_RECORD, error.to_string())),
     };
     checked.max_timestamp = found.max_timestamp;
-    checked.max_timestamp_is_wrong =
-        rules.timestamp_type == TimestampType::CreateTime && found.max_timestamp != batch.max_timestamp();
+    let claims_append_time = batch.timestamp_type() == TimestampType::LogAppendTime;
+    checked.max_timestamp_is_wrong = rules.timestamp_type == TimestampType::CreateTime
+        && (claims_append_time || found.max_timestamp != batch.max_timestamp());
     Ok(checked)
 }
 
@@ -260,7 +262,7 @@ fn check_header(batch: &BatchView<'_>, rules: &ProduceRules<'_>) -> Result<(), P
     if batch.compression().is_err() {
         let id = batch.attributes().0 & 7;
         return Err(ProduceError::new(
-            ErrorCode::CORRUPT_MESSAGE,
+            ErrorCode::UNKNOWN_SERVER_ERROR,
             format!("Unknown compression type id: {id}"),
         ));
     }
@@ -273,12 +275,40 @@ struct Walked {
     refused: bool,
 }
 
-/// The timestamps a record may have, ends included.
-fn allowed_timestamps(rules: &ProduceRules<'_>) -> (TimestampMs, TimestampMs) {
-    (
-        rules.now_ms.saturating_sub(rules.timestamp_before_max_ms),
-        rules.now_ms.saturating_add(rules.timestamp_after_max_ms),
-    )
+/// Which timestamps records may have.
+struct AllowedTimes {
+    judged: bool,
+    stamped: bool,
+    earliest: TimestampMs,
+    latest: TimestampMs,
+}
+
+impl AllowedTimes {
+    fn of(rules: &ProduceRules<'_>, stamped: bool) -> AllowedTimes {
+        AllowedTimes {
+            judged: rules.timestamp_type == TimestampType::CreateTime,
+            stamped,
+            earliest: rules.now_ms.saturating_sub(rules.timestamp_before_max_ms),
+            latest: rules.now_ms.saturating_add(rules.timestamp_after_max_ms),
+        }
+    }
+
+    /// True where the range decides; elsewhere all that is asked is that the producer did not stamp for the broker.
+    fn decides_by_range(&self, timestamp: TimestampMs) -> bool {
+        self.judged && timestamp != -1
+    }
+
+    fn allow(&self, timestamp: TimestampMs) -> bool {
+        if self.decides_by_range(timestamp) {
+            (self.earliest..=self.latest).contains(&timestamp)
+        } else {
+            !self.stamped
+        }
+    }
+}
+
+fn timestamp_of(batch: &BatchView<'_>, stamped: bool, delta: i64) -> TimestampMs {
+    if stamped { batch.max_timestamp() } else { batch.base_timestamp().wrapping_add(delta) }
 }
 
 /// Walks the records once, without allocating: structure, offsets, largest timestamp, whether any is refused.
@@ -287,13 +317,11 @@ fn walk(plain: &[u8], batch: &BatchView<'_>, rules: &ProduceRules<'_>) -> Result
     if plain.len() / RECORD_SIZE_MIN < count as usize {
         return Err(BatchError::Malformed("batch announces more records than its bytes can hold"));
     }
-    let judge_time = rules.timestamp_type == TimestampType::CreateTime;
     let stamped = batch.timestamp_type() == TimestampType::LogAppendTime;
-    let (earliest, latest) = allowed_timestamps(rules);
-    let base_timestamp = batch.base_timestamp();
+    let times = AllowedTimes::of(rules, stamped);
     let mut rest = plain;
-    let mut max_timestamp = if stamped { batch.max_timestamp() } else { -1 };
-    let mut refused = stamped;
+    let mut max_timestamp = -1;
+    let mut refused = false;
     for expected in 0..count {
         let record = take_record(&mut rest)?;
         if record.offset_delta != expected {
@@ -301,12 +329,9 @@ fn walk(plain: &[u8], batch: &BatchView<'_>, rules: &ProduceRules<'_>) -> Result
                 "record offsets in the batch are not consecutive from its base",
             ));
         }
-        if !stamped {
-            let timestamp = base_timestamp.wrapping_add(record.timestamp_delta);
-            max_timestamp = max_timestamp.max(timestamp);
-            refused |= judge_time && timestamp != -1 && !(earliest..=latest).contains(&timestamp);
-        }
-        refused |= rules.compacted && record.key.is_none();
+        let timestamp = timestamp_of(batch, stamped, record.timestamp_delta);
+        max_timestamp = max_timestamp.max(timestamp);
+        refused |= !times.allow(timestamp) | (rules.compacted && record.key.is_none());
     }
     if !rest.is_empty() {
         return Err(BatchError::Malformed("Incorrect declared batch size, records still remaining in file"));
@@ -316,30 +341,26 @@ fn walk(plain: &[u8], batch: &BatchView<'_>, rules: &ProduceRules<'_>) -> Result
 
 /// The second walk, made only for a batch that is refused, to say which records and why.
 fn refused_records(plain: &[u8], batch: &BatchView<'_>, rules: &ProduceRules<'_>) -> ProduceError {
-    let (earliest, latest) = allowed_timestamps(rules);
     let stamped = batch.timestamp_type() == TimestampType::LogAppendTime;
+    let times = AllowedTimes::of(rules, stamped);
+    let compressed = batch.attributes().compression() != Some(Compression::None);
     let mut refused = Refused::default();
     let mut rest = plain;
     for index in 0..batch.record_count() {
         let Ok(record) = take_record(&mut rest) else { break };
-        let timestamp = if stamped {
-            batch.max_timestamp()
-        } else {
-            batch.base_timestamp().wrapping_add(record.timestamp_delta)
-        };
+        let timestamp = timestamp_of(batch, stamped, record.timestamp_delta);
         if rules.compacted && record.key.is_none() {
             let place = rules.place;
             refused.key(
                 index,
-                format!("Compacted topic cannot accept message without key in topic partition {place}."),
+                format!("Compacted topic cannot accept message without key in topic partition {place}"),
             );
-        } else if rules.timestamp_type == TimestampType::CreateTime
-            && timestamp != -1
-            && !(earliest..=latest).contains(&timestamp)
-        {
-            refused.timestamp(index, out_of_range(timestamp, i64::from(index), earliest, latest));
-        } else if stamped {
-            refused.timestamp(index, wrong_timestamp_type(i64::from(index), timestamp, &record));
+        } else if times.allow(timestamp) {
+            continue;
+        } else if times.decides_by_range(timestamp) {
+            refused.timestamp(index, out_of_range(timestamp, i64::from(index), times.earliest, times.latest));
+        } else {
+            refused.timestamp(index, wrong_timestamp_type(i64::from(index), timestamp, &record, compressed));
         }
     }
     refused.into_error()

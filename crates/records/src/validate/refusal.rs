@@ -38,7 +38,8 @@ impl ProduceError {
     pub(super) fn decompression(error: DecompressError) -> ProduceError {
         let code = match error {
             DecompressError::TooLarge => ErrorCode::MESSAGE_TOO_LARGE,
-            DecompressError::Corrupt(_) | DecompressError::UnknownCodec => ErrorCode::CORRUPT_MESSAGE,
+            // What Kafka answers; a retriable code would have the client send the same bytes for ever.
+            DecompressError::Corrupt(_) | DecompressError::UnknownCodec => ErrorCode::UNKNOWN_SERVER_ERROR,
         };
         ProduceError::new(code, error.to_string())
     }
@@ -104,10 +105,17 @@ pub(super) fn out_of_range(
     )
 }
 
-pub(super) fn wrong_timestamp_type(offset: Offset, timestamp: TimestampMs, record: &RawRecord<'_>) -> String {
-    let size = |field: Option<&[u8]>| field.map_or(0, <[u8]>::len);
+/// Kafka prints the record in two ways: compressed ones are only skimmed, and null shows as -1 there, 0 elsewhere.
+pub(super) fn wrong_timestamp_type(
+    offset: Offset,
+    timestamp: TimestampMs,
+    record: &RawRecord<'_>,
+    compressed: bool,
+) -> String {
+    let (kind, null) = if compressed { ("PartialDefaultRecord", -1) } else { ("DefaultRecord", 0) };
+    let size = |field: Option<&[u8]>| field.map_or(null, |bytes| bytes.len() as i64);
     format!(
-        "Invalid timestamp type in message DefaultRecord(offset={offset}, timestamp={timestamp}, key={} bytes, value={} bytes). Producer should not set timestamp type to LogAppendTime.",
+        "Invalid timestamp type in message {kind}(offset={offset}, timestamp={timestamp}, key={} bytes, value={} bytes). Producer should not set timestamp type to LogAppendTime.",
         size(record.key),
         size(record.value)
     )

@@ -140,7 +140,7 @@ fn a_keyless_record_on_a_compacted_topic_is_named() {
     for codec in Compression::ALL {
         let rules = ProduceRules { compacted: true, ..rules() };
         let error = judge(&three(codec).build(), &rules).unwrap_err();
-        let message = "Compacted topic cannot accept message without key in topic partition orders-0.";
+        let message = "Compacted topic cannot accept message without key in topic partition orders-0";
         assert_eq!(error.code, ErrorCode::INVALID_RECORD);
         assert_eq!(error.record_errors, [RecordError { batch_index: 1, message: message.to_owned() }]);
         assert_eq!(
@@ -166,9 +166,20 @@ fn timestamps_out_of_range_are_named() {
 }
 
 #[test]
-fn producers_may_not_claim_log_append_time() {
-    let bytes = three(Compression::None).log_append_time(NOW).build();
-    let error = judge(&bytes, &rules()).unwrap_err();
+fn a_producers_claim_of_log_append_time_is_taken_back_or_refused() {
+    let mut bytes = three(Compression::None).log_append_time(NOW).build();
+    let checked = judge(&bytes, &rules()).unwrap();
+    let max_timestamp = checked.corrected_max_timestamp();
+    assert_eq!(max_timestamp, Some(NOW));
+    crate::stamp(
+        &mut bytes,
+        crate::BatchStamp { base_offset: 0, leader_epoch: 0, log_append_time_ms: None, max_timestamp },
+    );
+    let batch = next_batch(&bytes).unwrap().unwrap();
+    assert_eq!((batch.timestamp_type(), batch.max_timestamp()), (TimestampType::CreateTime, NOW));
+    batch.verify_checksum().unwrap();
+    let append_time = ProduceRules { timestamp_type: TimestampType::LogAppendTime, ..rules() };
+    let error = judge(&three(Compression::None).log_append_time(NOW).build(), &append_time).unwrap_err();
     assert_eq!((error.code, error.record_errors.len()), (ErrorCode::INVALID_TIMESTAMP, 3));
 }
 

@@ -1,6 +1,8 @@
 // Makes and reads record batches with Apache Kafka's own classes; started with java -cp "<libs of Kafka 4.3.1>/*" RecordsOracle.java.
 //   golden <folder>              writes <name>.bin and <name>.txt for every shape of batch
 //   list <file>                  prints the batches and records of a file
+//   validate <folder> <now>      judges each <name>.batch as a broker does; a name begins with
+//                               "compacted-" or "append-time-topic-" where the topic is so
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -8,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
@@ -16,6 +19,7 @@ import org.apache.kafka.common.message.LeaderChangeMessage;
 import org.apache.kafka.common.message.SnapshotFooterRecord;
 import org.apache.kafka.common.message.SnapshotHeaderRecord;
 import org.apache.kafka.common.message.VotersRecord;
+import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.record.internal.CompressionType;
 import org.apache.kafka.common.record.internal.ControlRecordType;
@@ -24,6 +28,12 @@ import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.apache.kafka.common.record.internal.MemoryRecordsBuilder;
 import org.apache.kafka.common.record.internal.MutableRecordBatch;
 import org.apache.kafka.common.record.internal.Record;
+import org.apache.kafka.common.utils.BufferSupplier;
+import org.apache.kafka.common.utils.PrimitiveRef;
+import org.apache.kafka.common.utils.Time;
+import org.apache.kafka.storage.internals.log.RecordValidationException;
+import org.apache.kafka.storage.internals.log.AppendOrigin;
+import org.apache.kafka.storage.internals.log.LogValidator;
 
 class RecordsOracle {
     private static final long TIME = 1_700_000_000_000L;
@@ -37,8 +47,54 @@ class RecordsOracle {
             }
             case "list" -> System.out.print(list(MemoryRecords.readableRecords(
                 ByteBuffer.wrap(Files.readAllBytes(Path.of(args[1]))))));
+            case "validate" -> validate(Path.of(args[1]), Long.parseLong(args[2]));
             default -> throw new IllegalArgumentException(args[0]);
         }
+    }
+
+    private static void validate(Path cases, long now) throws Exception {
+        try (var files = Files.list(cases)) {
+            for (Path file : files.filter(f -> f.toString().endsWith(".batch")).sorted().toList()) {
+                String name = file.getFileName().toString();
+                String verdict;
+                try {
+                    verdict = judge(MemoryRecords.readableRecords(ByteBuffer.wrap(Files.readAllBytes(file))), name, now);
+                } catch (Throwable e) {
+                    verdict = Errors.forException(e).code() + " " + e.getMessage();
+                    if (e instanceof RecordValidationException r) {
+                        verdict = Errors.forException(r.invalidException()).code() + " " + r.invalidException().getMessage();
+                        for (var error : r.recordErrors()) {
+                            verdict += " / " + error.batchIndex + ": " + error.message;
+                        }
+                    }
+                }
+                System.out.println(name.replace(".batch", "") + " " + verdict);
+            }
+        }
+    }
+
+    private static String judge(MemoryRecords records, String name, long now) {
+        MutableRecordBatch first = records.batches().iterator().next();
+        CompressionType source = first.compressionType();
+        Time time = (Time) java.lang.reflect.Proxy.newProxyInstance(RecordsOracle.class.getClassLoader(),
+            new Class<?>[] {Time.class}, (proxy, method, arguments) -> now);
+        LogValidator validator = new LogValidator(records, new TopicPartition("orders", 0), time, source,
+            Compression.of(source).build(), name.startsWith("compacted-"), (byte) 2,
+            name.startsWith("append-time-topic-") ? TimestampType.LOG_APPEND_TIME : TimestampType.CREATE_TIME,
+            1000L, 1000L, 7, AppendOrigin.CLIENT);
+        LogValidator.ValidationResult result = validator.validateMessagesAndAssignOffsets(
+            PrimitiveRef.ofLong(0), new NoMetrics(), BufferSupplier.NO_CACHING);
+        return "0 max=" + result.maxTimestampMs() + " rebuilt=" + result.messageSizeMaybeChanged()
+            + " type=" + result.validatedRecords().batches().iterator().next().timestampType().name
+            + " header-max=" + result.validatedRecords().batches().iterator().next().maxTimestamp();
+    }
+
+    private static class NoMetrics implements LogValidator.MetricsRecorder {
+        public void recordInvalidMagic() {}
+        public void recordInvalidOffset() {}
+        public void recordInvalidSequence() {}
+        public void recordInvalidChecksums() {}
+        public void recordNoKeyCompactedTopic() {}
     }
 
     private static void golden() throws Exception {
