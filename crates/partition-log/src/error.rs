@@ -176,7 +176,7 @@ impl fmt::Display for AppendError {
             Self::Storage(error) => error.fmt(f),
             Self::TooLarge { size, segment_bytes } => write!(
                 f,
-                "batch of {size} bytes exceeds the maximum configured segment size of {segment_bytes}"
+                "message batch size is {size} bytes, which exceeds the maximum configured segment size of {segment_bytes}"
             ),
             Self::OutOfOrderSequence { producer_id, sequence, last_sequence } => write!(
                 f,

@@ -219,18 +219,16 @@ fn check_header(batch: &BatchView<'_>, rules: &ProduceRules<'_>) -> Result<(), P
         return Err(ProduceError::new(
             ErrorCode::MESSAGE_TOO_LARGE,
             format!(
-                "The record batch size in the append to {place} is {} bytes which exceeds the maximum configured value of {}.",
+                "The record batch size in the append to {place} is {} bytes which exceeds the maximum configured value of {}).",
                 batch.size(),
                 rules.batch_size_max
             ),
         ));
     }
-    if let Err(error) = batch.verify_checksum() {
-        let text = error.to_string().replacen("record", "Record", 1);
-        return Err(ProduceError::new(
-            ErrorCode::CORRUPT_MESSAGE,
-            format!("{text} in topic partition {place}."),
-        ));
+    if batch.verify_checksum().is_err() {
+        let stored = batch.stored_checksum();
+        let message = format!("Record is corrupt (stored crc = {stored}) in topic partition {place}.");
+        return Err(ProduceError::new(ErrorCode::CORRUPT_MESSAGE, message));
     }
     if last < base {
         return invalid(format!(
