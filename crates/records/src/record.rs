@@ -99,6 +99,50 @@ pub(crate) fn take_record<'a>(input: &mut &'a [u8]) -> Result<RawRecord<'a>, Bat
     Ok(RawRecord { timestamp_delta, offset_delta, key, value, headers })
 }
 
+/// What the produce check must know of a record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Skimmed {
+    pub timestamp_delta: i64,
+    pub offset_delta: i32,
+    pub has_key: bool,
+}
+
+/// As [`take_record`] for the check of many records: looks at every length, makes nothing. `None` where
+/// [`take_record`] gives an error, which then says what is wrong.
+#[inline]
+pub(crate) fn skim_record(input: &mut &[u8]) -> Option<Skimmed> {
+    let length = usize::try_from(take_varint(input)?).ok()?;
+    let (mut body, rest) = input.split_at_checked(length)?;
+    *input = rest;
+    body = body.get(1..)?;
+    let timestamp_delta = take_varlong(&mut body)?;
+    let offset_delta = take_varint(&mut body)?;
+    let has_key = skip_bytes(&mut body)?;
+    skip_bytes(&mut body)?;
+    match body {
+        [0] => {}
+        _ => skim_headers(body)?,
+    }
+    Some(Skimmed { timestamp_delta, offset_delta, has_key })
+}
+
+#[cold]
+fn skim_headers(mut body: &[u8]) -> Option<()> {
+    let count = take_varint(&mut body).filter(|count| *count >= 0)?;
+    check_headers(body, count).ok()
+}
+
+/// Skips a nullable field; true where it is not null.
+#[inline]
+fn skip_bytes(input: &mut &[u8]) -> Option<bool> {
+    let length = take_varint(input)?;
+    if length < 0 {
+        return (length == -1).then_some(false);
+    }
+    *input = input.get(length as usize..)?;
+    Some(true)
+}
+
 fn check_headers(mut body: &[u8], count: i32) -> Result<(), BatchError> {
     for _ in 0..count {
         if take_bytes(&mut body)?.is_none() {

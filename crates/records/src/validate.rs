@@ -5,7 +5,7 @@ use model::{ErrorCode, TimestampMs};
 
 use crate::attributes::{Attributes, Compression, TimestampType};
 use crate::batch::{BatchError, BatchView, next_batch};
-use crate::record::{RECORD_SIZE_MIN, take_record};
+use crate::record::{RECORD_SIZE_MIN, skim_record, take_record};
 use crate::scratch::Scratch;
 
 mod refusal;
@@ -321,7 +321,10 @@ fn walk(plain: &[u8], batch: &BatchView<'_>, rules: &ProduceRules<'_>) -> Result
     let mut max_timestamp = -1;
     let mut refused = false;
     for expected in 0..count {
-        let record = take_record(&mut rest)?;
+        let before = rest;
+        let Some(record) = skim_record(&mut rest) else {
+            return Err(damage(before));
+        };
         if record.offset_delta != expected {
             return Err(BatchError::Malformed(
                 "record offsets in the batch are not consecutive from its base",
@@ -329,12 +332,18 @@ fn walk(plain: &[u8], batch: &BatchView<'_>, rules: &ProduceRules<'_>) -> Result
         }
         let timestamp = timestamp_of(batch, stamped, record.timestamp_delta);
         max_timestamp = max_timestamp.max(timestamp);
-        refused |= !times.allow(timestamp) | (rules.compacted && record.key.is_none());
+        refused |= !times.allow(timestamp) | (rules.compacted && !record.has_key);
     }
     if !rest.is_empty() {
         return Err(BatchError::Malformed("Incorrect declared batch size, records still remaining in file"));
     }
     Ok(Walked { max_timestamp, refused })
+}
+
+/// What is wrong with the record at the start of `input`.
+#[cold]
+fn damage(mut input: &[u8]) -> BatchError {
+    take_record(&mut input).err().unwrap_or(BatchError::Malformed("record is malformed"))
 }
 
 /// The second walk, made only for a batch that is refused, to say which records and why.

@@ -3,12 +3,18 @@
 /// Takes a 32-bit zigzag varint off the front of `input`; `None` when it is cut short or too long.
 #[inline]
 pub fn take_varint(input: &mut &[u8]) -> Option<i32> {
-    let (&first, rest) = input.split_first()?;
-    if first < 0x80 {
-        *input = rest;
-        return Some(unzigzag32(u32::from(first)));
+    // One and two bytes are nearly all there is; the loop for the rest is not worth inlining.
+    match *input {
+        [first @ ..0x80, rest @ ..] => {
+            *input = rest;
+            Some(unzigzag32(u32::from(*first)))
+        }
+        [first, second @ ..0x80, rest @ ..] => {
+            *input = rest;
+            Some(unzigzag32(u32::from(*first & 0x7f) | u32::from(*second) << 7))
+        }
+        _ => take_long_varint32(input),
     }
-    take_long_varint32(input)
 }
 
 /// Takes a 64-bit zigzag varint off the front of `input`; `None` when it is cut short or too long.
@@ -22,6 +28,7 @@ pub fn take_varlong(input: &mut &[u8]) -> Option<i64> {
     take_long_varint64(input)
 }
 
+#[cold]
 fn take_long_varint32(input: &mut &[u8]) -> Option<i32> {
     let mut value = 0u32;
     for (index, &byte) in input.iter().take(5).enumerate() {
