@@ -47,6 +47,13 @@ impl Model {
         self.start + (at as i64) % (self.end - self.start + 1)
     }
 
+    /// An end of a batch, or the start: where a leader's log can leave a follower's.
+    fn pick_batch_end(&self, at: usize) -> Offset {
+        let ends: Vec<Offset> =
+            self.batches.iter().map(|(_, end, _)| *end).filter(|end| *end >= self.start).collect();
+        ends.get(at % (ends.len() + 1)).copied().unwrap_or(self.start)
+    }
+
     fn expected(&self, from: Offset) -> Vec<(Offset, Vec<u8>)> {
         let mut found = Vec::new();
         for &(base, end, label) in &self.batches {
@@ -77,7 +84,7 @@ fn run(steps: &[Step]) {
             Step::Roll => log.roll(1_000_000).unwrap(),
             Step::Flush => assert_eq!(log.flush().unwrap(), model.end),
             Step::Truncate(at) => {
-                let to = model.pick(at);
+                let to = model.pick_batch_end(at);
                 log.truncate_to(to, 1_000_000).unwrap();
                 model.batches.retain(|(_, end, _)| *end <= to);
                 model.end = to;
