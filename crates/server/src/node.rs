@@ -10,7 +10,6 @@ use broker::log_dirs::BrokerLogDir;
 use broker::options::BrokerOptions;
 use broker::{Broker, BrokerParts, housekeeping, listeners, metadata_view, registration};
 use config::{BrokerConfig, Loaded};
-use model::Uuid;
 use partition_log::{FileHandles, LogHome, RealDisk};
 use quorum::{Asker, Quorum, QuorumHandle, QuorumOptions, SnapshotTriggers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -47,7 +46,7 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
         loaded.settings.clone(),
         loaded.broker.clone(),
         home.cluster_id.clone(),
-        random_uuid()?,
+        quorum::format::random_id().map_err(|error| error.to_string())?,
     );
     let cores =
         config.own.io_cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
@@ -240,15 +239,4 @@ fn random_seed() -> Result<u64, String> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(|error| format!("no randomness: {error}"))?;
     Ok(u64::from_le_bytes(bytes))
-}
-
-/// An id nobody else has.
-fn random_uuid() -> Result<Uuid, String> {
-    loop {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(|error| format!("no randomness: {error}"))?;
-        if let Some(uuid) = Uuid::from_random(bytes) {
-            return Ok(uuid);
-        }
-    }
 }

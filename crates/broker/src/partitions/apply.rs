@@ -1,6 +1,6 @@
 //! From the agreed image to partitions on disk: logs are opened, made, renamed away, and follow their settings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use config::{Layers, Overrides, TopicConfig};
@@ -118,20 +118,11 @@ fn open(
             "cut a torn tail"
         );
     }
-    write_partition_metadata(&folder, topic.id);
+    if log.topic_id()?.is_none() {
+        log.set_topic_id(topic.id)?;
+    }
     log.assign_leader_epoch(agreed.leader_epoch)?;
     Ok(Partition::new(Arc::clone(topic), index, log, log_dir, agreed.leader_epoch))
-}
-
-/// `partition.metadata` ties the folder to its topic id, for Kafka's tools and for a later start.
-fn write_partition_metadata(folder: &Path, topic_id: Uuid) {
-    let path = folder.join("partition.metadata");
-    if path.exists() {
-        return;
-    }
-    if let Err(error) = std::fs::write(&path, format!("version: 0\ntopic_id: {topic_id}")) {
-        tracing::warn!(path = %path.display(), %error, "a partition's metadata file could not be written");
-    }
 }
 
 /// Where the partition's folder is, or is to be: where it was found, where the image says, or where fewest are.
