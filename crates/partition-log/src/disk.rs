@@ -2,9 +2,11 @@
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use rustix::io::{Errno, ReadWriteFlags};
 
 /// What stands in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,10 @@ pub trait Disk: Send + Sync + Debug {
     fn write_at(&self, file: &File, parts: &mut [IoSlice<'_>], position: u64) -> io::Result<()>;
     /// Reads up to `buffer.len()` bytes at `position`; less only at the end of the file.
     fn read_at(&self, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+    /// As [`Disk::read_at`] from what is in memory already, possibly less of it; `WouldBlock` where the first byte is not.
+    fn read_at_now(&self, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        self.read_at(file, buffer, position)
+    }
     /// Puts the contents of the file on stable storage.
     fn sync(&self, file: &File) -> io::Result<()>;
     /// Cuts or extends the file to `size` bytes.
@@ -62,7 +68,7 @@ impl Disk for RealDisk {
                     position += written as u64;
                     IoSlice::advance_slices(&mut parts, written);
                 }
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
         }
@@ -80,6 +86,17 @@ impl Disk for RealDisk {
             }
         }
         Ok(filled)
+    }
+
+    fn read_at_now(&self, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let mut parts = [IoSliceMut::new(buffer)];
+        match rustix::io::preadv2(file, &mut parts, position, ReadWriteFlags::NOWAIT) {
+            Ok(read) => Ok(read),
+            Err(Errno::AGAIN | Errno::INTR) => Err(io::ErrorKind::WouldBlock.into()),
+            // A file system that cannot tell: it is asked the ordinary way.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => self.read_at(file, buffer, position),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {

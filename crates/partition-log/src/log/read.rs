@@ -15,6 +15,8 @@ use crate::txn_index::AbortedTransaction;
 
 /// Times a read looks again when its segment was removed meanwhile.
 const ATTEMPTS: usize = 4;
+/// Bytes read at a time to bring a range into memory.
+const READ_AHEAD_STEP: usize = 256 * 1024;
 
 /// Record bytes of a partition: a range of a file, or a piece of the tail cache. Keeps its file open.
 #[derive(Debug, Clone)]
@@ -28,6 +30,29 @@ enum Source {
     Empty,
     Memory(Bytes),
     File { file: Arc<File>, position: u64, len: usize, place: Arc<Place> },
+}
+
+/// What a reader asks for.
+struct Wanted {
+    start_offset: Offset,
+    bytes_max: usize,
+    until: Offset,
+    at_least_one: bool,
+}
+
+/// How a read may go about it.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// The tail cache may answer.
+    from_memory: bool,
+    /// The disk may be waited for.
+    may_wait: bool,
+}
+
+impl Manner {
+    fn find(self, segment: &Segment, offset: Offset) -> Result<Option<Found>, LogError> {
+        if self.may_wait { segment.find_offset(offset) } else { segment.find_offset_now(offset) }
+    }
 }
 
 impl LogSlice {
@@ -105,6 +130,19 @@ impl LogSlice {
         Ok(())
     }
 
+    /// Has the system bring the bytes into memory, waiting for the disk: for a thread that may.
+    pub fn read_ahead(&self) -> Result<(), LogError> {
+        let Source::File { file, position, len, place } = &self.source else { return Ok(()) };
+        let mut buffer = vec![0; READ_AHEAD_STEP.min(*len)];
+        for from in (0..*len).step_by(READ_AHEAD_STEP) {
+            let step = READ_AHEAD_STEP.min(len - from);
+            let target = buffer.get_mut(..step).unwrap_or_default();
+            let read = place.disk().read_at(file, target, position + from as u64);
+            read.map_err(LogError::io("read", &place.folder()))?;
+        }
+        Ok(())
+    }
+
     /// The bytes in a buffer of their own.
     pub fn to_vec(&self) -> Result<Vec<u8>, LogError> {
         let mut bytes = vec![0; self.len()];
@@ -126,24 +164,44 @@ impl PartitionLog {
         until: Offset,
         at_least_one_batch: bool,
     ) -> Result<LogSlice, ReadError> {
+        let wanted = Wanted { start_offset, bytes_max, until, at_least_one: at_least_one_batch };
+        self.read_again(&wanted, Manner { from_memory: true, may_wait: true })
+    }
+
+    /// As [`PartitionLog::read`], but `None` where that would have to wait for the disk, now or when the slice is
+    /// sent, as far as can be told. Unless `from_memory`, the tail cache is passed by and the slice is one of a
+    /// file, which takes no memory.
+    pub fn read_now(
+        &self,
+        start_offset: Offset,
+        bytes_max: usize,
+        until: Offset,
+        at_least_one_batch: bool,
+        from_memory: bool,
+    ) -> Result<Option<LogSlice>, ReadError> {
+        let wanted = Wanted { start_offset, bytes_max, until, at_least_one: at_least_one_batch };
+        match self.read_again(&wanted, Manner { from_memory, may_wait: false }) {
+            Ok(slice) => Ok(Some(slice)),
+            Err(ReadError::Storage(error)) if error.would_wait() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_again(&self, wanted: &Wanted, manner: Manner) -> Result<LogSlice, ReadError> {
         for attempt in 1.. {
-            match self.read_once(start_offset, bytes_max, until, at_least_one_batch) {
+            match self.read_once(wanted, manner) {
                 // Its segment was removed between the look at the list and the opening of the file.
                 Err(ReadError::Storage(error)) if error.is_not_found() && attempt < ATTEMPTS => {}
                 outcome => return outcome,
             }
         }
-        Ok(LogSlice::empty(start_offset))
+        Ok(LogSlice::empty(wanted.start_offset))
     }
 
-    fn read_once(
-        &self,
-        start_offset: Offset,
-        bytes_max: usize,
-        until: Offset,
-        at_least_one: bool,
-    ) -> Result<LogSlice, ReadError> {
+    fn read_once(&self, wanted: &Wanted, manner: Manner) -> Result<LogSlice, ReadError> {
         let log_end = self.log_end_offset();
+        let wanted = &Wanted { until: wanted.until.min(log_end), ..*wanted };
+        let Wanted { start_offset, bytes_max, until, at_least_one } = *wanted;
         let log_start = self.log_start_offset();
         if start_offset < log_start || start_offset > log_end {
             return Err(ReadError::OffsetOutOfRange { log_start, log_end });
@@ -154,11 +212,11 @@ impl PartitionLog {
         if start_offset == log_end {
             self.tail.want();
         }
-        if start_offset >= until.min(log_end) {
+        if start_offset >= until {
             return Ok(LogSlice::empty(start_offset));
         }
-        if let Some((bytes, base_offset)) =
-            self.tail.read(start_offset, until.min(log_end), bytes_max, at_least_one)
+        if manner.from_memory
+            && let Some((bytes, base_offset)) = self.tail.read(start_offset, until, bytes_max, at_least_one)
         {
             return Ok(LogSlice { source: Source::Memory(bytes), base_offset });
         }
@@ -166,11 +224,11 @@ impl PartitionLog {
         let holder =
             segments.partition_point(|segment| segment.base_offset <= start_offset).saturating_sub(1);
         for segment in segments.get(holder..).unwrap_or_default() {
-            let Some(found) = segment.find_offset(start_offset)? else { continue };
+            let Some(found) = manner.find(segment, start_offset)? else { continue };
             if found.base_offset >= until {
                 break;
             }
-            return Ok(self.slice(segment, &found, bytes_max, until.min(log_end), at_least_one)?);
+            return Ok(self.slice(segment, &found, wanted, manner)?);
         }
         Ok(LogSlice::empty(start_offset))
     }
@@ -179,13 +237,13 @@ impl PartitionLog {
         &self,
         segment: &Arc<Segment>,
         found: &Found,
-        bytes_max: usize,
-        until: Offset,
-        at_least_one: bool,
+        wanted: &Wanted,
+        manner: Manner,
     ) -> Result<LogSlice, LogError> {
+        let Wanted { bytes_max, until, at_least_one, .. } = *wanted;
         let mut end = segment.size();
         if until < self.log_end_offset()
-            && let Some(beyond) = segment.find_offset(until)?
+            && let Some(beyond) = manner.find(segment, until)?
         {
             end = end.min(beyond.position);
         }
@@ -200,6 +258,9 @@ impl PartitionLog {
             self.tail.want();
         }
         let file = segment.file()?;
+        if !manner.may_wait && !segment.is_in_memory(&file, found.position, len) {
+            return Err(segment.waits());
+        }
         let (position, place) = (found.position, Arc::clone(&self.place));
         let source = Source::File { file, position, len: len as usize, place };
         Ok(LogSlice { source, base_offset: found.base_offset })

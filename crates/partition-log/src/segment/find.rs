@@ -1,5 +1,8 @@
 //! Finds batches in a segment by offset, reading no more than their headers.
 
+use std::fs::File;
+use std::io;
+
 use model::{Offset, TimestampMs};
 use records::{BATCH_HEADER_SIZE, BatchError, Entry, LOG_OVERHEAD, entry_size_and_magic, next_entry};
 
@@ -10,6 +13,8 @@ use crate::names;
 
 /// Bytes read at a time: about what lies between two index entries.
 const WINDOW: usize = 4608;
+/// Distance in bytes of the looks whether a range is in memory: the kernel's usual read-ahead.
+const LOOK_EVERY: u64 = 128 * 1024;
 
 /// A batch of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +36,36 @@ impl Segment {
         self.find(from, offset)
     }
 
+    /// As [`Segment::find_offset`] from what is in memory already; an error that says
+    /// [`LogError::would_wait`] where that is not enough.
+    pub(crate) fn find_offset_now(&self, offset: Offset) -> Result<Option<Found>, LogError> {
+        let from = match (relative(self.base_offset, offset), self.index.read().as_deref()) {
+            (Some(relative), Some(index)) => index.position_before(relative),
+            (None, _) => 0,
+            (_, None) => return Err(self.waits()),
+        };
+        self.walk(from, offset, false)
+    }
+
     /// As [`Segment::find_offset`], walking from `position`, where a batch must begin.
-    pub(crate) fn find(&self, mut position: u64, offset: Offset) -> Result<Option<Found>, LogError> {
+    pub(crate) fn find(&self, position: u64, offset: Offset) -> Result<Option<Found>, LogError> {
+        self.walk(position, offset, true)
+    }
+
+    /// True where `len` bytes from `position` are in memory, as far as a few looks can tell: at the last byte,
+    /// and as often as the kernel reads ahead.
+    pub(crate) fn is_in_memory(&self, file: &File, position: u64, len: u64) -> bool {
+        let Some(last) = len.checked_sub(1) else { return true };
+        let is_there = |at: u64| self.place.disk().read_at_now(file, &mut [0], position + at).is_ok();
+        is_there(last) && (LOOK_EVERY..last).step_by(LOOK_EVERY as usize).all(is_there)
+    }
+
+    /// The error that says that the disk would have to be waited for.
+    pub(crate) fn waits(&self) -> LogError {
+        LogError::io("read", &self.path(names::LOG))(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn walk(&self, mut position: u64, offset: Offset, may_wait: bool) -> Result<Option<Found>, LogError> {
         let end = self.size();
         if position >= end {
             return Ok(None);
@@ -47,12 +80,17 @@ impl Segment {
             if from + wanted > filled {
                 let length = WINDOW.min((end - position) as usize);
                 let target = window.get_mut(..length).unwrap_or_default();
-                filled = self
-                    .place
-                    .disk()
-                    .read_at(&file, target, position)
-                    .map_err(LogError::io("read", &self.path(names::LOG)))?;
+                let disk = self.place.disk();
+                let read = if may_wait {
+                    disk.read_at(&file, target, position)
+                } else {
+                    disk.read_at_now(&file, target, position)
+                };
+                filled = read.map_err(|source| LogError::io("read", &self.path(names::LOG))(source))?;
                 (window_at, from) = (position, 0);
+                if !may_wait && filled < wanted {
+                    return Err(self.waits());
+                }
             }
             let bytes = window.get(from..filled).unwrap_or_default();
             let found = head(bytes, position).map_err(|error| self.damaged(position, &error))?;

@@ -15,6 +15,7 @@ const SOUND: u8 = 0;
 const FULL: u8 = 1;
 const BROKEN_WRITE: u8 = 2;
 const BROKEN_SYNC: u8 = 3;
+const COLD: u8 = 4;
 
 /// The real disk, but writes stop at a number of bytes or fail, and syncs may fail.
 #[derive(Debug, Default)]
@@ -53,6 +54,13 @@ impl Disk for FaultyDisk {
     }
 
     fn read_at(&self, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        RealDisk.read_at(file, buffer, position)
+    }
+
+    fn read_at_now(&self, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        if self.fault.load(Ordering::SeqCst) == COLD && position >= self.room.load(Ordering::SeqCst) as u64 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         RealDisk.read_at(file, buffer, position)
     }
 
@@ -162,4 +170,33 @@ fn a_failed_sync_is_never_retried() {
     let syncs = disk.syncs.load(Ordering::SeqCst);
     assert!(log.flush().is_err());
     assert_eq!((log.recovery_point(), disk.syncs.load(Ordering::SeqCst)), (point, syncs));
+}
+
+#[test]
+fn a_read_that_must_not_wait_gives_up_where_the_disk_would_be_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, home, log) = faulty(folder.path());
+    fill(&log, 100);
+    let end = log.log_end_offset();
+    let now = |from, max| log.read_now(from, max, Offset::MAX, true, true).unwrap().map(|slice| slice.len());
+    let all = now(0, 1 << 20).unwrap();
+    assert!(all > 1000);
+    disk.set(COLD, 0);
+    assert_eq!(now(0, 1 << 20), None);
+    assert_eq!(now(end, 1 << 20), Some(0), "the end of the log is known without the disk");
+    // The start of the segment is in memory, the end of the wanted range is not.
+    disk.set(COLD, all as i64 - 1);
+    assert_eq!(now(0, 1 << 20), None);
+    assert!(now(0, all / 2).is_some());
+    disk.set(SOUND, 0);
+    let slice = log.read(0, 1 << 20, Offset::MAX, true).unwrap();
+    slice.read_ahead().unwrap();
+    assert_eq!(slice.len(), all);
+    log.close().unwrap();
+    drop(log);
+    let options = Arc::new(small());
+    let reopened = PartitionLog::open(&home, &folder.path().join("t-0"), options, CLEAN, 0).unwrap();
+    assert!(reopened.read_now(0, 100, Offset::MAX, true, true).unwrap().is_none(), "its index is not loaded");
+    reopened.read(0, 100, Offset::MAX, true).unwrap();
+    assert!(reopened.read_now(0, 100, Offset::MAX, true, true).unwrap().is_some());
 }
