@@ -95,6 +95,18 @@ impl Segment {
         self.open_log(false)
     }
 
+    fn file_to_write(&self) -> Result<Arc<File>, LogError> {
+        let create = !self.exists();
+        let file = self.open_log(create).map_err(|error| match error {
+            LogError::Io { action, path, source } => self.place.home.failed(action, &path, source),
+            other => other,
+        })?;
+        if create {
+            self.exists.store(true, Ordering::Relaxed);
+        }
+        Ok(file)
+    }
+
     fn open_log(&self, create: bool) -> Result<Arc<File>, LogError> {
         if let Some(file) = self.slot.loaded() {
             self.place.home.files.touch(&self.slot);
@@ -105,19 +117,14 @@ impl Segment {
         files.file(&self.slot, self.place.disk(), &path, create).map_err(LogError::io("open", &path))
     }
 
+    /// Makes the log file, empty, where it is missing: its name tells the offset at which the log goes on.
+    pub(crate) fn ensure_file(&self) -> Result<(), LogError> {
+        if self.exists() { Ok(()) } else { self.file_to_write().map(drop) }
+    }
+
     /// Writes batches at the end of the log file; they count once [`Segment::grow`] says so.
     pub(crate) fn write(&self, parts: &mut [IoSlice<'_>]) -> Result<(), LogError> {
-        let create = !self.exists();
-        let file = match self.open_log(create) {
-            Ok(file) => file,
-            Err(LogError::Io { action, path, source }) => {
-                return Err(self.place.home.failed(action, &path, source));
-            }
-            Err(error) => return Err(error),
-        };
-        if create {
-            self.exists.store(true, Ordering::Relaxed);
-        }
+        let file = self.file_to_write()?;
         let position = self.size.load(Ordering::Relaxed);
         let Err(source) = self.place.disk().write_at(&file, parts, position) else { return Ok(()) };
         let path = self.path(names::LOG);

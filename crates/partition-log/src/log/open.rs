@@ -88,7 +88,12 @@ impl PartitionLog {
         }
         if opening.segments.is_empty() {
             log_end = log_end.max(log_start);
-            opening.segments.push(Segment::begin(&place, log_end, now_ms));
+            let begun = Segment::begin(&place, log_end, now_ms);
+            if log_end > 0 {
+                // Should the checkpoint of log starts be lost, the file's name keeps the offset.
+                begun.ensure_file()?;
+            }
+            opening.segments.push(begun);
         }
         log_start = log_start.min(log_end);
         opening.finish(&entries, options, &recovery, (log_start, log_end), now_ms)

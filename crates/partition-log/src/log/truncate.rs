@@ -61,6 +61,8 @@ impl PartitionLog {
         for segment in removed.iter().rev() {
             segment.remove_files()?;
         }
+        // Should the checkpoint of log starts be older, the file's name keeps the offset.
+        begun.ensure_file()?;
         writer.active = begun;
         writer.next_offset = offset;
         self.truncate_epochs(writer, |epochs| epochs.truncate_end(Offset::MIN))?;
@@ -84,6 +86,8 @@ impl PartitionLog {
             segments.windows(2).take_while(|pair| pair.get(1).is_some_and(|next| next.base_offset <= offset));
         let (removed, kept) = segments.split_at_checked(below.count()).unwrap_or((&[], &segments));
         if !removed.is_empty() {
+            // What stays must keep the offset by its name, even where it holds no record yet.
+            writer.active.ensure_file()?;
             self.segments.store(Arc::new(kept.to_vec()));
         }
         for segment in removed {

@@ -176,3 +176,33 @@ fn log_append_time_is_the_brokers() {
     assert_eq!(read_all(&log, 0).len(), 2);
     assert_eq!(log.max_timestamp_offset().unwrap().unwrap().timestamp_ms, 777);
 }
+
+#[test]
+fn a_log_emptied_before_any_checkpoint_goes_on_at_its_offset_after_a_crash() {
+    let empty_by: [fn(&partition_log::PartitionLog); 2] = [
+        |log| {
+            log.roll(1_000_000).unwrap();
+            log.advance_log_start(10).unwrap();
+        },
+        |log| log.truncate_fully(10, 1_000_000).unwrap(),
+    ];
+    for empty in empty_by {
+        let folder = tempfile::tempdir().unwrap();
+        let log = open(folder.path(), &small(), CLEAN);
+        append(&log, &batch(0, 10)).unwrap();
+        empty(&log);
+        drop(log);
+        let log = open(folder.path(), &small(), CRASHED);
+        assert_eq!((log.log_start_offset(), log.log_end_offset()), (10, 10));
+        assert_eq!(append(&log, &batch(10, 1)).unwrap().base_offset, 10);
+    }
+}
+
+#[test]
+fn a_start_past_the_end_found_at_opening_is_kept_over_a_later_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    append(&open(folder.path(), &small(), CLEAN), &batch(0, 10)).unwrap();
+    let ahead = partition_log::RecoveryStart { log_start_offset: 25, ..CRASHED };
+    assert_eq!(open(folder.path(), &small(), ahead).log_end_offset(), 25);
+    assert_eq!(open(folder.path(), &small(), CRASHED).log_end_offset(), 25);
+}
