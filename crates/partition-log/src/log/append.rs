@@ -260,7 +260,7 @@ impl AppendGuard<'_> {
         }
     }
 
-    /// One write for a group without producers; false where something about it needs the long way.
+    /// One write for a group; false where something about it needs the long way.
     fn append_group(
         &mut self,
         group: &mut [LeaderBatch<'_>],
@@ -276,6 +276,9 @@ impl AppendGuard<'_> {
         let span: i64 = group.iter().map(|item| i64::from(item.checked.last_offset_delta()) + 1).sum();
         let rolls = log.should_roll(writer, size as u64, next + span - 1, newest, now_ms);
         if log.is_offline() || !matches!(rolls, Ok(false)) || size as u64 > writer.options.segment_bytes {
+            return false;
+        }
+        if group.iter().any(|item| !matches!(log.judge(writer, item.bytes, &item.checked), Ok(None))) {
             return false;
         }
         for item in group.iter_mut() {
@@ -470,10 +473,18 @@ fn stamp_of(
     }
 }
 
-/// How many batches at the start of `items` may share a write: those without producers.
+/// How many batches at the start of `items` may share a write: no two of one producer, because the second is
+/// judged by what the first leaves behind.
 fn group_length(items: &[LeaderBatch<'_>]) -> usize {
-    let plain = items.iter().take(GROUP_MAX).take_while(|item| item.checked.producer_id() < 0).count();
-    plain.max(1).min(items.len())
+    let may_join = |place: usize, item: &LeaderBatch<'_>| {
+        let producer = item.checked.producer_id();
+        let before = items.get(..place).unwrap_or_default();
+        !item.checked.attributes().is_control()
+            && (producer < 0 || before.iter().all(|other| other.checked.producer_id() != producer))
+    };
+    let items_max = items.iter().take(GROUP_MAX).enumerate();
+    let together = items_max.take_while(|(place, item)| may_join(*place, item)).count();
+    together.max(1).min(items.len())
 }
 
 fn producer_of(checked: &CheckedBatch) -> ProducerBatch {

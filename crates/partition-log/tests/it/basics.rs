@@ -107,6 +107,38 @@ fn several_batches_go_with_one_write() {
 }
 
 #[test]
+fn batches_of_idempotent_producers_are_judged_in_their_order_though_they_share_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &LogOptions::default(), CLEAN);
+    // Producer and sequence: new ones, the next of one, one sent before, one out of order.
+    let sent = [(1, 0), (2, 0), (1, 1), (3, 0), (2, 0), (3, 5), (1, 2)];
+    let mut bytes: Vec<Vec<u8>> =
+        sent.iter().map(|(id, sequence)| batch(0, 1).producer(*id, 0, *sequence).build()).collect();
+    let mut items: Vec<LeaderBatch<'_>> = bytes
+        .iter_mut()
+        .map(|bytes| {
+            let checked = CheckedBatch::own(&next_batch(bytes).unwrap().unwrap());
+            LeaderBatch { bytes, checked }
+        })
+        .collect();
+    let mut told = Vec::new();
+    log.lock_append().append_all(&mut items, 0, 0, |_, outcome| {
+        told.push(outcome.map(|done| (done.base_offset, done.is_duplicate)).ok());
+    });
+    let expected = [
+        Some((0, false)),
+        Some((1, false)),
+        Some((2, false)),
+        Some((3, false)),
+        Some((1, true)),
+        None,
+        Some((4, false)),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(log.log_end_offset(), 5);
+}
+
+#[test]
 fn idempotent_producers_are_answered_twice_and_checked() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path(), &small(), CLEAN);
