@@ -1,0 +1,31 @@
+//! The scripts, one file per API or kind.
+
+mod fetch;
+mod frames;
+mod list_offsets;
+mod metadata;
+mod produce;
+mod topics;
+
+use crate::session::{Session, Stopped};
+
+/// A script under its name. Cases run in order, each on topics of its own.
+#[derive(Debug)]
+pub struct Case {
+    /// Its name: the API, then what it is about.
+    pub name: &'static str,
+    /// The script.
+    pub script: fn(&mut Session) -> Result<(), Stopped>,
+}
+
+/// Every case.
+pub fn all() -> Vec<Case> {
+    [frames::CASES, metadata::CASES, produce::CASES, fetch::CASES, list_offsets::CASES]
+        .into_iter()
+        .flatten()
+        .map(|(name, script)| Case { name, script: *script })
+        .collect()
+}
+
+/// A row of a file's list of cases.
+pub type Row = (&'static str, fn(&mut Session) -> Result<(), Stopped>);
