@@ -32,7 +32,7 @@ pub enum LogError {
     },
     /// The log directory went offline after an earlier failure.
     Offline(String),
-    /// Another process uses the log directory.
+    /// Another process uses the log directory; the sentence is Kafka's.
     Locked(PathBuf),
 }
 
@@ -77,7 +77,7 @@ impl fmt::Display for LogError {
             ),
             Self::Locked(path) => write!(
                 f,
-                "failed to acquire lock on file {}: another process is using this log directory; stop it or choose another log.dirs",
+                "Failed to acquire lock on file .lock in {}. A Kafka instance in another process or thread is using this directory; stop it or name another in log.dirs",
                 path.display()
             ),
         }

@@ -1,9 +1,10 @@
 //! What all logs of one log directory share: the disk, the open files, and whether it is offline.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -11,19 +12,30 @@ use crate::disk::Disk;
 use crate::error::LogError;
 use crate::file_handles::FileHandles;
 
+/// Called once, when a log directory goes offline.
+type Watcher = Box<dyn Fn() + Send + Sync>;
+
 /// Shared surroundings of the logs in one log directory.
-#[derive(Debug)]
 pub struct LogHome {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) files: Arc<FileHandles>,
     offline: AtomicBool,
     reason: Mutex<String>,
+    watcher: OnceLock<Watcher>,
 }
 
 impl LogHome {
     /// Surroundings over `disk`, with open files counted in `files`.
     pub fn new(disk: Arc<dyn Disk>, files: Arc<FileHandles>) -> Arc<LogHome> {
-        Arc::new(LogHome { disk, files, offline: AtomicBool::new(false), reason: Mutex::new(String::new()) })
+        let (offline, reason) = (AtomicBool::new(false), Mutex::new(String::new()));
+        Arc::new(LogHome { disk, files, offline, reason, watcher: OnceLock::new() })
+    }
+
+    /// Has `watcher` called when the directory goes offline, from whichever thread finds out; it must not block.
+    /// Only the first watcher counts.
+    pub fn watch(&self, watcher: impl Fn() + Send + Sync + 'static) {
+        // Whoever watches second is told nothing, by contract.
+        let _ = self.watcher.set(Box::new(watcher));
     }
 
     /// True once a write or sync has failed; only a restart clears it.
@@ -37,7 +49,12 @@ impl LogHome {
         if first.is_empty() {
             reason.clone_into(&mut first);
         }
-        self.offline.store(true, Ordering::Release);
+        drop(first);
+        if !self.offline.swap(true, Ordering::AcqRel)
+            && let Some(watcher) = self.watcher.get()
+        {
+            watcher();
+        }
     }
 
     /// The first failure, once offline.
@@ -66,5 +83,12 @@ impl LogHome {
         let error = LogError::Io { action: "sync", path: path.to_owned(), source };
         self.take_offline(&error.to_string());
         error
+    }
+}
+
+impl fmt::Debug for LogHome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (disk, reason) = (&self.disk, self.offline_reason());
+        f.debug_struct("LogHome").field("disk", disk).field("offline", &reason).finish_non_exhaustive()
     }
 }

@@ -89,6 +89,11 @@ impl PartitionLog {
         self.ends.log_start.load(Ordering::Acquire)
     }
 
+    /// Offset that the name of the first segment tells; the log start may lie above it.
+    pub fn first_segment_offset(&self) -> Offset {
+        self.segments.load().first().map_or(0, |segment| segment.base_offset)
+    }
+
     /// Offset that the next record will get.
     pub fn log_end_offset(&self) -> Offset {
         self.ends.log_end.load(Ordering::Acquire)

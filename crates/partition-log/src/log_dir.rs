@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use model::TimestampMs;
+use model::{TimestampMs, Uuid};
 use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, fcntl_lock, flock};
 
@@ -18,6 +18,7 @@ use crate::log::{DeletedLog, PartitionLog, RecoveryStart};
 use crate::meta_properties::MetaProperties;
 use crate::names;
 use crate::options::LogOptions;
+use crate::partition_metadata;
 
 const LOCK: &str = ".lock";
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
@@ -68,7 +69,7 @@ impl LogDir {
         // Java holds POSIX record locks, which this process could take twice; the second lock closes that gap.
         let operation = FlockOperation::NonBlockingLockExclusive;
         if flock(&lock, operation).is_err() || fcntl_lock(&lock, operation).is_err() {
-            return Err(LogError::Locked(lock_path));
+            return Err(LogError::Locked(path.to_owned()));
         }
         Ok(LogDir { path: path.to_owned(), home: LogHome::new(disk, files), _lock: lock })
     }
@@ -153,6 +154,23 @@ impl LogDir {
             entries.into_iter().filter(|entry| entry.is_dir).map(|entry| entry.name).collect();
         folders.sort_unstable();
         Ok(folders)
+    }
+
+    /// The topic id in a partition's folder, without opening its log; `None` where there is none.
+    pub fn topic_id_in(&self, name: &str) -> Result<Option<Uuid>, LogError> {
+        partition_metadata::read(self.home.disk.as_ref(), &self.path.join(name))
+    }
+
+    /// Renames the folder of a partition that the cluster does not know here to `<name>.<id>-stray`, as Kafka does:
+    /// nothing reads or removes it any more but the operator. Returns where it is now.
+    pub fn set_aside(&self, name: &str, id: Uuid) -> Result<PathBuf, LogError> {
+        self.home.check_online()?;
+        let (from, to) =
+            (self.path.join(name), self.path.join(names::renamed_folder(name, id, names::STRAY_FOLDER)));
+        let disk = self.home.disk.as_ref();
+        disk.rename(&from, &to).map_err(|source| self.home.failed("rename", &from, source))?;
+        disk.sync_dir(&self.path).map_err(|source| self.home.sync_failed(&self.path, source))?;
+        Ok(to)
     }
 
     /// Opens one partition folder.

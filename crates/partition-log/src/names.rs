@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::Offset;
+use model::{Offset, Uuid};
 
 /// Records.
 pub const LOG: &str = "log";
@@ -28,6 +28,19 @@ pub const SWAP: &str = ".swap";
 pub const TEMPORARY: &str = ".tmp";
 /// Suffix of the folder of a deleted partition.
 pub const DELETED_FOLDER: &str = "-delete";
+
+/// Suffix of the folder of a partition that the cluster does not know here.
+pub const STRAY_FOLDER: &str = "-stray";
+/// Longest name of a folder.
+const FOLDER_NAME_MAX: usize = 255;
+
+/// The name a partition's folder gets when it is put out of the way: `topic-0.<32 hex digits>` and `suffix`.
+pub fn renamed_folder(name: &str, id: Uuid, suffix: &str) -> String {
+    let hex: String = id.0.iter().map(|byte| format!("{byte:02x}")).collect();
+    let tail = format!(".{hex}{suffix}");
+    let kept = name.floor_char_boundary(FOLDER_NAME_MAX - tail.len());
+    format!("{}{tail}", name.get(..kept).unwrap_or_default())
+}
 
 /// The path of a segment's file: 20 digits and an ending.
 pub fn segment_file(folder: &Path, base_offset: Offset, ending: &str) -> PathBuf {

@@ -1,8 +1,10 @@
 //! The file that says which topic a folder belongs to (`partition.metadata`).
 
+use std::path::Path;
+
 use model::Uuid;
 
-use crate::disk::{read_whole, replace_file};
+use crate::disk::{Disk, read_whole, replace_file};
 use crate::error::LogError;
 use crate::log::PartitionLog;
 use crate::names;
@@ -12,19 +14,7 @@ const SIZE_MAX: usize = 4096;
 impl PartitionLog {
     /// The topic id in the folder; `None` where there is none yet.
     pub fn topic_id(&self) -> Result<Option<Uuid>, LogError> {
-        let path = self.folder().join(names::PARTITION_METADATA);
-        let Some(bytes) = read_whole(self.disk(), &path, SIZE_MAX).map_err(LogError::io("read", &path))?
-        else {
-            return Ok(None);
-        };
-        let damaged = |reason: &str| LogError::Corrupt {
-            path: path.clone(),
-            position: 0,
-            reason: reason.to_owned(),
-            remedy: "remove the file; it is written again with the id of the topic",
-        };
-        let id = parse(&String::from_utf8_lossy(&bytes)).map_err(damaged)?;
-        Ok(Some(id))
+        read(self.disk(), &self.folder())
     }
 
     /// Writes the topic id into the folder.
@@ -34,6 +24,22 @@ impl PartitionLog {
         replace_file(self.disk(), &path, text.as_bytes())
             .map_err(|source| self.home().failed("write", &path, source))
     }
+}
+
+/// The topic id in a partition's folder; `None` where there is none yet.
+pub(crate) fn read(disk: &dyn Disk, folder: &Path) -> Result<Option<Uuid>, LogError> {
+    let path = folder.join(names::PARTITION_METADATA);
+    let Some(bytes) = read_whole(disk, &path, SIZE_MAX).map_err(LogError::io("read", &path))? else {
+        return Ok(None);
+    };
+    let damaged = |reason: &str| LogError::Corrupt {
+        path: path.clone(),
+        position: 0,
+        reason: reason.to_owned(),
+        remedy: "remove the file; it is written again with the id of the topic",
+    };
+    let id = parse(&String::from_utf8_lossy(&bytes)).map_err(damaged)?;
+    Ok(Some(id))
 }
 
 fn parse(text: &str) -> Result<Uuid, &'static str> {

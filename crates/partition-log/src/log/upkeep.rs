@@ -13,8 +13,6 @@ use crate::names;
 
 /// Bytes appended after which a flush also takes a snapshot of the producers, so that recovery stays short.
 const SNAPSHOT_EVERY: u64 = 64 << 20;
-/// Longest name of a folder.
-const FOLDER_NAME_MAX: usize = 255;
 
 /// The folder of a deleted log, renamed out of the way; its files go when the caller says so.
 #[derive(Debug)]
@@ -115,10 +113,7 @@ impl PartitionLog {
     pub fn delete(&self, id: Uuid) -> Result<DeletedLog, LogError> {
         let _no_appends = self.writer.lock();
         let folder = self.place.folder();
-        let hex: String = id.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        let suffix = format!(".{hex}{}", names::DELETED_FOLDER);
-        let kept = self.name.len().min(FOLDER_NAME_MAX - suffix.len());
-        let renamed = folder.with_file_name(format!("{}{suffix}", self.name.get(..kept).unwrap_or_default()));
+        let renamed = folder.with_file_name(names::renamed_folder(&self.name, id, names::DELETED_FOLDER));
         let disk = self.place.disk();
         disk.rename(&folder, &renamed).map_err(|source| self.place.home.failed("rename", &folder, source))?;
         self.place.set_folder(renamed.clone());

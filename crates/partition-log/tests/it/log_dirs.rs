@@ -17,7 +17,7 @@ fn a_second_holder_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let first = open_dir(folder.path(), 10).unwrap();
     let error = open_dir(folder.path(), 10).unwrap_err();
-    assert!(error.to_string().contains("another process is using this log directory"), "{error}");
+    assert!(error.to_string().contains("another process or thread is using this directory"), "{error}");
     drop(first);
     open_dir(folder.path(), 10).unwrap();
 }
@@ -90,4 +90,32 @@ fn meta_properties_and_topic_ids_are_kept() {
     assert_eq!(log.topic_id().unwrap(), None);
     log.set_topic_id(id).unwrap();
     assert_eq!(log.topic_id().unwrap(), Some(id));
+}
+
+#[test]
+fn a_stray_folder_is_renamed_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = open_dir(folder.path(), 8).unwrap();
+    let id = "AAAAAAAAQACAAAAAAAAAAA".parse().unwrap();
+    dir.open_log("t-0", Arc::default(), CLEAN, 0).unwrap().set_topic_id(id).unwrap();
+    assert_eq!(dir.topic_id_in("t-0").unwrap(), Some(id));
+    let aside = dir.set_aside("t-0", id).unwrap();
+    assert!(aside.ends_with("t-0.00000000000040008000000000000000-stray"));
+    assert!(aside.join("partition.metadata").is_file());
+    assert_eq!(dir.partition_folders().unwrap(), Vec::<String>::new());
+    assert_eq!(dir.deleted_folders().unwrap().len(), 0);
+}
+
+#[test]
+fn whoever_watches_a_directory_is_told_once_that_it_is_offline() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = open_dir(folder.path(), 8).unwrap();
+    let told = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    dir.home().watch(move || _ = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    dir.home().take_offline("first");
+    dir.home().take_offline("second");
+    assert_eq!(dir.home().offline_reason().as_deref(), Some("first"));
+    assert_eq!(told.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert!(matches!(dir.mark_clean_shutdown(1), Err(LogError::Offline(_))));
 }
