@@ -10,7 +10,6 @@ use model::{TimestampMs, Uuid};
 use parking_lot::Mutex;
 use partition_log::DeletedLog;
 use records::Scratch;
-use telemetry::RequestMetrics;
 use tokio::sync::{mpsc, watch};
 use transport::{ConnectionLimits, MemoryBudget};
 
@@ -25,6 +24,7 @@ use crate::metadata_view::MetadataView;
 use crate::options::BrokerOptions;
 use crate::partitions::Registry;
 use crate::producer_ids::ProducerIds;
+use crate::traffic::CoreCounters;
 
 /// How long a fetch session is safe from giving way to another (`min.incremental.fetch.session.eviction.ms` in Kafka).
 const SESSION_EVICTION_MS: i64 = 120_000;
@@ -47,7 +47,7 @@ pub struct Broker {
     /// How many connections there may be.
     pub connection_limits: Arc<ConnectionLimits>,
     /// Counters of each core.
-    pub core_metrics: Vec<Arc<RequestMetrics>>,
+    pub core_counters: Vec<CoreCounters>,
     /// Time and randomness.
     pub(crate) clock: Clock,
     /// The partitions here.
@@ -107,9 +107,9 @@ impl Broker {
             metadata: MetadataView::new(parts.images),
             controller: Controller::new(parts.options.node_id, parts.controller),
             producer_ids: ProducerIds::default(),
-            budget: MemoryBudget::new(parts.options.budget_bytes()),
+            budget: parts.options.memory_budget(),
             connection_limits,
-            core_metrics: (0..parts.cores.max(1)).map(|_| Arc::default()).collect(),
+            core_counters: (0..parts.cores.max(1)).map(|_| CoreCounters::default()).collect(),
             clock: Clock::new(parts.seed),
             partitions: Registry::default(),
             log_dirs: parts.log_dirs,
@@ -139,8 +139,8 @@ impl Core {
     }
 
     /// The core's counters.
-    pub fn metrics(&self) -> &RequestMetrics {
-        &self.broker.core_metrics[self.index]
+    pub fn counters(&self) -> &CoreCounters {
+        &self.broker.core_counters[self.index]
     }
 }
 

@@ -60,6 +60,8 @@ struct ConnectionLoop {
     facts: ConnectionFacts,
     core: Rc<Core>,
     slots: VecDeque<Slot>,
+    /// Memory of answers that wait for requests before them, in bytes.
+    slot_bytes: usize,
     /// A complete frame may be waiting in the buffer.
     more_frames: bool,
     /// The connection is to be closed once its answers have gone out.
@@ -76,8 +78,15 @@ pub async fn serve(
     let peer = connection.peer();
     let facts = ConnectionFacts::new(peer, listener);
     let idle_max = core.broker.options.connection_idle_max();
-    let mut state =
-        ConnectionLoop { connection, facts, core, slots: VecDeque::new(), more_frames: false, closing: None };
+    let mut state = ConnectionLoop {
+        connection,
+        facts,
+        core,
+        slots: VecDeque::new(),
+        slot_bytes: 0,
+        more_frames: false,
+        closing: None,
+    };
     let mut last_active = Instant::now();
     let mut idle = std::pin::pin!(tokio::time::sleep(idle_max));
     loop {
@@ -120,6 +129,9 @@ impl ConnectionLoop {
             return Err(reason);
         }
         let flushed = self.connection.try_flush().map_err(closed)?;
+        if self.slot_bytes > 0 {
+            self.connection.count_unsent(self.slot_bytes);
+        }
         if self.more_frames && flushed && self.may_take() {
             tokio::task::yield_now().await;
             return Ok(true);
@@ -166,6 +178,7 @@ impl ConnectionLoop {
         match handled.outcome {
             Outcome::Answered => {
                 if let Some(answered) = behind_others {
+                    self.slot_bytes += answered.held_bytes();
                     self.slots.push_back(Slot::Answered(answered));
                 }
                 self.count(handled.kind, times);
@@ -187,12 +200,16 @@ impl ConnectionLoop {
 
     fn may_take(&self) -> bool {
         let exclusive = |slot: &Slot| matches!(slot, Slot::Waiting(waiting) if waiting.exclusive);
-        self.slots.len() < PARKED_MAX && !self.slots.back().is_some_and(exclusive)
+        self.slots.len() < PARKED_MAX
+            && self.slot_bytes < OUTPUT_BEFORE_WRITE
+            && !self.slots.back().is_some_and(exclusive)
     }
 
     fn has_output_room(&mut self) -> bool {
+        let has_room = self.core.broker.budget.has_room();
         let outbound = self.connection.outbound();
-        outbound.buffered_bytes() < OUTPUT_BEFORE_WRITE && outbound.file_bytes() == 0
+        let bytes_max = if has_room { OUTPUT_BEFORE_WRITE } else { 1 };
+        outbound.buffered_bytes() < bytes_max && outbound.file_bytes() == 0
     }
 
     /// The request at the front is answered: its answer and those behind it that are ready go out.
@@ -204,6 +221,7 @@ impl ConnectionLoop {
         self.connection.outbound().append(answer);
         while matches!(self.slots.front(), Some(Slot::Answered(_))) {
             if let Some(Slot::Answered(answered)) = self.slots.pop_front() {
+                self.slot_bytes -= answered.held_bytes();
                 self.connection.outbound().append(answered);
             }
         }
@@ -211,7 +229,7 @@ impl ConnectionLoop {
 
     fn count(&self, kind: Option<RequestKind>, times: RequestTimes) {
         if let Some(kind) = kind {
-            self.core.metrics().record(kind, times);
+            self.core.counters().requests.record(kind, times);
         }
     }
 

@@ -19,6 +19,10 @@ use crate::listeners::ListenerInfo;
 
 /// How often free buffers that nobody needed are given back to the system.
 const TRIM_INTERVAL: Duration = Duration::from_secs(3);
+/// How long a client may hold memory and stand still while others wait for it.
+const STALL_MAX: Duration = Duration::from_secs(5);
+/// Threads of a core that wait for the disk, so that the core does not: cold reads.
+const SIDE_THREADS_MAX: usize = 4;
 /// How long connections may take to send what is under way once the broker stops.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
@@ -44,9 +48,9 @@ struct CoreHandle {
 }
 
 impl Cores {
-    /// Starts `broker.cores.len()` threads. They end after `stopping` turns true.
+    /// Starts one thread per counter set of the broker. They end after `stopping` turns true.
     pub fn start(broker: &Arc<Broker>, stopping: &watch::Receiver<bool>) -> std::io::Result<Cores> {
-        let count = broker.core_metrics.len();
+        let count = broker.core_counters.len();
         let mut cores = Vec::with_capacity(count);
         for index in 0..count {
             let (sender, receiver) = mpsc::unbounded_channel();
@@ -58,7 +62,11 @@ impl Cores {
                 connections: Arc::clone(&connections),
                 stopping: stopping.clone(),
             };
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .max_blocking_threads(SIDE_THREADS_MAX)
+                .thread_name("cold-reads")
+                .build()?;
             let thread = std::thread::Builder::new()
                 .name(format!("core-{index}"))
                 .spawn(move || LocalSet::new().block_on(&runtime, run_core(parts)))?;
@@ -144,6 +152,8 @@ async fn serve(
     let options = ConnectionOptions {
         frame_size_max: core.broker.options.request_bytes_max(),
         budget: Arc::clone(&core.broker.budget),
+        stall_max: STALL_MAX,
+        counters: Arc::clone(&core.counters().sockets),
     };
     let opened = tokio::net::TcpStream::from_std(stream)
         .and_then(|stream| Connection::new(stream, pool, options, permit));

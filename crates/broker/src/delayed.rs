@@ -1,5 +1,7 @@
-//! Responses parked until bytes, acknowledgements or a deadline.
+//! Responses parked until bytes, acknowledgements, stable storage or a deadline.
 
+mod flusher;
 mod wait_list;
 
+pub use flusher::{FlushTicket, Flusher};
 pub use wait_list::{FetchWait, WaitList};

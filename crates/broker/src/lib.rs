@@ -30,4 +30,4 @@ mod traffic;
 
 pub use broker::{Broker, BrokerParts};
 pub use dispatch::api_name;
-pub use traffic::{PartitionTraffic, TopicTraffic};
+pub use traffic::{CoreCounters, DataPathCounts, PartitionTraffic, TopicTraffic};

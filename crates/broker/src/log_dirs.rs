@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use model::{Offset, Uuid};
 use partition_log::{LogError, LogHome, OffsetCheckpoint, RealDisk, RecoveryStart};
 
+use crate::delayed::Flusher;
 use crate::partitions::Partition;
 
 /// An append that took longer makes its log directory slow.
@@ -38,6 +39,8 @@ pub struct BrokerLogDir {
     slow_until_ms: AtomicU64,
     slow_appends: AtomicU64,
     aside: mpsc::Sender<Arc<Partition>>,
+    /// Puts partitions here on stable storage.
+    pub(crate) flusher: Flusher,
 }
 
 /// What the files of the last run say.
@@ -71,6 +74,7 @@ impl BrokerLogDir {
             slow_until_ms: AtomicU64::new(0),
             slow_appends: AtomicU64::new(0),
             aside,
+            flusher: Flusher::start().map_err(|error| format!("cannot start a thread: {error}"))?,
         }))
     }
 

@@ -7,6 +7,7 @@ use config::{BrokerConfig, CompressionConfig, StaticSettings, TopicConfig};
 use model::{NodeId, Uuid};
 use partition_log::LogOptions;
 use records::{Codec, Compression, Depth};
+use transport::MemoryBudget;
 
 /// Free buffers that one core keeps at most, in bytes.
 const POOLED_BYTES_PER_CORE_MAX: usize = 32 * 1024 * 1024;
@@ -62,11 +63,14 @@ impl BrokerOptions {
         usize::try_from(self.config.logs.fetch_bytes_max).unwrap_or_default()
     }
 
-    /// Memory that requests in flight may take together, in bytes.
-    pub fn budget_bytes(&self) -> usize {
-        let bytes =
-            self.config.network.queued_request_bytes_max.unwrap_or(self.config.own.memory_budget_bytes);
-        usize::try_from(bytes).unwrap_or(usize::MAX)
+    /// The bound on memory that requests and answers in flight may take together: `queued.max.request.bytes` where
+    /// it is given, else `memory.budget.bytes`.
+    pub fn memory_budget(&self) -> Arc<MemoryBudget> {
+        let (bytes, setting) = match self.config.network.queued_request_bytes_max {
+            Some(bytes) => (bytes, "queued.max.request.bytes"),
+            None => (self.config.own.memory_budget_bytes, "memory.budget.bytes"),
+        };
+        MemoryBudget::new(usize::try_from(bytes).unwrap_or(usize::MAX), setting)
     }
 }
 
@@ -91,6 +95,8 @@ pub struct TopicSettings {
     pub min_insync_replicas: i32,
     /// `record.validation`.
     pub depth: Depth,
+    /// `flush.ms`; `None` where time alone never asks for a flush.
+    pub flush_after: Option<Duration>,
 }
 
 impl TopicSettings {
@@ -119,6 +125,10 @@ impl TopicSettings {
             timestamp_after_max_ms: messages.timestamp_after_max_ms,
             min_insync_replicas: topic.min_insync_replicas,
             depth: if fully { Depth::Full } else { Depth::Header },
+            flush_after: u64::try_from(topic.flush_ms)
+                .ok()
+                .filter(|ms| *ms < i64::MAX as u64)
+                .map(Duration::from_millis),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! What passed through the topics of this broker and how their logs stand, for whoever publishes it.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use telemetry::RequestMetrics;
+use transport::{SocketCounters, SocketCounts};
 
 use crate::broker::Broker;
 use crate::partitions::Partition;
@@ -35,7 +39,61 @@ pub struct PartitionTraffic {
     pub segments: i64,
 }
 
+/// What one core counts; sums are made when somebody asks.
+#[derive(Debug, Default)]
+pub struct CoreCounters {
+    /// Requests and their times.
+    pub requests: RequestMetrics,
+    /// System calls and bytes of its sockets.
+    pub sockets: Arc<SocketCounters>,
+    /// Fetches that waited for bytes.
+    pub(crate) parked_fetches: AtomicU64,
+    /// Times a parked fetch was woken, whether or not it could be answered then.
+    pub(crate) fetch_wakes: AtomicU64,
+    /// Reads handed to a side thread because their bytes were not in memory.
+    pub(crate) cold_reads: AtomicU64,
+}
+
+/// How the data path went, over all cores and partitions since the broker started.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DataPathCounts {
+    /// System calls and bytes of the sockets.
+    pub sockets: SocketCounts,
+    /// Fetches that waited for bytes.
+    pub parked_fetches: u64,
+    /// Times a parked fetch was woken.
+    pub fetch_wakes: u64,
+    /// Reads handed to a side thread because their bytes were not in memory.
+    pub cold_reads: u64,
+    /// Reads answered from the tail of a partition kept in memory.
+    pub tail_cache_hits: u64,
+    /// Batches that found the append lock taken or the disk slow, and were left to another thread.
+    pub queued_appends: u64,
+    /// Appends that took long enough to make their log directory count as slow.
+    pub slow_appends: u64,
+    /// Flushes of partitions that somebody waited for or whose `flush.ms` was over.
+    pub flushes: u64,
+}
+
 impl Broker {
+    /// How the data path went so far.
+    pub fn data_path_counts(&self) -> DataPathCounts {
+        let mut counts = DataPathCounts::default();
+        for core in &self.core_counters {
+            counts.sockets = counts.sockets + core.sockets.counts();
+            counts.parked_fetches += core.parked_fetches.load(Ordering::Relaxed);
+            counts.fetch_wakes += core.fetch_wakes.load(Ordering::Relaxed);
+            counts.cold_reads += core.cold_reads.load(Ordering::Relaxed);
+        }
+        for partition in self.partitions.partitions() {
+            counts.tail_cache_hits += partition.log.tail_cache_hits();
+            counts.queued_appends += partition.counters.queued_appends.load(Ordering::Relaxed);
+        }
+        counts.slow_appends = self.log_dirs.iter().map(|log_dir| log_dir.slow_appends()).sum();
+        counts.flushes = self.log_dirs.iter().map(|log_dir| log_dir.flusher.flushes()).sum();
+        counts
+    }
+
     /// Every topic here, by name.
     pub fn traffic(&self) -> Vec<TopicTraffic> {
         let topics = self.partitions.topics();

@@ -46,7 +46,12 @@ impl BufferPool {
             return buffer;
         }
         drop(state);
-        vec![0; SMALLEST.checked_shl(class as u32).unwrap_or(size).max(size)]
+        vec![0; BufferPool::size_of(size)]
+    }
+
+    /// Size in bytes of the buffer that is given to whoever asks for `size` bytes.
+    pub fn size_of(size: usize) -> usize {
+        SMALLEST.checked_shl(class_of(size) as u32).unwrap_or(size).max(size)
     }
 
     /// Gives a buffer back; what exceeds the pool's bound is freed.

@@ -1,10 +1,12 @@
 //! One client connection: frames in, bytes and file ranges out.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -14,21 +16,26 @@ use crate::connection_limits::ConnectionPermit;
 use crate::frame_buffer::{FrameBuffer, FrameError};
 use crate::memory_budget::{MemoryBudget, MemoryReservation};
 use crate::outbound::Outbound;
+use crate::socket_counters::SocketCounters;
 
 /// Input buffer of a connection that has sent nothing large yet, in bytes.
 const FIRST_READ: usize = 16 * 1024;
 /// Largest input buffer that many small frames alone make a connection take, in bytes.
 const READ_AHEAD_MAX: usize = 256 * 1024;
 /// Buffers up to this size are not counted against the budget: what every connection may have.
-const UNCOUNTED: usize = 64 * 1024;
+const UNCOUNTED: usize = FIRST_READ;
 
 /// What connections of one listener have in common.
 #[derive(Debug, Clone)]
 pub struct ConnectionOptions {
     /// Largest frame taken, in bytes (`socket.request.max.bytes`).
     pub frame_size_max: usize,
-    /// The bound on memory of requests in flight (`queued.max.request.bytes`).
+    /// The bound on memory of requests and answers in flight (`queued.max.request.bytes`, `memory.budget.bytes`).
     pub budget: Arc<MemoryBudget>,
+    /// How long a client may hold memory of the budget and neither send nor take a byte while others wait for it.
+    pub stall_max: Duration,
+    /// Where reads and sends are counted.
+    pub counters: Arc<SocketCounters>,
 }
 
 /// An accepted connection, living on one core.
@@ -40,9 +47,11 @@ pub struct Connection {
     outbound: Outbound,
     pool: Rc<BufferPool>,
     options: ConnectionOptions,
+    /// For the input buffer.
     reservation: Option<MemoryReservation>,
+    /// For answers that the client has not taken.
+    unsent: Option<MemoryReservation>,
     read_size: usize,
-    received_bytes: u64,
     _permit: ConnectionPermit,
 }
 
@@ -63,8 +72,8 @@ impl Connection {
             pool,
             options,
             reservation: None,
+            unsent: None,
             read_size: FIRST_READ,
-            received_bytes: 0,
             _permit: permit,
         })
     }
@@ -77,11 +86,6 @@ impl Connection {
     /// The address the client connected to.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.stream.local_addr()
-    }
-
-    /// Bytes received since the connection was opened.
-    pub fn received_bytes(&self) -> u64 {
-        self.received_bytes
     }
 
     /// The next complete frame already read, to be looked at with [`Connection::frame`] before more is read.
@@ -114,12 +118,12 @@ impl Connection {
     pub async fn fill(&mut self) -> io::Result<usize> {
         loop {
             self.release_idle_input();
-            self.stream.readable().await?;
+            self.readable().await?;
             self.make_room().await?;
             match self.stream.try_read(self.inbound.room()) {
                 Ok(read) => {
                     self.inbound.filled(read);
-                    self.received_bytes += read as u64;
+                    self.options.counters.count_read(read);
                     self.adapt_read_size(read);
                     return Ok(read);
                 }
@@ -135,14 +139,28 @@ impl Connection {
             self.release_output();
             return Ok(true);
         }
-        let Connection { stream, outbound, .. } = self;
-        match stream.try_io(Interest::WRITABLE, || outbound.send(&*stream)) {
+        let Connection { stream, outbound, options, .. } = self;
+        match stream.try_io(Interest::WRITABLE, || outbound.send(&*stream, &options.counters)) {
             Ok(()) => {
                 self.release_output();
                 Ok(true)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.count_unsent(0);
+                Ok(false)
+            }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Counts the answers that wait here, and `elsewhere` bytes of answers that wait for others before them,
+    /// against the budget.
+    pub fn count_unsent(&mut self, elsewhere: usize) {
+        let held = if self.outbound.is_empty() { 0 } else { self.outbound.held_bytes() };
+        match (held + elsewhere, &mut self.unsent) {
+            (..=UNCOUNTED, unsent) => *unsent = None,
+            (bytes, Some(unsent)) => unsent.set_taken(bytes),
+            (bytes, unsent) => *unsent = Some(self.options.budget.reserve_taken(bytes)),
         }
     }
 
@@ -151,7 +169,7 @@ impl Connection {
     /// Returns how many bytes were read, `None` where something was sent. Nothing is lost if the wait is dropped.
     pub async fn progress(&mut self, may_read: bool) -> io::Result<Option<usize>> {
         if !self.outbound.is_empty() {
-            self.stream.writable().await?;
+            self.writable().await?;
             self.try_flush()?;
             Ok(None)
         } else if may_read {
@@ -169,18 +187,62 @@ impl Connection {
         Ok(())
     }
 
+    async fn writable(&self) -> io::Result<()> {
+        if self.unsent.is_none() {
+            return self.stream.writable().await;
+        }
+        self.unless_stalled(self.stream.writable(), "does not take its answers").await
+    }
+
+    async fn readable(&self) -> io::Result<()> {
+        if self.reservation.is_none() {
+            return self.stream.readable().await;
+        }
+        self.unless_stalled(self.stream.readable(), "does not go on with its request").await
+    }
+
+    /// Waits for a client that holds memory of the budget, unless it stands still while others wait for memory.
+    async fn unless_stalled(
+        &self,
+        ready: impl Future<Output = io::Result<()>>,
+        fault: &str,
+    ) -> io::Result<()> {
+        let mut ready = std::pin::pin!(ready);
+        let ConnectionOptions { budget, stall_max, .. } = &self.options;
+        loop {
+            match tokio::time::timeout(*stall_max, ready.as_mut()).await {
+                Ok(outcome) => return outcome,
+                Err(_) if budget.waiting() == 0 => {}
+                Err(_) => {
+                    let setting = budget.setting();
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        format!(
+                            "the client {fault} for {stall_max:?} while others wait for the memory it holds ({setting})"
+                        ),
+                    ));
+                }
+            }
+        }
+    }
+
     async fn make_room(&mut self) -> io::Result<()> {
+        if self.inbound.is_empty() {
+            // Where memory has run out nothing new is begun; TCP holds the client back.
+            self.options.budget.room().await;
+        }
         let needed = self.inbound.needed(self.options.frame_size_max).map_err(io::Error::other)?;
         let wanted = needed.max(self.read_size.min(READ_AHEAD_MAX));
         if self.inbound.capacity() >= needed.max(1) && self.inbound.len() < self.inbound.capacity() {
             return Ok(());
         }
+        let wanted = BufferPool::size_of(wanted.max(self.inbound.len() + 1));
         if wanted > UNCOUNTED {
             // The old reservation goes first: two connections that both want to grow must not wait for each other.
             self.reservation = None;
             self.reservation = Some(self.options.budget.reserve(wanted).await);
         }
-        let old = self.inbound.replace(self.pool.take(wanted.max(self.inbound.len() + 1)));
+        let old = self.inbound.replace(self.pool.take(wanted));
         self.pool.give(old);
         Ok(())
     }
@@ -202,6 +264,7 @@ impl Connection {
     }
 
     fn release_output(&mut self) {
+        self.unsent = None;
         if !self.outbound.needs_buffer() {
             self.pool.give_output(self.outbound.release());
         }

@@ -13,6 +13,7 @@ mod frame_buffer;
 mod listener;
 mod memory_budget;
 mod outbound;
+mod socket_counters;
 
 pub use buffer_pool::BufferPool;
 pub use connection::{Connection, ConnectionOptions};
@@ -21,3 +22,4 @@ pub use frame_buffer::{FrameBuffer, FrameError};
 pub use listener::{BindError, Listener, ListenerOptions};
 pub use memory_budget::{MemoryBudget, MemoryReservation};
 pub use outbound::{FileRange, Outbound};
+pub use socket_counters::{SocketCounters, SocketCounts};

@@ -1,17 +1,19 @@
-//! The bound on memory that requests in flight may take together, over all connections and cores.
+//! The bound on memory that requests and answers in flight may take together, over all connections and cores.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-/// A shared count of reserved bytes with a hard maximum.
+/// A shared count of reserved bytes with a maximum.
 ///
 /// Who finds no room waits, which means its socket is not read: TCP passes the pressure on to the client.
 #[derive(Debug)]
 pub struct MemoryBudget {
     bytes_max: usize,
+    setting: &'static str,
     reserved: AtomicUsize,
+    waiting: AtomicUsize,
     waits: AtomicU64,
     released: Notify,
 }
@@ -23,11 +25,30 @@ pub struct MemoryReservation {
     bytes: usize,
 }
 
+/// Counts a waiter for as long as it waits.
+struct Waiting<'b>(&'b MemoryBudget);
+
 impl MemoryBudget {
-    /// A budget of `bytes_max` bytes.
-    pub fn new(bytes_max: usize) -> Arc<MemoryBudget> {
-        let (reserved, waits) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Arc::new(MemoryBudget { bytes_max, reserved, waits, released: Notify::new() })
+    /// A budget of `bytes_max` bytes, set by the setting of that name.
+    pub fn new(bytes_max: usize, setting: &'static str) -> Arc<MemoryBudget> {
+        Arc::new(MemoryBudget {
+            bytes_max,
+            setting,
+            reserved: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            waits: AtomicU64::new(0),
+            released: Notify::new(),
+        })
+    }
+
+    /// The bound in bytes.
+    pub fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
+    /// Name of the setting that sets the bound.
+    pub fn setting(&self) -> &'static str {
+        self.setting
     }
 
     /// Reserves `bytes` now, or `None` where the budget has no room.
@@ -48,7 +69,7 @@ impl MemoryBudget {
         if let Some(reservation) = self.try_reserve(bytes) {
             return reservation;
         }
-        self.waits.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting::new(self);
         loop {
             let mut released = std::pin::pin!(self.released.notified());
             released.as_mut().enable();
@@ -59,9 +80,47 @@ impl MemoryBudget {
         }
     }
 
+    /// Counts `bytes` that are taken already, room or not: what brings the sum above the bound keeps everybody
+    /// else from beginning anything new.
+    pub fn reserve_taken(self: &Arc<Self>, bytes: usize) -> MemoryReservation {
+        self.reserved.fetch_add(bytes, Ordering::AcqRel);
+        MemoryReservation { budget: Arc::clone(self), bytes }
+    }
+
+    /// True where something new may be begun.
+    pub fn has_room(&self) -> bool {
+        self.reserved.load(Ordering::Relaxed) < self.bytes_max
+    }
+
+    /// True where less than half is reserved: then memory may be taken for speed where there is another way.
+    pub fn is_ample(&self) -> bool {
+        self.reserved.load(Ordering::Relaxed) <= self.bytes_max / 2
+    }
+
+    /// Returns once something new may be begun.
+    pub async fn room(&self) {
+        if self.has_room() {
+            return;
+        }
+        let _waiting = Waiting::new(self);
+        loop {
+            let mut released = std::pin::pin!(self.released.notified());
+            released.as_mut().enable();
+            if self.has_room() {
+                return;
+            }
+            released.await;
+        }
+    }
+
     /// Bytes reserved now.
     pub fn reserved_bytes(&self) -> usize {
         self.reserved.load(Ordering::Relaxed)
+    }
+
+    /// How many wait for room now.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// How often somebody had to wait for room since the start.
@@ -70,10 +129,42 @@ impl MemoryBudget {
     }
 }
 
+impl MemoryReservation {
+    /// Changes what is counted to `bytes`, room or not, as the memory itself has changed already.
+    pub fn set_taken(&mut self, bytes: usize) {
+        if bytes > self.bytes {
+            self.budget.reserved.fetch_add(bytes - self.bytes, Ordering::AcqRel);
+        } else if bytes < self.bytes {
+            self.budget.give_back(self.bytes - bytes);
+        }
+        self.bytes = bytes;
+    }
+}
+
+impl MemoryBudget {
+    fn give_back(&self, bytes: usize) {
+        self.reserved.fetch_sub(bytes, Ordering::AcqRel);
+        self.released.notify_waiters();
+    }
+}
+
 impl Drop for MemoryReservation {
     fn drop(&mut self) {
-        self.budget.reserved.fetch_sub(self.bytes, Ordering::AcqRel);
-        self.budget.released.notify_waiters();
+        self.budget.give_back(self.bytes);
+    }
+}
+
+impl<'b> Waiting<'b> {
+    fn new(budget: &'b MemoryBudget) -> Waiting<'b> {
+        budget.waits.fetch_add(1, Ordering::Relaxed);
+        budget.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(budget)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -81,9 +172,13 @@ impl Drop for MemoryReservation {
 mod tests {
     use super::*;
 
+    fn budget(bytes_max: usize) -> Arc<MemoryBudget> {
+        MemoryBudget::new(bytes_max, "memory.budget.bytes")
+    }
+
     #[test]
     fn room_is_given_back_on_drop() {
-        let budget = MemoryBudget::new(100);
+        let budget = budget(100);
         let first = budget.try_reserve(60).unwrap();
         assert!(budget.try_reserve(41).is_none());
         assert_eq!(budget.reserved_bytes(), 60);
@@ -93,24 +188,41 @@ mod tests {
 
     #[test]
     fn a_request_above_the_whole_budget_is_served_alone() {
-        let budget = MemoryBudget::new(100);
+        let budget = budget(100);
         let giant = budget.try_reserve(1_000).unwrap();
         assert!(budget.try_reserve(1).is_none());
         drop(giant);
         assert_eq!(budget.reserved_bytes(), 0);
     }
 
+    #[test]
+    fn what_is_taken_already_counts_though_there_is_no_room() {
+        let budget = budget(100);
+        let mut taken = budget.reserve_taken(60);
+        assert!(budget.has_room() && !budget.is_ample());
+        taken.set_taken(150);
+        assert!(!budget.has_room());
+        assert!(budget.try_reserve(1).is_none());
+        taken.set_taken(40);
+        assert_eq!(budget.reserved_bytes(), 40);
+        assert!(budget.is_ample());
+    }
+
     #[tokio::test]
     async fn a_waiter_goes_on_when_room_is_released() {
-        let budget = MemoryBudget::new(10);
+        let budget = budget(10);
         let held = budget.reserve(10).await;
         let waiter = tokio::spawn({
             let budget = Arc::clone(&budget);
-            async move { budget.reserve(5).await.bytes }
+            async move {
+                budget.room().await;
+                budget.reserve(5).await.bytes
+            }
         });
         tokio::task::yield_now().await;
-        assert_eq!(budget.waits(), 1);
+        assert_eq!((budget.waits(), budget.waiting()), (1, 1));
         drop(held);
         assert_eq!(waiter.await.unwrap(), 5);
+        assert_eq!(budget.waiting(), 0);
     }
 }

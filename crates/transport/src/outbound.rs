@@ -1,13 +1,21 @@
-//! What a connection still has to send: encoded bytes and ranges of files, in order.
+//! What a connection still has to send: encoded bytes, shared bytes and ranges of files, in order.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use rustix::net::SendFlags;
+use bytes::{Buf, Bytes};
+use rustix::net::{SendAncillaryBuffer, SendFlags};
+
+use crate::socket_counters::SocketCounters;
+
+/// Pieces of memory that one send gathers at most.
+const GATHERED_MAX: usize = 16;
+/// Encoded bytes up to this many are copied behind what is queued rather than taken over with their buffer.
+const COPIED_MAX: usize = 16 * 1024;
 
 /// A part of a file to be sent without passing through our memory. The file stays open until then.
 #[derive(Clone)]
@@ -20,16 +28,24 @@ pub struct FileRange {
     pub len: usize,
 }
 
+/// What is spliced into the encoded bytes.
+#[derive(Debug)]
+enum Piece {
+    File(FileRange),
+    /// Bytes that others hold too, sent from where they are.
+    Shared(Bytes),
+}
+
 /// The queue of a connection's output.
 #[derive(Debug, Default)]
 pub struct Outbound {
     bytes: Vec<u8>,
     /// Bytes at the front of `bytes` that are sent already.
     sent: usize,
-    /// Where files are spliced in: before which position of `bytes`, ascending.
-    files: VecDeque<(usize, FileRange)>,
+    /// What is spliced in: before which position of `bytes`, ascending.
+    pieces: VecDeque<(usize, Piece)>,
     file_bytes: u64,
-    sendfile_calls: u64,
+    shared_bytes: usize,
 }
 
 impl Outbound {
@@ -44,32 +60,48 @@ impl Outbound {
         self.push_file_at(at, range);
     }
 
-    /// Queues a file range at position `at` of the buffer, not before an earlier range.
+    /// Queues a file range at position `at` of the buffer, not before an earlier piece.
     pub fn push_file_at(&mut self, at: usize, range: FileRange) {
-        debug_assert!(self.files.back().is_none_or(|(last, _)| *last <= at), "file ranges come in order");
         if range.len > 0 {
             self.file_bytes += range.len as u64;
-            self.files.push_back((at, range));
+            self.push_piece(at, Piece::File(range));
         }
     }
 
+    /// Queues shared bytes at position `at` of the buffer, not before an earlier piece.
+    pub fn push_shared_at(&mut self, at: usize, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.shared_bytes += bytes.len();
+            self.push_piece(at, Piece::Shared(bytes));
+        }
+    }
+
+    fn push_piece(&mut self, at: usize, piece: Piece) {
+        debug_assert!(self.pieces.back().is_none_or(|(last, _)| *last <= at), "pieces come in order");
+        self.pieces.push_back((at, piece));
+    }
+
     /// Queues all that `other` holds behind everything queued so far.
-    pub fn append(&mut self, other: Outbound) {
+    pub fn append(&mut self, mut other: Outbound) {
+        if self.is_empty() && other.bytes.len() > COPIED_MAX {
+            *self = other;
+            return;
+        }
         let at = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
-        for (position, range) in other.files {
-            self.push_file_at(at + position, range);
-        }
+        self.pieces.extend(other.pieces.drain(..).map(|(position, piece)| (at + position, piece)));
+        self.file_bytes += other.file_bytes;
+        self.shared_bytes += other.shared_bytes;
     }
 
     /// True where nothing waits to be sent.
     pub fn is_empty(&self) -> bool {
-        self.sent == self.bytes.len() && self.files.is_empty()
+        self.sent == self.bytes.len() && self.pieces.is_empty()
     }
 
-    /// Bytes that wait in memory.
+    /// Bytes that wait in memory, whether held here alone or shared.
     pub fn buffered_bytes(&self) -> usize {
-        self.bytes.len() - self.sent
+        self.bytes.len() - self.sent + self.shared_bytes
     }
 
     /// Bytes that wait in files.
@@ -77,9 +109,9 @@ impl Outbound {
         self.file_bytes
     }
 
-    /// How many sendfile calls this connection has made.
-    pub fn sendfile_calls(&self) -> u64 {
-        self.sendfile_calls
+    /// Memory that the queue keeps from others: its buffer, sent or not, and what is shared.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.capacity() + self.shared_bytes
     }
 
     /// Gives up the buffer once all is sent, so that an idle connection holds none.
@@ -106,32 +138,96 @@ impl Outbound {
     ///
     /// A range that ends before its length (the file was cut meanwhile) is an error: the frame's size
     /// prefix is sent already, so the connection has to be closed.
-    pub fn send(&mut self, socket: impl AsFd) -> io::Result<()> {
-        loop {
-            let buffered_until = self.files.front().map_or(self.bytes.len(), |(at, _)| *at);
-            if self.sent < buffered_until {
-                self.send_bytes(&socket, buffered_until)?;
-            } else if let Some((_, range)) = self.files.front_mut() {
-                let sent = send_file(&socket, range)?;
-                self.sendfile_calls += 1;
-                self.file_bytes -= sent as u64;
-                if range.len == 0 {
-                    self.files.pop_front();
+    pub fn send(&mut self, socket: impl AsFd, counters: &SocketCounters) -> io::Result<()> {
+        while !self.is_empty() {
+            match self.pieces.front_mut() {
+                Some((at, Piece::File(range))) if *at == self.sent => {
+                    let sent = send_file(&socket, range)?;
+                    let done = range.len == 0;
+                    self.file_bytes -= sent as u64;
+                    counters.count_file_send(sent);
+                    if done {
+                        self.pieces.pop_front();
+                    }
                 }
-            } else {
-                self.bytes.clear();
-                self.sent = 0;
-                return Ok(());
+                Some(_) => {
+                    let sent = self.send_gathered(&socket)?;
+                    counters.count_send(sent);
+                }
+                None => {
+                    let rest = self.bytes.get(self.sent..).unwrap_or_default();
+                    let sent = rustix::net::send(&socket, rest, SendFlags::NOSIGNAL)?;
+                    self.sent += sent;
+                    counters.count_send(sent);
+                }
+            }
+        }
+        self.bytes.clear();
+        self.sent = 0;
+        Ok(())
+    }
+
+    /// One send of what lies in memory before the next file.
+    fn send_gathered(&mut self, socket: impl AsFd) -> io::Result<usize> {
+        let mut parts = [IoSlice::new(&[]); GATHERED_MAX];
+        let mut count = 0;
+        let mut from = self.sent;
+        let mut more = SendFlags::empty();
+        for (at, piece) in &self.pieces {
+            if count + 2 >= GATHERED_MAX {
+                more = SendFlags::MORE;
+                break;
+            }
+            count += put(&mut parts, count, self.bytes.get(from..*at));
+            from = *at;
+            match piece {
+                Piece::Shared(bytes) => count += put(&mut parts, count, Some(bytes)),
+                Piece::File(_) => {
+                    // With a file right behind, MORE keeps the kernel from sending the head as a packet of its own.
+                    more = SendFlags::MORE;
+                    break;
+                }
+            }
+        }
+        if more.is_empty() {
+            count += put(&mut parts, count, self.bytes.get(from..));
+        }
+        let parts = parts.get(..count).unwrap_or_default();
+        let mut no_control = SendAncillaryBuffer::default();
+        let sent = rustix::net::sendmsg(socket, parts, &mut no_control, SendFlags::NOSIGNAL | more)?;
+        self.take_sent(sent);
+        Ok(sent)
+    }
+
+    /// Moves the front past `sent` bytes of memory.
+    fn take_sent(&mut self, mut sent: usize) {
+        while sent > 0 {
+            let until = self.pieces.front().map_or(self.bytes.len(), |(at, _)| *at);
+            let own = sent.min(until - self.sent);
+            self.sent += own;
+            sent -= own;
+            let Some((_, Piece::Shared(bytes))) = self.pieces.front_mut().filter(|_| sent > 0) else {
+                return;
+            };
+            let shared = sent.min(bytes.len());
+            bytes.advance(shared);
+            self.shared_bytes -= shared;
+            sent -= shared;
+            if bytes.is_empty() {
+                self.pieces.pop_front();
             }
         }
     }
+}
 
-    fn send_bytes(&mut self, socket: impl AsFd, until: usize) -> io::Result<()> {
-        // With a file right behind, MORE keeps the kernel from sending the head as a packet of its own.
-        let more = if self.files.is_empty() { SendFlags::empty() } else { SendFlags::MORE };
-        let sent = rustix::net::send(socket, &self.bytes[self.sent..until], SendFlags::NOSIGNAL | more)?;
-        self.sent += sent;
-        Ok(())
+/// Puts `bytes` at place `at` unless there are none; returns how many places that took.
+fn put<'b>(parts: &mut [IoSlice<'b>], at: usize, bytes: Option<&'b [u8]>) -> usize {
+    match (parts.get_mut(at), bytes) {
+        (Some(part), Some(bytes)) if !bytes.is_empty() => {
+            *part = IoSlice::new(bytes);
+            1
+        }
+        _ => 0,
     }
 }
 
@@ -166,35 +262,71 @@ mod tests {
     }
 
     #[test]
-    fn bytes_and_files_arrive_in_the_order_queued() {
+    fn bytes_shared_pieces_and_files_arrive_in_the_order_queued() {
         let (mut reader, writer) = UnixStream::pair().unwrap();
+        let counters = SocketCounters::default();
         let mut outbound = Outbound::default();
         outbound.buffer().extend_from_slice(b"head");
         outbound.push_file(FileRange { file: file_with(b"0123456789"), position: 2, len: 3 });
         outbound.buffer().extend_from_slice(b"tail");
-        outbound.push_file(FileRange { file: file_with(b"ab"), position: 0, len: 2 });
-        assert_eq!((outbound.buffered_bytes(), outbound.file_bytes()), (8, 5));
-        outbound.send(&writer).unwrap();
+        outbound.push_shared_at(8, Bytes::from_static(b"[shared]"));
+        let mut behind = Outbound::default();
+        behind.buffer().extend_from_slice(b"next");
+        behind.push_shared_at(2, Bytes::from_static(b"-"));
+        behind.push_file(FileRange { file: file_with(b"ab"), position: 0, len: 2 });
+        outbound.append(behind);
+        assert_eq!((outbound.buffered_bytes(), outbound.file_bytes()), (21, 5));
+        outbound.send(&writer, &counters).unwrap();
         assert!(outbound.is_empty());
-        assert_eq!(outbound.sendfile_calls(), 2);
+        assert_eq!((outbound.buffered_bytes(), outbound.file_bytes()), (0, 0));
+        assert_eq!(counters.counts().file_sends, 2);
+        assert_eq!(counters.counts().sends, 2, "what lies between two files goes with one send");
         drop(writer);
         let mut received = String::new();
         reader.read_to_string(&mut received).unwrap();
-        assert_eq!(received, "head234tailab");
+        assert_eq!(received, "head234tail[shared]ne-xtab");
+    }
+
+    #[test]
+    fn many_shared_pieces_take_several_sends_and_keep_their_order() {
+        let (mut reader, writer) = UnixStream::pair().unwrap();
+        let mut outbound = Outbound::default();
+        let mut expected = Vec::new();
+        for number in 0..50u8 {
+            outbound.buffer().push(number);
+            let at = outbound.buffer().len();
+            outbound.push_shared_at(at, Bytes::from(vec![number; 3]));
+            expected.extend([number; 4]);
+        }
+        outbound.send(&writer, &SocketCounters::default()).unwrap();
+        drop(writer);
+        let mut received = Vec::new();
+        reader.read_to_end(&mut received).unwrap();
+        assert_eq!(received, expected);
     }
 
     #[test]
     fn what_the_socket_does_not_take_stays_queued() {
         let (mut reader, writer) = UnixStream::pair().unwrap();
         writer.set_nonblocking(true).unwrap();
+        let counters = SocketCounters::default();
         let mut outbound = Outbound::default();
-        outbound.buffer().resize(4 << 20, 7);
-        assert_eq!(outbound.send(&writer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        let left = outbound.buffered_bytes();
-        assert!(left > 0 && left < 4 << 20);
-        let mut received = vec![0; (4 << 20) - left];
-        reader.read_exact(&mut received).unwrap();
-        assert!(outbound.send(&writer).is_err() || outbound.is_empty());
+        outbound.buffer().resize(1 << 20, 1);
+        outbound.push_shared_at(1 << 20, Bytes::from(vec![2; 1 << 20]));
+        outbound.buffer().resize(2 << 20, 3);
+        let mut received = Vec::new();
+        while let Err(error) = outbound.send(&writer, &counters) {
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+            let mut some = vec![0; 100_000];
+            let read = reader.read(&mut some).unwrap();
+            received.extend_from_slice(&some[..read]);
+            let unread = counters.counts().sent_bytes as usize - received.len();
+            assert_eq!(outbound.buffered_bytes() + unread + received.len(), 3 << 20);
+        }
+        drop(writer);
+        reader.read_to_end(&mut received).unwrap();
+        let expected = [vec![1; 1 << 20], vec![2; 1 << 20], vec![3; 1 << 20]].concat();
+        assert!(received == expected);
     }
 
     #[test]
@@ -202,6 +334,7 @@ mod tests {
         let (_reader, writer) = UnixStream::pair().unwrap();
         let mut outbound = Outbound::default();
         outbound.push_file(FileRange { file: file_with(b"ab"), position: 0, len: 3 });
-        assert_eq!(outbound.send(&writer).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        let outcome = outbound.send(&writer, &SocketCounters::default());
+        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }

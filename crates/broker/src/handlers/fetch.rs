@@ -3,7 +3,9 @@
 mod attempt;
 mod response;
 
+use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use model::ErrorCode;
@@ -16,7 +18,7 @@ use transport::Outbound;
 
 pub use self::attempt::Attempt;
 use self::attempt::Limits;
-use crate::broker::Broker;
+use crate::broker::{Broker, Core};
 use crate::connection_loop::Answer;
 use crate::delayed::FetchWait;
 use crate::dispatch::Api;
@@ -29,6 +31,9 @@ pub const API: Api = Api { key: ApiKey::Fetch, versions: VersionRange::new(4, 18
 
 /// Requests name topics by id from this version on.
 const TOPIC_IDS_SINCE: i16 = 13;
+/// Times records are read ahead for one answer before it takes them however long that takes: where memory is so
+/// short that they are gone again at once.
+const COLD_ROUNDS_MAX: u32 = 3;
 
 /// A request as it will be answered, now or later.
 pub struct Plan {
@@ -63,13 +68,13 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     let plan = Plan { head, limits, targets };
     let wait = Duration::from_millis(u64::try_from(view.max_wait_ms).unwrap_or_default());
     let mut attempt = request.core.fetch_attempt.take();
-    plan.attempt(broker, &mut attempt);
-    if wait.is_zero() || attempt.is_enough(&plan.limits) {
+    plan.attempt(broker, &mut attempt, false);
+    if attempt.is_enough(&plan.limits) || (wait.is_zero() && !attempt.is_cold()) {
         let answered = response::write(&plan, &mut attempt, out);
         request.core.fetch_attempt.replace(attempt);
         return answered.map(|()| Outcome::Answered);
     }
-    let answer = wait_and_answer(Arc::clone(broker), plan, attempt, wait);
+    let answer = wait_and_answer(Rc::clone(request.core), plan, attempt, wait);
     Ok(Outcome::Parked(Parked { answer: Box::pin(answer), exclusive: false }))
 }
 
@@ -146,8 +151,10 @@ fn found(broker: &Broker, topic: &TopicKey, index: i32) -> Result<Arc<Partition>
 
 impl Plan {
     /// Looks what could be answered now.
-    fn attempt(&self, broker: &Broker, attempt: &mut Attempt) {
-        self.with_targets(|targets, begin_at| attempt.read(broker, targets, begin_at, &self.limits));
+    fn attempt(&self, broker: &Broker, attempt: &mut Attempt, may_wait: bool) {
+        self.with_targets(|targets, begin_at| {
+            attempt.read(broker, targets, begin_at, &self.limits, may_wait);
+        });
     }
 
     fn with_targets<R>(&self, look: impl FnOnce(&[FetchTarget], usize) -> R) -> R {
@@ -166,23 +173,58 @@ impl Plan {
 }
 
 /// Parked: listed at every partition until enough bytes have come or the time is over.
-async fn wait_and_answer(broker: Arc<Broker>, plan: Plan, mut attempt: Attempt, wait: Duration) -> Answer {
+async fn wait_and_answer(core: Rc<Core>, plan: Plan, mut attempt: Attempt, wait: Duration) -> Answer {
+    let counters = core.counters();
     let deadline = tokio::time::Instant::now() + wait;
-    loop {
+    read_ahead(&core, &plan, &mut attempt).await;
+    let mut is_over = wait.is_zero();
+    if !is_over && !attempt.is_enough(&plan.limits) {
+        count(&counters.parked_fetches);
+    }
+    while !is_over && !attempt.is_enough(&plan.limits) {
         let listed = Listed::new(plan.partitions(), plan.limits.bytes_min as i64 - attempt.bytes() as i64);
         // An append between the first look and the listing has woken nobody.
-        plan.attempt(&broker, &mut attempt);
-        if attempt.is_enough(&plan.limits) {
-            break;
+        plan.attempt(&core.broker, &mut attempt, false);
+        if !attempt.is_cold() && !attempt.is_enough(&plan.limits) {
+            is_over = tokio::time::timeout_at(deadline, listed.wait.woken()).await.is_err();
+            if !is_over {
+                count(&counters.fetch_wakes);
+            }
+            plan.attempt(&core.broker, &mut attempt, false);
         }
-        let in_time = tokio::time::timeout_at(deadline, listed.wait.woken()).await.is_ok();
-        plan.attempt(&broker, &mut attempt);
-        if !in_time || attempt.is_enough(&plan.limits) {
-            break;
-        }
+        read_ahead(&core, &plan, &mut attempt).await;
     }
     let mut out = Outbound::default();
-    response::write(&plan, &mut attempt, &mut out).map(|()| out)
+    let written = response::write(&plan, &mut attempt, &mut out);
+    core.fetch_attempt.replace(attempt);
+    written.map(|()| out)
+}
+
+/// Has records that are not in memory brought there by a thread that may wait for the disk, then looks again.
+async fn read_ahead(core: &Rc<Core>, plan: &Plan, attempt: &mut Attempt) {
+    for round in 1.. {
+        if !attempt.is_cold() {
+            return;
+        }
+        count(&core.counters().cold_reads);
+        let (cold, bytes_max) = (attempt.take_cold(), plan.limits.bytes_max);
+        let reading = move || {
+            let mut bytes = 0;
+            for read in cold {
+                bytes += read.read_ahead();
+                if bytes >= bytes_max {
+                    break;
+                }
+            }
+        };
+        // A thread that panicked has read nothing ahead; the look below then waits for the disk itself.
+        let is_done = tokio::task::spawn_blocking(reading).await.is_ok();
+        plan.attempt(&core.broker, attempt, !is_done || round >= COLD_ROUNDS_MAX);
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// A wait that takes itself off the lists, also when the client goes away.

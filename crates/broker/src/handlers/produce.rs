@@ -17,6 +17,7 @@ use transport::Outbound;
 
 use crate::broker::Broker;
 use crate::connection_loop::CloseConnection;
+use crate::delayed::FlushTicket;
 use crate::dispatch::Api;
 use crate::partitions::{AppendTicket, Partition};
 use crate::produce_check;
@@ -39,6 +40,18 @@ enum State {
     /// The common case, kept small.
     Appended(Appended),
     Queued(oneshot::Receiver<Result<Appended, AppendError>>),
+    /// Appended, to be answered once it is on stable storage.
+    Flushing(Appended, FlushTicket),
+}
+
+/// What holds for all partitions of a request.
+#[derive(Clone, Copy)]
+struct Terms {
+    acks: i16,
+    version: i16,
+    now_ms: i64,
+    /// `flush.policy=durable`: acks=all means stable storage.
+    until_flushed: bool,
 }
 
 fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Served {
@@ -46,18 +59,20 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     let mut items = core.produce_items.take();
     items.clear();
     let acks = collect(request, body, &mut items)?;
+    let durable = core.broker.options.config.own.flushes_before_ack;
     let now_ms = core.broker.clock.now_ms();
+    let terms = Terms { acks, version: request.head.version, now_ms, until_flushed: durable && acks == -1 };
     let mut scratch = core.scratch.borrow_mut();
     for item in &mut items {
-        append(item, acks, request.head.version, body, &mut scratch, now_ms);
+        append(&core.broker, item, terms, body, &mut scratch);
     }
     drop(scratch);
     if acks == 0 {
         return answer_nothing(&items);
     }
-    let waits = items.iter().any(|item| matches!(item.state, State::Queued(_)));
-    if waits {
-        return Ok(park(request.head, body, items));
+    let waits = |item: &Item| matches!(item.state, State::Queued(_) | State::Flushing(..));
+    if items.iter().any(waits) {
+        return Ok(park(request.head, body, items, terms.until_flushed));
     }
     let answered = answer(request.head, body, &items, out);
     core.produce_items.replace(items);
@@ -97,37 +112,50 @@ fn find(
     Ok(partition)
 }
 
-fn append(item: &mut Item, acks: i16, version: i16, body: &mut [u8], scratch: &mut Scratch, now_ms: i64) {
+fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scratch: &mut Scratch) {
     let partition = match &item.partition {
         Ok(partition) => partition,
         Err(code) => return item.state = refused(item.index, *code),
     };
-    if !(-1..=1).contains(&acks) {
+    if !(-1..=1).contains(&terms.acks) {
         return item.state = refused(item.index, ErrorCode::INVALID_REQUIRED_ACKS);
     }
     let settings = partition.topic.settings.load();
-    if acks == -1 && settings.min_insync_replicas > 1 {
+    if terms.acks == -1 && settings.min_insync_replicas > 1 {
         // One replica can never be two in sync.
         return item.state = refused(item.index, ErrorCode::NOT_ENOUGH_REPLICAS);
     }
     let records = item.records.clone().and_then(|range| body.get_mut(range)).unwrap_or_default();
-    item.state = match produce_check::check(partition, &settings, version, records, scratch, now_ms) {
+    let Terms { version, now_ms, .. } = terms;
+    let ticket = match produce_check::check(partition, &settings, version, records, scratch, now_ms) {
         Ok(produce_check::Ready::InPlace(checked)) => {
-            ticket(item.index, partition.append(records, checked, now_ms))
+            partition.append(records, checked, now_ms, &broker.budget)
         }
         Ok(produce_check::Ready::Rewritten(mut batch, checked)) => {
-            ticket(item.index, partition.append(&mut batch, checked, now_ms))
+            partition.append(&mut batch, checked, now_ms, &broker.budget)
         }
-        Err(error) => State::Done(Box::new(refused_batch(item.index, partition, error))),
+        Err(error) => {
+            return item.state = State::Done(Box::new(refused_batch(item.index, partition, error)));
+        }
+    };
+    if let Some(delay) = settings.flush_after {
+        partition.flush_within(delay);
+    }
+    item.state = match ticket {
+        AppendTicket::Done(Ok(appended)) => match flush(partition, &appended, terms.until_flushed) {
+            Some(ticket) => State::Flushing(appended, ticket),
+            None => State::Appended(appended),
+        },
+        AppendTicket::Done(Err(error)) => State::Done(Box::new(failed(item.index, &error))),
+        AppendTicket::Queued(receiver) => State::Queued(receiver),
     };
 }
 
-fn ticket(index: i32, ticket: AppendTicket) -> State {
-    match ticket {
-        AppendTicket::Done(Ok(appended)) => State::Appended(appended),
-        AppendTicket::Done(Err(error)) => State::Done(Box::new(failed(index, &error))),
-        AppendTicket::Queued(receiver) => State::Queued(receiver),
-    }
+/// Asks for a flush where the answer has to wait for one: `flush.messages` is reached, or the policy demands it.
+fn flush(partition: &Arc<Partition>, appended: &Appended, until_flushed: bool) -> Option<FlushTicket> {
+    let waits = appended.flush_due || until_flushed;
+    let is_flushed = partition.log.recovery_point() > appended.last_offset;
+    (waits && !is_flushed).then(|| partition.log_dir.flusher.flush(partition))
 }
 
 fn refused(index: i32, error_code: ErrorCode) -> State {
@@ -205,7 +233,7 @@ fn answer(
                 let written = match &item.state {
                     State::Appended(done) => response.partition(&appended(item.index, done)),
                     State::Done(done) => response.partition(done),
-                    State::Untouched | State::Queued(_) => response
+                    State::Untouched | State::Queued(_) | State::Flushing(..) => response
                         .partition(&PartitionProduceResponse { index: item.index, ..Default::default() }),
                 };
                 written.map_err(|error| head.failed(error))?;
@@ -216,7 +244,7 @@ fn answer(
 }
 
 /// Some batches were left to another thread: the answer waits for them.
-fn park(head: ResponseHead, body: &[u8], items: Vec<Item>) -> Outcome {
+fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, until_flushed: bool) -> Outcome {
     let mut response = ProduceResponse::default();
     let mut shape = Vec::new();
     if let Ok(view) = ProduceView::parse(body, head.version) {
@@ -233,7 +261,7 @@ fn park(head: ResponseHead, body: &[u8], items: Vec<Item>) -> Outcome {
         let mut items = items.into_iter();
         for (topic, count) in response.responses.iter_mut().zip(shape) {
             for item in items.by_ref().take(count) {
-                topic.partition_responses.push(wait(item).await);
+                topic.partition_responses.push(wait(item, until_flushed).await);
             }
         }
         let mut out = Outbound::default();
@@ -242,22 +270,33 @@ fn park(head: ResponseHead, body: &[u8], items: Vec<Item>) -> Outcome {
     Outcome::Parked(Parked { answer: Box::pin(answer), exclusive: false })
 }
 
-async fn wait(item: Item) -> PartitionProduceResponse<'static> {
+async fn wait(item: Item, until_flushed: bool) -> PartitionProduceResponse<'static> {
     let index = item.index;
-    match item.state {
-        State::Appended(done) => appended(index, &done),
-        State::Done(done) => *done,
-        State::Untouched => PartitionProduceResponse { index, ..Default::default() },
+    let (done, ticket) = match item.state {
+        State::Appended(done) => (done, None),
+        State::Done(done) => return *done,
+        State::Untouched => return PartitionProduceResponse { index, ..Default::default() },
+        State::Flushing(done, ticket) => (done, Some(ticket)),
         State::Queued(receiver) => match receiver.await {
-            Ok(Ok(done)) => appended(index, &done),
-            Ok(Err(error)) => failed(index, &error),
+            Ok(Ok(done)) => {
+                let partition = item.partition.as_ref().ok();
+                (done, partition.and_then(|partition| flush(partition, &done, until_flushed)))
+            }
+            Ok(Err(error)) => return failed(index, &error),
             // The thread that had the batch ended: nobody knows whether it was written.
-            Err(_) => PartitionProduceResponse {
-                index,
-                error_code: ErrorCode::KAFKA_STORAGE_ERROR,
-                base_offset: -1,
-                ..Default::default()
-            },
+            Err(_) => return unknown_end(index),
         },
+    };
+    if let Some(ticket) = ticket
+        && ticket.await.is_err()
+    {
+        return unknown_end(index);
     }
+    appended(index, &done)
+}
+
+/// The answer where nobody knows whether the batch is on disk.
+fn unknown_end(index: i32) -> PartitionProduceResponse<'static> {
+    let error_code = ErrorCode::KAFKA_STORAGE_ERROR;
+    PartitionProduceResponse { index, error_code, base_offset: -1, ..Default::default() }
 }

@@ -1,12 +1,12 @@
 //! Batches that found the append lock taken, left for its holder to append with its own.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use partition_log::{AppendError, Appended};
 use records::CheckedBatch;
 use tokio::sync::oneshot;
+use transport::MemoryReservation;
 
 /// How an append ended, or where its end will be told.
 pub enum AppendTicket {
@@ -26,25 +26,27 @@ pub struct QueuedAppend {
     pub now_ms: i64,
     /// Who waits for it.
     pub reply: oneshot::Sender<Result<Appended, AppendError>>,
+    /// Its share of the memory budget, given back with it.
+    pub _memory: MemoryReservation,
 }
 
 /// The queue of one partition; empty, it costs a load.
 #[derive(Default)]
 pub struct AppendQueue {
     length: AtomicUsize,
-    waiting: Mutex<VecDeque<QueuedAppend>>,
+    waiting: Mutex<Vec<QueuedAppend>>,
 }
 
 impl AppendQueue {
     /// Leaves a batch at the end.
     pub fn push(&self, append: QueuedAppend) {
         let mut waiting = self.waiting.lock();
-        waiting.push_back(append);
+        waiting.push(append);
         self.length.store(waiting.len(), Ordering::SeqCst);
     }
 
     /// Takes everything that waits, in order.
-    pub fn take(&self) -> VecDeque<QueuedAppend> {
+    pub fn take(&self) -> Vec<QueuedAppend> {
         let mut waiting = self.waiting.lock();
         self.length.store(0, Ordering::SeqCst);
         std::mem::take(&mut *waiting)

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TimestampMs};
-use partition_log::{AppendError, AppendGuard, Appended, PartitionLog};
+use partition_log::{AppendError, AppendGuard, Appended, LeaderBatch, PartitionLog};
 use records::CheckedBatch;
 use tokio::sync::oneshot;
+use transport::MemoryBudget;
 
 use super::append_queue::{AppendQueue, AppendTicket, QueuedAppend};
 use super::registry::Topic;
@@ -36,6 +37,8 @@ pub struct Partition {
     leader_epoch: AtomicI32,
     is_gone: AtomicBool,
     queue: AppendQueue,
+    /// A flush by time is on its way (`flush.ms`).
+    flush_is_planned: AtomicBool,
 }
 
 /// Traffic of one partition since the broker started; a topic's traffic is the sum.
@@ -47,6 +50,8 @@ pub struct PartitionCounters {
     pub bytes_in: AtomicU64,
     /// Bytes of batches fetched.
     pub bytes_out: AtomicU64,
+    /// Batches left to another thread.
+    pub queued_appends: AtomicU64,
 }
 
 impl Partition {
@@ -68,6 +73,7 @@ impl Partition {
             leader_epoch: AtomicI32::new(leader_epoch),
             is_gone: AtomicBool::new(false),
             queue: AppendQueue::default(),
+            flush_is_planned: AtomicBool::new(false),
         })
     }
 
@@ -126,36 +132,49 @@ impl Partition {
 
     /// Appends a checked batch, here and now where the lock is free and the disk is quick.
     ///
-    /// Otherwise the batch is left in the queue, in order, for the holder of the lock or for the log directory's
-    /// own thread.
+    /// Otherwise a copy, counted in `budget`, is left in the queue, in order, for the holder of the lock or for the
+    /// log directory's own thread.
     pub fn append(
         self: &Arc<Self>,
         batch: &mut [u8],
         checked: CheckedBatch,
         now_ms: TimestampMs,
+        budget: &Arc<MemoryBudget>,
     ) -> AppendTicket {
         if self.queue.is_empty()
             && !self.log_dir.is_slow()
             && let Some(mut guard) = self.lock_soon()
         {
             let outcome = self.append_locked(&mut guard, batch, &checked, now_ms);
-            self.drain(guard);
+            drop(guard);
+            self.see_to_queue();
             return AppendTicket::Done(outcome);
         }
         let (reply, receiver) = oneshot::channel();
-        self.queue.push(QueuedAppend { bytes: batch.to_vec(), checked, now_ms, reply });
-        if self.log_dir.is_slow() {
-            self.log_dir.append_aside(Arc::clone(self));
-        } else if let Some(guard) = self.log.try_lock_append() {
-            self.drain(guard);
-        }
+        let _memory = budget.reserve_taken(batch.len());
+        self.queue.push(QueuedAppend { bytes: batch.to_vec(), checked, now_ms, reply, _memory });
+        self.counters.queued_appends.fetch_add(1, Ordering::Relaxed);
+        self.see_to_queue();
         AppendTicket::Queued(receiver)
     }
 
-    /// Appends all that is queued, waiting for the lock: for the thread that may wait.
-    pub fn drain_blocking(&self) {
-        let guard = self.log.lock_append();
-        self.drain(guard);
+    /// Appends all that is queued, waiting for the lock and the disk: for the thread that may wait.
+    pub fn drain_blocking(self: &Arc<Self>) {
+        while !self.queue.is_empty() {
+            self.append_queued(&mut self.log.lock_append());
+        }
+    }
+
+    /// What has been appended is to be on stable storage after `delay` at the latest.
+    pub fn flush_within(self: &Arc<Self>, delay: Duration) {
+        if !self.flush_is_planned.swap(true, Ordering::AcqRel) {
+            self.log_dir.flusher.flush_after(self, delay);
+        }
+    }
+
+    /// A flush begins: what is appended from now on needs another one.
+    pub fn flush_begins(&self) {
+        self.flush_is_planned.store(false, Ordering::Release);
     }
 
     fn lock_soon(&self) -> Option<AppendGuard<'_>> {
@@ -168,27 +187,45 @@ impl Partition {
         None
     }
 
-    /// Appends what others left while the lock was held. After letting go it looks once more: whoever came
-    /// between the last look and the release found the lock taken and has gone.
-    fn drain<'l>(&'l self, guard: AppendGuard<'l>) {
-        let mut guard = Some(guard);
-        loop {
-            if let Some(guard) = guard.as_mut() {
-                for mut queued in self.queue.take() {
-                    let outcome =
-                        self.append_locked(guard, &mut queued.bytes, &queued.checked, queued.now_ms);
-                    // A receiver that is gone is a client that has gone: its batch stays.
-                    let _ = queued.reply.send(outcome);
-                }
+    /// Sees to it that somebody appends what is queued: this thread, the holder of the lock, or the side thread
+    /// while the disk is slow.
+    ///
+    /// Whoever lets the lock go calls this afterwards: a batch that came while it was held has been left behind by
+    /// a thread that found it taken and went on.
+    fn see_to_queue(self: &Arc<Self>) {
+        while !self.queue.is_empty() {
+            if self.log_dir.is_slow() {
+                return self.log_dir.append_aside(Arc::clone(self));
             }
-            drop(guard.take());
-            if self.queue.is_empty() {
-                return;
-            }
-            guard = self.log.try_lock_append();
-            if guard.is_none() {
-                return;
-            }
+            let Some(mut guard) = self.log.try_lock_append() else { return };
+            self.append_queued(&mut guard);
+        }
+    }
+
+    /// Appends what is queued now, neighbours with one write.
+    fn append_queued(self: &Arc<Self>, guard: &mut AppendGuard<'_>) {
+        let mut queued = self.queue.take();
+        let Some(now_ms) = queued.iter().map(|append| append.now_ms).max() else { return };
+        let started = Instant::now();
+        let mut outcomes = Vec::with_capacity(queued.len());
+        let mut items: Vec<LeaderBatch<'_>> = queued
+            .iter_mut()
+            .map(|append| LeaderBatch { bytes: &mut append.bytes, checked: append.checked })
+            .collect();
+        guard.append_all(&mut items, self.leader_epoch(), now_ms, |_, outcome| outcomes.push(outcome));
+        let count = u32::try_from(queued.len()).unwrap_or(u32::MAX);
+        self.log_dir.observe_append(started.elapsed() / count);
+        if let Some(delay) = self.topic.settings.load().flush_after {
+            self.flush_within(delay);
+        }
+        if outcomes.iter().flatten().any(|appended| appended.flush_due) {
+            self.log_dir.flusher.flush_unattended(self);
+        }
+        // Only now can readers see them all.
+        for (append, outcome) in queued.into_iter().zip(outcomes) {
+            self.count_appended(&append.checked, append.bytes.len(), &outcome);
+            // A receiver that is gone is a client that has gone: its batch stays.
+            let _ = append.reply.send(outcome);
         }
     }
 
@@ -202,14 +239,19 @@ impl Partition {
         let started = Instant::now();
         let outcome = guard.append(batch, checked, self.leader_epoch(), now_ms);
         self.log_dir.observe_append(started.elapsed());
-        if let Ok(appended) = &outcome
+        self.count_appended(checked, batch.len(), &outcome);
+        outcome
+    }
+
+    /// Counts a batch and wakes the fetches it satisfies.
+    fn count_appended(&self, checked: &CheckedBatch, size: usize, outcome: &Result<Appended, AppendError>) {
+        if let Ok(appended) = outcome
             && !appended.is_duplicate
         {
             self.counters.messages_in.fetch_add(checked.record_count() as u64, Ordering::Relaxed);
-            self.counters.bytes_in.fetch_add(batch.len() as u64, Ordering::Relaxed);
-            self.waits.bytes_appended(batch.len());
+            self.counters.bytes_in.fetch_add(size as u64, Ordering::Relaxed);
+            self.waits.bytes_appended(size);
         }
-        outcome
     }
 }
 

@@ -13,10 +13,19 @@ async fn pair(budget: &Arc<MemoryBudget>) -> (TcpStream, Connection) {
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, peer) = listener.accept().await.unwrap();
     let limits = ConnectionLimits::new(10, 10, HashMap::new());
-    let options = ConnectionOptions { frame_size_max: 1 << 20, budget: Arc::clone(budget) };
+    let options = ConnectionOptions {
+        frame_size_max: 1 << 20,
+        budget: Arc::clone(budget),
+        stall_max: Duration::from_millis(30),
+        counters: Arc::default(),
+    };
     let pool = Rc::new(BufferPool::new(1 << 22));
     let permit = limits.admit(peer.ip()).unwrap();
     (client, Connection::new(stream, pool, options, permit).unwrap())
+}
+
+fn budget(bytes_max: usize) -> Arc<MemoryBudget> {
+    MemoryBudget::new(bytes_max, "queued.max.request.bytes")
 }
 
 fn framed(body: &[u8]) -> Vec<u8> {
@@ -25,7 +34,7 @@ fn framed(body: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn frames_come_in_and_answers_go_out() {
-    let (mut client, mut connection) = pair(&MemoryBudget::new(1 << 20)).await;
+    let (mut client, mut connection) = pair(&budget(1 << 20)).await;
     client.write_all(&[framed(b"one"), framed(b"two")].concat()).await.unwrap();
     let mut seen = Vec::new();
     while seen.len() < 2 {
@@ -46,7 +55,7 @@ async fn frames_come_in_and_answers_go_out() {
 
 #[tokio::test]
 async fn a_large_frame_takes_its_room_from_the_budget_and_gives_it_back() {
-    let budget = MemoryBudget::new(1 << 20);
+    let budget = budget(1 << 20);
     let (mut client, mut connection) = pair(&budget).await;
     let body: Vec<u8> = (0..700_000u32).map(|at| at as u8).collect();
     let message = framed(&body);
@@ -71,7 +80,7 @@ async fn a_large_frame_takes_its_room_from_the_budget_and_gives_it_back() {
 
 #[tokio::test]
 async fn an_oversized_frame_is_refused_before_any_room_is_made() {
-    let budget = MemoryBudget::new(1 << 20);
+    let budget = budget(1 << 20);
     let (mut client, mut connection) = pair(&budget).await;
     client.write_all(&i32::MAX.to_be_bytes()).await.unwrap();
     connection.fill().await.unwrap();
@@ -81,14 +90,71 @@ async fn an_oversized_frame_is_refused_before_any_room_is_made() {
 
 #[tokio::test]
 async fn an_idle_connection_holds_no_buffers() {
-    let (mut client, mut connection) = pair(&MemoryBudget::new(1 << 20)).await;
+    let (mut client, mut connection) = pair(&budget(1 << 20)).await;
     client.write_all(&framed(b"x")).await.unwrap();
     connection.fill().await.unwrap();
     let frame = connection.next_frame().unwrap().unwrap();
     connection.frame(frame).1.buffer().push(1);
     connection.flush().await.unwrap();
-    let waiting = tokio::time::timeout(std::time::Duration::from_millis(20), connection.fill());
+    let waiting = tokio::time::timeout(Duration::from_millis(20), connection.fill());
     assert!(waiting.await.is_err());
     assert_eq!(connection.inbound.capacity(), 0);
     assert!(connection.outbound.needs_buffer());
+}
+
+#[tokio::test]
+async fn answers_that_are_not_taken_count_against_the_budget() {
+    let budget = budget(64 << 20);
+    let (mut client, mut connection) = pair(&budget).await;
+    connection.outbound().buffer().resize(16 << 20, 7);
+    assert!(!connection.try_flush().unwrap());
+    assert!(budget.reserved_bytes() >= 16 << 20);
+    let reader = tokio::spawn(async move {
+        let mut answer = vec![0; 16 << 20];
+        client.read_exact(&mut answer).await.unwrap();
+        client
+    });
+    connection.flush().await.unwrap();
+    assert_eq!(budget.reserved_bytes(), 0);
+    reader.await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_read_while_the_budget_is_used_up() {
+    let budget = budget(1 << 20);
+    let (mut client, mut connection) = pair(&budget).await;
+    let held = budget.reserve_taken(1 << 20);
+    client.write_all(&framed(b"x")).await.unwrap();
+    let wait = tokio::time::timeout(Duration::from_millis(50), connection.fill());
+    assert!(wait.await.is_err());
+    assert_eq!(connection.options.counters.counts().reads, 0);
+    drop(held);
+    assert_eq!(connection.fill().await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn a_client_that_stands_still_gives_way_to_those_who_wait_for_its_memory() {
+    let budget = budget(1 << 20);
+    let (mut client, mut connection) = pair(&budget).await;
+    let mut half = framed(&vec![1; 900_000]);
+    half.truncate(200_000);
+    client.write_all(&half).await.unwrap();
+    let mut stalled = Box::pin(async move {
+        loop {
+            if let Err(error) = connection.fill().await {
+                break error.to_string();
+            }
+        }
+    });
+    // Alone it may take its time.
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut stalled).await.is_err());
+    let waiter = tokio::spawn({
+        let budget = Arc::clone(&budget);
+        async move { drop(budget.reserve(1 << 20).await) }
+    });
+    let message = stalled.as_mut().await;
+    drop(stalled);
+    assert!(message.contains("queued.max.request.bytes"), "{message}");
+    waiter.await.unwrap();
+    assert_eq!(budget.reserved_bytes(), 0);
 }

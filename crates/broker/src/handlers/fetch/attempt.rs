@@ -1,9 +1,12 @@
 //! One look at what a fetch could be answered with: per partition an error or a slice of its log.
 
+use std::sync::Arc;
+
 use model::{ErrorCode, LeaderEpoch, Offset};
 use partition_log::{AbortedTransaction, LogSlice, ReadError};
 use protocol::views::FetchView;
 
+use super::response::Splices;
 use crate::broker::Broker;
 use crate::fetch_sessions::{FetchTarget, TopicKey};
 use crate::partitions::Partition;
@@ -37,10 +40,33 @@ pub struct Read {
     pub log_start_offset: Offset,
     /// Its records.
     pub slice: Option<LogSlice>,
+    /// Its records are not in memory: what to bring there first.
+    pub cold: Option<ColdRead>,
     /// Aborted transactions among them, for read_committed only.
     pub aborted: Option<Vec<AbortedTransaction>>,
     /// Where the client's log leaves ours (KIP-595): epoch and its end offset here.
     pub diverging: Option<(LeaderEpoch, Offset)>,
+}
+
+/// A read that would have to wait for the disk.
+#[derive(Debug)]
+pub struct ColdRead {
+    partition: Arc<Partition>,
+    offset: Offset,
+    bytes_max: usize,
+    until: Offset,
+    at_least_one_batch: bool,
+}
+
+impl ColdRead {
+    /// Brings the records into memory, waiting for the disk; returns how many bytes they are.
+    pub fn read_ahead(&self) -> usize {
+        let ColdRead { offset, bytes_max, until, at_least_one_batch, .. } = *self;
+        let slice = self.partition.log.read(offset, bytes_max, until, at_least_one_batch);
+        // What goes wrong here goes wrong again when the fetch is answered, and is told there.
+        let Ok(slice) = slice else { return 0 };
+        slice.read_ahead().map_or(0, |()| slice.len())
+    }
 }
 
 /// The look; its memory is used again.
@@ -48,8 +74,11 @@ pub struct Read {
 pub struct Attempt {
     /// The partitions, in the order in which they had their turn.
     pub reads: Vec<Read>,
+    /// For encoding the answer: what is spliced in, and where.
+    pub splices: Splices,
     bytes: usize,
     has_error: bool,
+    has_cold: bool,
 }
 
 impl Limits {
@@ -62,6 +91,13 @@ impl Limits {
     }
 }
 
+/// How a look goes about it.
+#[derive(Clone, Copy)]
+struct Manner {
+    may_wait: bool,
+    from_memory: bool,
+}
+
 impl Attempt {
     /// Bytes of records found.
     pub fn bytes(&self) -> usize {
@@ -70,29 +106,51 @@ impl Attempt {
 
     /// True where there is no reason to wait: enough bytes, an error, or nothing asked for.
     pub fn is_enough(&self, limits: &Limits) -> bool {
-        self.bytes >= limits.bytes_min || self.has_error || self.reads.is_empty()
+        !self.has_cold && (self.bytes >= limits.bytes_min || self.has_error || self.reads.is_empty())
     }
 
-    /// Looks at every partition, beginning with the one whose turn it is.
-    pub fn read(&mut self, broker: &Broker, targets: &[FetchTarget], begin_at: usize, limits: &Limits) {
+    /// True where records have to be brought into memory before they can be sent.
+    pub fn is_cold(&self) -> bool {
+        self.has_cold
+    }
+
+    /// Takes out what has to be brought into memory.
+    pub fn take_cold(&mut self) -> Vec<ColdRead> {
+        self.has_cold = false;
+        self.reads.iter_mut().filter_map(|read| read.cold.take()).collect()
+    }
+
+    /// Looks at every partition, beginning with the one whose turn it is. Unless it `may_wait`, it touches nothing
+    /// that would have to come from the disk.
+    pub fn read(
+        &mut self,
+        broker: &Broker,
+        targets: &[FetchTarget],
+        begin_at: usize,
+        limits: &Limits,
+        may_wait: bool,
+    ) {
         self.reads.clear();
-        (self.bytes, self.has_error) = (0, false);
+        (self.bytes, self.has_error, self.has_cold) = (0, false, false);
+        // Where memory is short, records go out from their files, however few.
+        let manner = Manner { may_wait, from_memory: broker.budget.is_ample() };
         for step in 0..targets.len() {
             let place = (begin_at + step) % targets.len();
             let Some(target) = targets.get(place) else { break };
-            let mut read = self.read_target(broker, target, limits);
+            let mut read = self.read_target(broker, target, limits, manner);
             read.target = place;
+            self.has_cold |= read.cold.is_some();
             self.bytes += read.slice.as_ref().map_or(0, LogSlice::len);
             self.has_error |= !read.error_code.is_none() || read.diverging.is_some();
             self.reads.push(read);
         }
     }
 
-    fn read_target(&self, broker: &Broker, target: &FetchTarget, limits: &Limits) -> Read {
+    fn read_target(&self, broker: &Broker, target: &FetchTarget, limits: &Limits, manner: Manner) -> Read {
         let outcome = match &target.partition {
-            Some(partition) if !partition.is_gone() => self.read_partition(partition, target, limits),
+            Some(partition) if !partition.is_gone() => self.read_partition(partition, target, limits, manner),
             _ => match super::found(broker, &target.topic, target.index) {
-                Ok(partition) => self.read_partition(&partition, target, limits),
+                Ok(partition) => self.read_partition(&partition, target, limits, manner),
                 Err(code) => Err(code),
             },
         };
@@ -107,9 +165,10 @@ impl Attempt {
 
     fn read_partition(
         &self,
-        partition: &Partition,
+        partition: &Arc<Partition>,
         target: &FetchTarget,
         limits: &Limits,
+        manner: Manner,
     ) -> Result<Read, ErrorCode> {
         if let TopicKey::Id(id) = target.topic
             && partition.topic.id != id
@@ -136,11 +195,25 @@ impl Attempt {
         let until = if limits.read_committed { last_stable_offset } else { high_watermark };
         let bytes_left = limits.bytes_max.saturating_sub(self.bytes);
         let bytes_max = target.bytes_max.min(bytes_left);
-        let slice = log.read(target.offset, bytes_max, until, self.bytes == 0).map_err(code_of)?;
-        if limits.read_committed {
-            read.aborted = Some(log.aborted_transactions(target.offset, until));
+        let (offset, is_first) = (target.offset, self.bytes == 0);
+        let found = if manner.may_wait {
+            log.read(offset, bytes_max, until, is_first).map(Some)
+        } else {
+            log.read_now(offset, bytes_max, until, is_first, manner.from_memory)
+        };
+        match found.map_err(code_of)? {
+            Some(slice) => read.slice = (!slice.is_empty()).then_some(slice),
+            None => {
+                let partition = Arc::clone(partition);
+                let at_least_one_batch = is_first;
+                read.cold = Some(ColdRead { partition, offset, bytes_max, until, at_least_one_batch });
+                return Ok(read);
+            }
         }
-        read.slice = (!slice.is_empty()).then_some(slice);
+        if limits.read_committed {
+            let aborted = log.try_aborted_transactions(offset, until);
+            read.aborted = Some(aborted.map_err(|error| code_of(error.into()))?);
+        }
         Ok(read)
     }
 }

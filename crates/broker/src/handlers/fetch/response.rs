@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use protocol::messages::fetch_response::{AbortedTransaction, EpochEndOffset, PartitionData};
 use protocol::views::{Cut, FetchResponseHead, FetchResponseWriter, TopicKey as WireTopic};
 use protocol::{EncodeError, Writer, encode_response_header};
@@ -16,15 +17,28 @@ use crate::fetch_sessions::{FetchTarget, NO_SESSION, TopicKey};
 /// Records up to this size are copied into the answer; a file range of its own costs two system calls more.
 const COPIED_MAX: usize = 8 * 1024;
 
+/// Where record bytes are spliced into an answer, and which; empty between answers, for the next one to use.
+#[derive(Debug, Default)]
+pub struct Splices {
+    cuts: Vec<Cut>,
+    sources: Vec<Source>,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(FileRange),
+    Shared(Bytes),
+}
+
 /// Writes the answer and keeps in the session what was answered.
 pub fn write(plan: &Plan, attempt: &mut Attempt, out: &mut Outbound) -> Result<(), CloseConnection> {
     let outcome = match &plan.targets {
-        Targets::Once(targets) => encode(plan, NO_SESSION, targets, &mut attempt.reads, out),
+        Targets::Once(targets) => encode(plan, NO_SESSION, targets, attempt, out),
         Targets::Full(session) => {
             let mut session = session.lock();
             let id = session.id;
             remember(&mut session.targets, &mut attempt.reads, false);
-            encode(plan, id, &session.targets, &mut attempt.reads, out)
+            encode(plan, id, &session.targets, attempt, out)
         }
         Targets::Incremental(session) => {
             let mut session = session.lock();
@@ -33,7 +47,7 @@ pub fn write(plan: &Plan, attempt: &mut Attempt, out: &mut Outbound) -> Result<(
             if let Some(last) = attempt.reads.iter().rev().find(|read| read.slice.is_some()) {
                 session.begin_at = (last.target + 1) % session.targets.len().max(1);
             }
-            encode(plan, id, &session.targets, &mut attempt.reads, out)
+            encode(plan, id, &session.targets, attempt, out)
         }
     };
     outcome.map_err(|error| plan.head.failed(error))
@@ -59,29 +73,29 @@ fn encode(
     plan: &Plan,
     session_id: i32,
     targets: &[FetchTarget],
-    reads: &mut [Read],
+    attempt: &mut Attempt,
     out: &mut Outbound,
 ) -> Result<(), EncodeError> {
     let head = plan.head;
+    let Attempt { reads, splices, .. } = attempt;
     let before = out.buffer().len();
     let mut writer = Writer::from(std::mem::take(out.buffer()));
-    let mut cuts = Vec::new();
-    let mut files = Vec::new();
     let place = writer.begin_frame();
     let encoded = encode_response_header(&mut writer, head.api_key, head.version, head.correlation_id)
-        .and_then(|()| {
-            encode_body(head.version, session_id, targets, reads, &mut writer, &mut cuts, &mut files)
-        })
-        .and_then(|file_bytes| writer.end_frame(place, file_bytes));
+        .and_then(|()| encode_body(head.version, session_id, targets, reads, &mut writer, splices))
+        .and_then(|spliced_bytes| writer.end_frame(place, spliced_bytes));
     if encoded.is_err() {
         writer.truncate(before);
     }
     *out.buffer() = writer.into_vec();
-    encoded?;
-    for (cut, file) in cuts.into_iter().zip(files) {
-        out.push_file_at(cut.position, file);
+    for (cut, source) in splices.cuts.drain(..).zip(splices.sources.drain(..)) {
+        match source {
+            _ if encoded.is_err() => {}
+            Source::File(range) => out.push_file_at(cut.position, range),
+            Source::Shared(bytes) => out.push_shared_at(cut.position, bytes),
+        }
     }
-    Ok(())
+    encoded
 }
 
 fn encode_body(
@@ -90,19 +104,19 @@ fn encode_body(
     targets: &[FetchTarget],
     reads: &mut [Read],
     writer: &mut Writer,
-    cuts: &mut Vec<Cut>,
-    files: &mut Vec<FileRange>,
+    splices: &mut Splices,
 ) -> Result<usize, EncodeError> {
     let head = FetchResponseHead { session_id, ..FetchResponseHead::default() };
     let same_topic = |one: &Read, other: &Read| targets[one.target].topic == targets[other.target].topic;
     let topic_count = reads.chunk_by(same_topic).count();
+    let Splices { cuts, sources } = splices;
     let mut response = FetchResponseWriter::begin(writer, cuts, version, head, topic_count)?;
     for reads in reads.chunk_by_mut(same_topic) {
         let Some(target) = reads.first().and_then(|read| targets.get(read.target)) else { continue };
         response.topic(wire_key(&target.topic), reads.len())?;
         for read in reads {
             let Some(target) = targets.get(read.target) else { continue };
-            encode_partition(&mut response, target, read, files)?;
+            encode_partition(&mut response, target, read, sources)?;
         }
     }
     response.finish(&[])
@@ -112,7 +126,7 @@ fn encode_partition(
     response: &mut FetchResponseWriter<'_>,
     target: &FetchTarget,
     read: &mut Read,
-    files: &mut Vec<FileRange>,
+    sources: &mut Vec<Source>,
 ) -> Result<(), EncodeError> {
     let mut data = PartitionData {
         partition_index: target.index,
@@ -137,8 +151,12 @@ fn encode_partition(
     if let Some(partition) = &target.partition {
         partition.counters.bytes_out.fetch_add(slice.len() as u64, Ordering::Relaxed);
     }
-    if let Some(bytes) = slice.cached() {
-        return response.partition_inline(&data, bytes);
+    if let Some(bytes) = slice.cached_bytes() {
+        if bytes.len() <= COPIED_MAX {
+            return response.partition_inline(&data, bytes);
+        }
+        sources.push(Source::Shared(bytes.clone()));
+        return response.partition(&data, Some(slice.len()));
     }
     if slice.len() <= COPIED_MAX {
         let mut copied = [0; COPIED_MAX];
@@ -154,7 +172,7 @@ fn encode_partition(
     }
     match slice.file() {
         Some(file) => {
-            files.push(FileRange { file, position: slice.position(), len: slice.len() });
+            sources.push(Source::File(FileRange { file, position: slice.position(), len: slice.len() }));
             response.partition(&data, Some(slice.len()))
         }
         None => response.partition(&data, Some(0)),
