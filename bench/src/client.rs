@@ -60,14 +60,20 @@ impl Client {
 
     /// Sends one frame and reads its answer.
     pub fn call(&mut self, frame: &[u8]) -> Result<&[u8], String> {
+        let peer = self.stream.get_ref().peer_addr();
         let answered = self.send(frame).and_then(|()| self.receive());
-        answered.map_err(|error| format!("the connection failed: {error}"))
+        answered.map_err(|error| format!("no answer to api key {} from {peer:?}: {error}", api_key(frame)))
     }
 
     /// True where the next answer has arrived whole already.
     pub fn has_answer(&self) -> bool {
         holds_frame(self.stream.buffer())
     }
+}
+
+/// The API key of an encoded request, which follows its size.
+fn api_key(frame: &[u8]) -> i16 {
+    frame.get(4..6).and_then(|key| key.try_into().ok()).map_or(-1, i16::from_be_bytes)
 }
 
 /// True where `buffered` begins with a whole frame.

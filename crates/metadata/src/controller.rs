@@ -8,9 +8,9 @@ use std::fmt;
 use model::NodeId;
 use protocol::messages::api_key::ApiKey;
 use protocol::messages::{
-    AllocateProducerIdsRequest, AlterConfigsRequest, BrokerHeartbeatRequest, BrokerRegistrationRequest,
-    ControllerRegistrationRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
-    IncrementalAlterConfigsRequest, UnregisterBrokerRequest, UpdateFeaturesRequest,
+    AllocateProducerIdsRequest, AlterConfigsRequest, AssignReplicasToDirsRequest, BrokerHeartbeatRequest,
+    BrokerRegistrationRequest, ControllerRegistrationRequest, CreatePartitionsRequest, CreateTopicsRequest,
+    DeleteTopicsRequest, IncrementalAlterConfigsRequest, UnregisterBrokerRequest, UpdateFeaturesRequest,
 };
 use protocol::{DecodeError, EncodeError, Message, Reader, Request, Writer};
 
@@ -66,6 +66,7 @@ pub fn is_decided(api_key: ApiKey) -> bool {
             | ApiKey::UnregisterBroker
             | ApiKey::AllocateProducerIds
             | ApiKey::ControllerRegistration
+            | ApiKey::AssignReplicasToDirs
     )
 }
 
@@ -108,6 +109,9 @@ pub fn handle(
         }
         ApiKey::ControllerRegistration => call.run(|asked: ControllerRegistrationRequest<'_>| {
             decide::controller_registration::decide(image, &asked)
+        }),
+        ApiKey::AssignReplicasToDirs => call.run(|asked: AssignReplicasToDirsRequest| {
+            decide::assign_replicas_to_dirs::decide(image, &asked, context)
         }),
         other => Err(ControllerError::NotForController(other)),
     }

@@ -8,6 +8,7 @@ mod bootstrap;
 mod context;
 pub mod controller;
 pub mod decide;
+pub mod directory;
 pub mod image;
 mod partition_change;
 mod placement;

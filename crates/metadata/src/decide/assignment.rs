@@ -4,6 +4,7 @@ use model::{ErrorCode, NodeId, Uuid};
 use protocol::messages::{MetadataRecord, PartitionRecord};
 
 use super::ApiError;
+use crate::directory;
 use crate::image::Image;
 use crate::record::VersionedRecord;
 
@@ -75,9 +76,8 @@ pub(super) fn new_partition(
 
 /// A broker with one directory gets it assigned at once; one with several chooses and reports (KIP-858).
 fn directory_for_new_partition(image: &Image, id: NodeId) -> Uuid {
-    let Some(broker) = image.brokers.get(&id) else { return Uuid::ZERO };
-    match broker.log_dirs[..] {
-        [only] => only,
-        _ => Uuid::ZERO,
+    match image.brokers.get(&id).map(|broker| &broker.log_dirs[..]) {
+        Some([only]) => *only,
+        _ => directory::UNASSIGNED,
     }
 }

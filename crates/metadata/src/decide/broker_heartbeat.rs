@@ -1,13 +1,13 @@
 //! BrokerHeartbeat (63): a broker asks to be unfenced, to be fenced, or to stop.
 
-use model::ErrorCode;
+use model::{ErrorCode, PartitionIndex, Uuid};
 use protocol::messages::{
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationChangeRecord, MetadataRecord,
 };
 
 use super::fencing::{self, Leaving, versioned};
 use crate::context::{Decision, DecisionContext};
-use crate::image::{Broker, Image};
+use crate::image::{Broker, Image, Topic};
 use crate::record::VersionedRecord;
 
 /// Moves the broker between its states: fenced, active, shutting down.
@@ -52,6 +52,9 @@ pub fn decide(
             records.extend(fencing::leave(image, context, broker.id, Leaving::HandsOver));
         }
     }
+    if !request.want_fence && !request.want_shut_down {
+        records.extend(offline(image, broker, request, context));
+    }
     let response =
         BrokerHeartbeatResponse { is_caught_up, is_fenced, should_shut_down, ..Default::default() };
     Decision { records, response }
@@ -59,6 +62,26 @@ pub fn decide(
 
 fn leads_any(image: &Image, broker: &Broker) -> bool {
     image.topics.iter().any(|topic| topic.partitions.values().any(|partition| partition.leader == broker.id))
+}
+
+/// What follows from log directories that have failed: replicas there leave, the directories are online no more.
+fn offline(
+    image: &Image,
+    broker: &Broker,
+    request: &BrokerHeartbeatRequest,
+    context: &DecisionContext<'_>,
+) -> Vec<VersionedRecord> {
+    let has_failed = |directory: &Uuid| request.offline_log_dirs.contains(directory);
+    let (failed, online): (Vec<Uuid>, Vec<Uuid>) = broker.log_dirs.iter().partition(|dir| has_failed(dir));
+    if failed.is_empty() {
+        return Vec::new();
+    }
+    let is_left = |topic: &Topic, index: PartitionIndex| {
+        topic.partition(index).is_some_and(|partition| failed.contains(&partition.directory_of(broker.id)))
+    };
+    let mut records = fencing::leave_some(image, context, broker.id, &is_left);
+    records.push(change(image, broker, |record| record.log_dirs = online));
+    records
 }
 
 fn cordoned(image: &Image, broker: &Broker, request: &BrokerHeartbeatRequest) -> Vec<VersionedRecord> {

@@ -1,7 +1,7 @@
 //! What follows for partitions when a broker comes, goes, or is heard of no more.
 
-use model::NodeId;
-use protocol::messages::{BrokerRegistrationChangeRecord, MetadataRecord};
+use model::{NodeId, PartitionIndex};
+use protocol::messages::{BrokerRegistrationChangeRecord, MetadataRecord, PartitionChangeRecord};
 
 use crate::context::DecisionContext;
 use crate::image::{Broker, Image, NO_LEADER, Partition, ResourceKind, Topic};
@@ -54,7 +54,7 @@ pub(super) fn leave(
     leaving: Leaving,
 ) -> Vec<VersionedRecord> {
     let is_lost = leaving == Leaving::Lost;
-    let is_concerned = |partition: &Partition| {
+    let is_concerned = |_: &Topic, _: PartitionIndex, partition: &Partition| {
         partition.isr.contains(&id) || (is_lost && partition.eligible_leaders.contains(&id))
     };
     let may_lead = |other: NodeId| other != id && image.is_active_broker(other);
@@ -64,10 +64,64 @@ pub(super) fn leave(
     change_partitions(image, context, &is_concerned, &may_lead, if is_lost { &lost } else { &[] }, &without)
 }
 
+/// The partition changes when a broker can no longer use what it holds of some partitions.
+pub(super) fn leave_some(
+    image: &Image,
+    context: &DecisionContext<'_>,
+    id: NodeId,
+    is_left: &dyn Fn(&Topic, PartitionIndex) -> bool,
+) -> Vec<VersionedRecord> {
+    let is_concerned = |topic: &Topic, index: PartitionIndex, _: &Partition| is_left(topic, index);
+    let may_lead = |other: NodeId| other != id && image.is_active_broker(other);
+    let without =
+        |partition: &Partition| partition.isr.iter().copied().filter(|other| *other != id).collect();
+    change_partitions(image, context, &is_concerned, &may_lead, &[], &without)
+}
+
+/// The change that gives a partition without a leader one; `None` where it has one or none can be found.
+pub(super) fn elect_where_none_leads(
+    image: &Image,
+    context: &DecisionContext<'_>,
+    topic: &Topic,
+    index: PartitionIndex,
+    partition: &Partition,
+) -> Option<PartitionChangeRecord> {
+    if partition.leader != NO_LEADER {
+        return None;
+    }
+    let may_lead = |id: NodeId| image.is_active_broker(id) && has_online_dir(image, partition, id);
+    let rules = rules_of(image, context, topic);
+    change(image, partition, partition.isr.clone(), &may_lead, &[], rules).into_record(topic.id, index)
+}
+
+fn has_online_dir(image: &Image, partition: &Partition, id: NodeId) -> bool {
+    image.brokers.get(&id).is_some_and(|broker| broker.has_online_dir(partition.directory_of(id)))
+}
+
+fn change<'a>(
+    image: &Image,
+    partition: &'a Partition,
+    isr: Vec<NodeId>,
+    may_lead: &'a dyn Fn(NodeId) -> bool,
+    lost: &'a [NodeId],
+    (min_insync_replicas, elects_unclean): (usize, bool),
+) -> PartitionChange<'a> {
+    PartitionChange {
+        partition,
+        isr,
+        may_lead,
+        lost,
+        min_insync_replicas,
+        keeps_eligible_leaders: image.keeps_eligible_leader_replicas(),
+        elects_unclean,
+    }
+}
+
 /// The partition changes when a broker may lead again: partitions without a leader get one.
 pub(super) fn join(image: &Image, context: &DecisionContext<'_>, id: NodeId) -> Vec<VersionedRecord> {
-    let is_concerned =
-        |partition: &Partition| partition.leader == NO_LEADER && partition.replicas.contains(&id);
+    let is_concerned = |_: &Topic, _: PartitionIndex, partition: &Partition| {
+        partition.leader == NO_LEADER && partition.replicas.contains(&id)
+    };
     let may_lead = |other: NodeId| other == id || image.is_active_broker(other);
     change_partitions(image, context, &is_concerned, &may_lead, &[], &|partition| partition.isr.clone())
 }
@@ -75,7 +129,7 @@ pub(super) fn join(image: &Image, context: &DecisionContext<'_>, id: NodeId) -> 
 fn change_partitions(
     image: &Image,
     context: &DecisionContext<'_>,
-    is_concerned: &dyn Fn(&Partition) -> bool,
+    is_concerned: &dyn Fn(&Topic, PartitionIndex, &Partition) -> bool,
     may_lead: &dyn Fn(NodeId) -> bool,
     lost: &[NodeId],
     isr: &dyn Fn(&Partition) -> Vec<NodeId>,
@@ -84,18 +138,12 @@ fn change_partitions(
     for topic in image.topics.iter() {
         // Settings are looked up once per topic, and only for topics that are concerned.
         let mut rules = None;
-        for (index, partition) in topic.partitions.iter().filter(|(_, partition)| is_concerned(partition)) {
-            let (min_insync_replicas, elects_unclean) =
-                *rules.get_or_insert_with(|| rules_of(image, context, topic));
-            let change = PartitionChange {
-                partition,
-                isr: isr(partition),
-                may_lead,
-                lost,
-                min_insync_replicas,
-                keeps_eligible_leaders: image.keeps_eligible_leader_replicas(),
-                elects_unclean,
-            };
+        let concerned = topic.partitions.iter().filter(|(index, one)| is_concerned(topic, **index, one));
+        for (index, partition) in concerned {
+            let rules = *rules.get_or_insert_with(|| rules_of(image, context, topic));
+            // A replica whose log directory has failed leads nothing (KIP-858).
+            let may_lead = |id: NodeId| may_lead(id) && has_online_dir(image, partition, id);
+            let change = change(image, partition, isr(partition), &may_lead, lost, rules);
             if let Some(record) = change.into_record(topic.id, *index) {
                 records.push(versioned(image, MetadataRecord::PartitionChange(record)));
             }

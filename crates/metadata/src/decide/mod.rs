@@ -2,6 +2,7 @@
 
 pub mod allocate_producer_ids;
 pub mod alter_configs;
+pub mod assign_replicas_to_dirs;
 pub mod broker_heartbeat;
 pub mod broker_registration;
 pub mod controller_registration;

@@ -5,6 +5,8 @@ use protocol::messages::register_broker_record::{BrokerEndpoint, BrokerFeature};
 use protocol::messages::register_controller_record::{ControllerEndpoint, ControllerFeature};
 use protocol::messages::{RegisterBrokerRecord, RegisterControllerRecord};
 
+use crate::directory;
+
 /// An address a node can be reached at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -71,6 +73,11 @@ impl Broker {
     /// True where the broker may lead and replicate.
     pub fn is_active(&self) -> bool {
         !self.is_fenced && !self.is_shutting_down
+    }
+
+    /// True where a replica in that log directory can be used.
+    pub fn has_online_dir(&self, directory: Uuid) -> bool {
+        directory::is_online(directory, &self.log_dirs)
     }
 
     /// The levels of a feature the broker supports; `None` for a feature it does not know.

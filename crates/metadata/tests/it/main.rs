@@ -16,6 +16,7 @@ macro_rules! scripts {
 
 scripts! {
     brokers
+    directories
     configs
     create_partitions
     create_topics

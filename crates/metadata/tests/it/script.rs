@@ -15,11 +15,11 @@ use metadata::{
 use model::Uuid;
 use protocol::messages::api_key::ApiKey;
 use protocol::messages::{
-    AllocateProducerIdsRequest, AlterConfigsRequest, BrokerHeartbeatRequest, BrokerRegistrationRequest,
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, IncrementalAlterConfigsRequest,
-    UnregisterBrokerRequest, UpdateFeaturesRequest, alter_configs_request, broker_registration_request,
-    create_partitions_request, create_topics_request, delete_topics_request,
-    incremental_alter_configs_request, update_features_request,
+    AllocateProducerIdsRequest, AlterConfigsRequest, AssignReplicasToDirsRequest, BrokerHeartbeatRequest,
+    BrokerRegistrationRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
+    IncrementalAlterConfigsRequest, UnregisterBrokerRequest, UpdateFeaturesRequest, alter_configs_request,
+    assign_replicas_to_dirs_request, broker_registration_request, create_partitions_request,
+    create_topics_request, delete_topics_request, incremental_alter_configs_request, update_features_request,
 };
 use protocol::{Message, Reader, Writer};
 
@@ -93,6 +93,10 @@ impl<'a> Line<'a> {
 
 fn ids(text: &str) -> Vec<i32> {
     text.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().unwrap()).collect()
+}
+
+fn directories(text: &str) -> Vec<Uuid> {
+    ids(text).iter().map(|number| directory(u8::try_from(*number).unwrap())).collect()
 }
 
 fn directory(number: u8) -> Uuid {
@@ -226,6 +230,7 @@ impl World {
             "update-features" => self.update_features(command, arguments),
             "register" => self.register(command, &arguments[0]),
             "heartbeat" => self.heartbeat(command, &arguments[0]),
+            "assign-dirs" => self.assign_directories(command, arguments),
             "unregister" => {
                 let request = UnregisterBrokerRequest { broker_id: arguments[0].words[0].parse().unwrap() };
                 self.answer(ApiKey::UnregisterBroker, 0, &request)
@@ -319,6 +324,30 @@ impl World {
         output
     }
 
+    /// One line per replica: `topic index dir=number`.
+    fn assign_directories(&mut self, command: &Line<'_>, arguments: &[Line<'_>]) -> String {
+        let broker_id = command.number("broker", 1);
+        let epoch = self.image.brokers.get(&broker_id).map_or(0, |broker| broker.epoch);
+        let assigned = |line: &Line<'_>| assign_replicas_to_dirs_request::DirectoryData {
+            id: match line.number("dir", 0) {
+                0 => metadata::directory::LOST,
+                number => directory(number),
+            },
+            topics: vec![assign_replicas_to_dirs_request::TopicData {
+                topic_id: self.image.topics.get(line.words[0]).map_or(directory(9), |topic| topic.id),
+                partitions: vec![assign_replicas_to_dirs_request::PartitionData {
+                    partition_index: line.words[1].parse().unwrap(),
+                }],
+            }],
+        };
+        let request = AssignReplicasToDirsRequest {
+            broker_id,
+            broker_epoch: command.number("epoch", epoch),
+            directories: arguments.iter().map(assigned).collect(),
+        };
+        self.answer(ApiKey::AssignReplicasToDirs, 0, &request)
+    }
+
     fn heartbeat(&mut self, command: &Line<'_>, line: &Line<'_>) -> String {
         let broker_id = line.words[0].parse().unwrap();
         let epoch = self.image.brokers.get(&broker_id).map_or(0, |broker| broker.epoch);
@@ -328,10 +357,8 @@ impl World {
             current_metadata_offset: line.number("offset", self.image.applied_offset),
             want_fence: line.has("fence"),
             want_shut_down: line.has("shutdown"),
-            cordoned_log_dirs: line
-                .pairs
-                .get("cordoned")
-                .map(|dirs| ids(dirs).iter().map(|dir| directory(u8::try_from(*dir).unwrap())).collect()),
+            offline_log_dirs: line.pairs.get("offline").map(|dirs| directories(dirs)).unwrap_or_default(),
+            cordoned_log_dirs: line.pairs.get("cordoned").map(|dirs| directories(dirs)),
             ..BrokerHeartbeatRequest::default()
         };
         self.sessions.touch(broker_id, self.now_ms);

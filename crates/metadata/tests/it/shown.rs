@@ -7,10 +7,17 @@ use model::{ErrorCode, Uuid};
 use protocol::Reader;
 use protocol::messages::api_key::ApiKey;
 use protocol::messages::{
-    AllocateProducerIdsResponse, AlterConfigsResponse, BrokerHeartbeatResponse, BrokerRegistrationResponse,
-    CreatePartitionsResponse, CreateTopicsResponse, DeleteTopicsResponse, IncrementalAlterConfigsResponse,
-    MetadataRecord, UnregisterBrokerResponse, UpdateFeaturesResponse,
+    AllocateProducerIdsResponse, AlterConfigsResponse, AssignReplicasToDirsResponse, BrokerHeartbeatResponse,
+    BrokerRegistrationResponse, CreatePartitionsResponse, CreateTopicsResponse, DeleteTopicsResponse,
+    IncrementalAlterConfigsResponse, MetadataRecord, UnregisterBrokerResponse, UpdateFeaturesResponse,
 };
+
+/// Numbers as the scripts name directories; 0 stands for one that is not chosen yet.
+fn shown_directories(directories: &[Uuid]) -> String {
+    let numbers: Vec<String> =
+        directories.iter().map(|dir| dir.0[0].saturating_sub(100).to_string()).collect();
+    numbers.join(",")
+}
 
 #[derive(Default)]
 pub struct Shown {
@@ -71,11 +78,7 @@ impl Shown {
                 one.leader,
                 one.leader_epoch,
                 one.partition_epoch,
-                one.directories
-                    .iter()
-                    .map(|dir| dir.0[0].saturating_sub(100).to_string())
-                    .collect::<Vec<_>>()
-                    .join(","),
+                shown_directories(&one.directories),
             ),
             MetadataRecord::PartitionChange(change) => {
                 let mut line = format!(
@@ -93,6 +96,9 @@ impl Shown {
                 ids("last", &change.last_known_elr);
                 if change.leader != -2 {
                     let _ = write!(line, " leader={}", change.leader);
+                }
+                if let Some(dirs) = &change.directories {
+                    let _ = write!(line, " dirs={}", shown_directories(dirs));
                 }
                 if change.leader_recovery_state >= 0 {
                     let _ = write!(line, " recovery={}", change.leader_recovery_state);
@@ -115,12 +121,16 @@ impl Shown {
                 broker.broker_id, broker.broker_epoch, broker.fenced
             ),
             MetadataRecord::BrokerRegistrationChange(change) => format!(
-                "change-broker {} v{version} epoch={} fenced={} shutdown={} cordoned={}",
+                "change-broker {} v{version} epoch={} fenced={} shutdown={} cordoned={}{}",
                 change.broker_id,
                 change.broker_epoch,
                 change.fenced,
                 change.in_controlled_shutdown,
-                change.cordoned_log_dirs.as_ref().map_or("-".to_owned(), |dirs| dirs.len().to_string())
+                change.cordoned_log_dirs.as_ref().map_or("-".to_owned(), |dirs| dirs.len().to_string()),
+                match change.log_dirs.as_slice() {
+                    [] => String::new(),
+                    dirs => format!(" dirs={}", shown_directories(dirs)),
+                }
             ),
             other => format!("{other:?}"),
         };
@@ -198,6 +208,12 @@ fn node_response(api_key: ApiKey, reader: &mut Reader<'_>, version: i16) -> Stri
                 "{} caught-up={} fenced={} shut-down={}\n",
                 answer.error_code, answer.is_caught_up, answer.is_fenced, answer.should_shut_down
             )
+        }
+        ApiKey::AssignReplicasToDirs => {
+            let answer = AssignReplicasToDirsResponse::decode(reader, version).unwrap();
+            let partitions = answer.directories.iter().flat_map(|dir| &dir.topics);
+            let codes = partitions.flat_map(|topic| &topic.partitions).map(|one| one.error_code.to_string());
+            format!("{} {}\n", answer.error_code, codes.collect::<Vec<_>>().join(" "))
         }
         ApiKey::UnregisterBroker => {
             let answer = UnregisterBrokerResponse::decode(reader, version).unwrap();
