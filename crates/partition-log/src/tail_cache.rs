@@ -94,8 +94,14 @@ impl TailCache {
         if !tail.growing.is_empty() && start >= tail.growing_base && start < tail.end {
             tail.freeze();
         }
-        let found = tail.frozen.iter().find(|run| start >= run.base && start < run.end)?;
-        let (bytes, base) = select(&found.bytes, start, until, bytes_max, at_least_one)?;
+        let place = tail.frozen.iter().position(|run| start >= run.base && start < run.end)?;
+        let found = tail.frozen.get(place)?;
+        let (bytes, base) = if found.end < until.min(tail.end) && found.bytes.len() < bytes_max {
+            // Other readers have cut the tail into pieces; this one is further behind and gets them together.
+            select(&tail.joined(place), start, until, bytes_max, at_least_one)?
+        } else {
+            select(&found.bytes, start, until, bytes_max, at_least_one)?
+        };
         tail.unread = 0;
         self.hits.fetch_add(1, Ordering::Relaxed);
         Some((bytes, base))
@@ -122,6 +128,14 @@ impl TailCache {
 }
 
 impl Tail {
+    /// The runs from that place on, the growing one included, in one piece.
+    fn joined(&self, place: usize) -> Bytes {
+        let runs = self.frozen.iter().skip(place).map(|run| &run.bytes[..]);
+        let mut joined = Vec::with_capacity(CAPACITY);
+        runs.chain([&self.growing[..]]).for_each(|bytes| joined.extend_from_slice(bytes));
+        joined.into()
+    }
+
     fn freeze(&mut self) {
         if self.growing.is_empty() {
             return;
@@ -204,6 +218,26 @@ mod tests {
         assert_eq!(read(3, 10, 5, false), None);
         assert_eq!(read(10, 12, 5, true), None);
         assert_eq!(cache.hits(), 5);
+    }
+
+    #[test]
+    fn a_reader_behind_others_gets_all_there_is() {
+        let cache = TailCache::default();
+        cache.want();
+        let size = batch(0).len();
+        for n in 0..3 {
+            cache.appended(&[&batch(n * 2)], n * 2, n * 2 + 2);
+            if n < 2 {
+                cache.read(n * 2, n * 2 + 2, 1 << 20, true).unwrap();
+            }
+        }
+        let read =
+            |start, until, max| cache.read(start, until, max, true).map(|(bytes, base)| (bytes.len(), base));
+        assert_eq!(read(0, 6, 1 << 20), Some((3 * size, 0)));
+        assert_eq!(read(3, 6, 1 << 20), Some((2 * size, 2)));
+        assert_eq!(read(0, 4, 1 << 20), Some((2 * size, 0)));
+        assert_eq!(read(0, 6, 2 * size + 1), Some((2 * size, 0)));
+        assert_eq!(read(0, 6, 1), Some((size, 0)));
     }
 
     #[test]
