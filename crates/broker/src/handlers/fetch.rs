@@ -3,22 +3,31 @@
 mod attempt;
 mod response;
 
+<<<<<<< Updated upstream
 use std::rc::Rc;
+=======
+use std::borrow::Cow;
+>>>>>>> Stashed changes
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use model::ErrorCode;
 use parking_lot::Mutex;
-use protocol::messages::fetch_response::FetchResponse;
+use protocol::messages::fetch_response::{FetchResponse, FetchableTopicResponse, PartitionData};
 use protocol::views::{FetchView, TopicKey as WireTopic};
 use protocol::{ApiKey, VersionRange};
 use telemetry::RequestKind;
 use transport::Outbound;
 
 pub use self::attempt::Attempt;
+<<<<<<< Updated upstream
 use self::attempt::Limits;
 use crate::broker::{Broker, Core};
+=======
+use self::attempt::{Limits, READ_COMMITTED};
+use crate::broker::Broker;
+>>>>>>> Stashed changes
 use crate::connection_loop::Answer;
 use crate::delayed::FetchWait;
 use crate::dispatch::Api;
@@ -31,9 +40,13 @@ pub const API: Api = Api { key: ApiKey::Fetch, versions: VersionRange::new(4, 18
 
 /// Requests name topics by id from this version on.
 const TOPIC_IDS_SINCE: i16 = 13;
+<<<<<<< Updated upstream
 /// Times records are read ahead for one answer before it takes them however long that takes: where memory is so
 /// short that they are gone again at once.
 const COLD_ROUNDS_MAX: u32 = 3;
+=======
+const READ_UNCOMMITTED: i8 = 0;
+>>>>>>> Stashed changes
 
 /// A request as it will be answered, now or later.
 pub struct Plan {
@@ -58,13 +71,16 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     if view.replica.replica_id >= 0 {
         request.kind = Some(RequestKind::fetch_follower());
     }
+    if !matches!(view.isolation_level, READ_UNCOMMITTED | READ_COMMITTED) {
+        return request.answer(out, &refusal(&view, head.version));
+    }
     let broker = request.broker();
     let now_ms = broker.clock.now_ms();
     let targets = match targets_of(broker, head.version, &view, now_ms) {
         Ok(targets) => targets,
         Err(error_code) => return request.answer(out, &FetchResponse { error_code, ..Default::default() }),
     };
-    let limits = Limits::of(&view, broker.options.fetch_bytes_max());
+    let limits = Limits::of(&view, head.version, broker.options.fetch_bytes_max());
     let plan = Plan { head, limits, targets };
     let wait = Duration::from_millis(u64::try_from(view.max_wait_ms).unwrap_or_default());
     let mut attempt = request.core.fetch_attempt.take();
@@ -76,6 +92,28 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     }
     let answer = wait_and_answer(Rc::clone(request.core), plan, attempt, wait);
     Ok(Outcome::Parked(Parked { answer: Box::pin(answer), exclusive: false }))
+}
+
+/// The answer to an isolation level that is none: the error for the whole and, where topics have names, for each
+/// partition.
+fn refusal(view: &FetchView<'_>, version: i16) -> FetchResponse<'static> {
+    let error_code = ErrorCode::INVALID_REQUEST;
+    let mut response = FetchResponse { error_code, session_id: view.session_id, ..Default::default() };
+    for topic in view.topics().filter(|_| version < TOPIC_IDS_SINCE) {
+        let WireTopic::Name(name) = topic.topic else { continue };
+        let failed = |index| PartitionData {
+            partition_index: index,
+            error_code,
+            high_watermark: -1,
+            aborted_transactions: Some(Vec::new()),
+            records: Some(Cow::Borrowed(&[])),
+            ..PartitionData::default()
+        };
+        let partitions = topic.partitions().map(|partition| failed(partition.partition)).collect();
+        let topic = name.to_owned().into();
+        response.responses.push(FetchableTopicResponse { topic, partitions, ..Default::default() });
+    }
+    response
 }
 
 /// Takes what the request says together with what its session remembers.
@@ -93,7 +131,7 @@ fn targets_of(
             sessions.end(id);
         }
         let targets: Vec<FetchTarget> = asked(broker, view).collect();
-        if epoch == FINAL_EPOCH || targets.is_empty() {
+        if epoch == FINAL_EPOCH {
             return Ok(Targets::Once(targets));
         }
         let draw_id = || broker.clock.random_i32();

@@ -35,16 +35,22 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     let asked: ListOffsetsRequest<'_> = request.decode(body)?;
     let (broker, version) = (request.broker(), request.version());
     let duplicates = duplicates(&asked);
+    let mut told = HashSet::new();
     let mut response = ListOffsetsResponse::default();
     for (place, topic) in asked.topics.iter().enumerate() {
         let answer = |partition: &ListOffsetsPartition| {
-            if duplicates.contains(&(topic.name.as_ref(), partition.partition_index)) {
-                return failed(partition.partition_index, ErrorCode::INVALID_REQUEST);
+            let key = (topic.name.as_ref(), partition.partition_index);
+            if duplicates.contains(&key) {
+                let refusal = || failed(partition.partition_index, ErrorCode::INVALID_REQUEST);
+                return told.insert(key).then(refusal);
             }
             let found = look_up(broker, version, &asked, place, partition);
-            found.unwrap_or_else(|code| failed(partition.partition_index, code))
+            Some(found.unwrap_or_else(|code| failed(partition.partition_index, code)))
         };
-        let partitions = topic.partitions.iter().map(answer).collect();
+        let partitions: Vec<_> = topic.partitions.iter().filter_map(answer).collect();
+        if partitions.is_empty() {
+            continue;
+        }
         response.topics.push(ListOffsetsTopicResponse { name: topic.name.clone(), partitions });
     }
     request.answer(out, &response)

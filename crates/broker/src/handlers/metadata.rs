@@ -1,16 +1,18 @@
 //! Metadata 0-13: brokers, topics, partitions; creates unknown topics where that is wanted.
 
+mod creation;
+
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use ::metadata::Image;
 use ::metadata::image::{Partition, Topic};
 use model::{ErrorCode, TopicName, Uuid};
-use protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use protocol::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use protocol::messages::metadata_response::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use protocol::{ApiKey, VersionRange, Writer};
+use protocol::{ApiKey, VersionRange};
 use transport::Outbound;
 
 use crate::broker::Broker;
@@ -26,6 +28,9 @@ const TOPIC_IDS_SINCE: i16 = 12;
 
 fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Served {
     let asked: MetadataRequest<'_> = request.decode(body)?;
+    if is_illegal(&asked, request.version()) {
+        return request.answer(out, &refusal(&asked));
+    }
     let image = request.broker().metadata.image();
     let topics = topics(request, &asked, &image);
     let response = MetadataResponse {
@@ -67,39 +72,50 @@ fn brokers<'i>(image: &'i Image, listener: &str) -> Vec<MetadataResponseBroker<'
     shown.collect()
 }
 
+/// KIP-516 shipped the topic id two versions before its meaning; a topic without name and id was never meant.
+fn is_illegal(asked: &MetadataRequest<'_>, version: i16) -> bool {
+    let wanted = asked.topics.as_deref().unwrap_or_default();
+    let by_id = |topic: &MetadataRequestTopic<'_>| topic.name.is_none() || !topic.topic_id.is_zero();
+    if version < TOPIC_IDS_SINCE {
+        return wanted.iter().any(by_id);
+    }
+    let names_nothing = |topic: &MetadataRequestTopic<'_>| topic.name.is_none() && topic.topic_id.is_zero();
+    let any_id = wanted.iter().any(|topic| !topic.topic_id.is_zero());
+    !any_id && wanted.iter().any(names_nothing)
+}
+
+/// The answer to a request that cannot be understood: nothing but the error, for the whole and for each topic.
+fn refusal(asked: &MetadataRequest<'_>) -> MetadataResponse<'static> {
+    let error_code = ErrorCode::INVALID_REQUEST;
+    let refused = |topic: &MetadataRequestTopic<'_>| MetadataResponseTopic {
+        is_internal: false,
+        ..failed(error_code, topic.name.as_deref().unwrap_or_default(), topic.topic_id)
+    };
+    let topics = asked.topics.as_deref().unwrap_or_default().iter().map(refused).collect();
+    MetadataResponse { error_code, topics, ..MetadataResponse::default() }
+}
+
 fn topics<'i>(
     request: &Request<'_>,
     asked: &MetadataRequest<'_>,
     image: &'i Image,
 ) -> Vec<MetadataResponseTopic<'i>> {
-    let (version, operations) = (request.version(), asked.include_topic_authorized_operations);
+    let operations = asked.include_topic_authorized_operations;
     let wanted = asked.topics.as_deref().unwrap_or_default();
-    if asked.topics.is_none() || (version == 0 && wanted.is_empty()) {
+    if asked.topics.is_none() || (request.version() == 0 && wanted.is_empty()) {
         return image.topics.iter().map(|topic| described(topic, image, operations)).collect();
     }
-    let names_by_id = |topic: &MetadataRequestTopic<'_>| topic.name.is_none() || !topic.topic_id.is_zero();
-    if version < TOPIC_IDS_SINCE && wanted.iter().any(names_by_id) {
-        // KIP-516 shipped the field two versions before the meaning.
-        let refused = |topic: &MetadataRequestTopic<'_>| {
-            failed(ErrorCode::INVALID_REQUEST, topic.name.as_deref().unwrap_or_default(), topic.topic_id)
-        };
-        return wanted.iter().map(refused).collect();
+    if wanted.iter().any(|topic| !topic.topic_id.is_zero()) {
+        return topics_by_id(wanted, image, operations);
     }
     let mut missing = Vec::new();
-    let by_id = wanted.iter().any(|topic| !topic.topic_id.is_zero());
     let mut found = Vec::with_capacity(wanted.len());
+    let mut seen = HashSet::with_capacity(wanted.len());
     for topic in wanted {
-        if by_id {
-            found.push(match image.topics.get_by_id(topic.topic_id) {
-                Some(topic) => described(topic, image, operations),
-                None => MetadataResponseTopic {
-                    name: None,
-                    ..failed(ErrorCode::UNKNOWN_TOPIC_ID, "", topic.topic_id)
-                },
-            });
+        let name = topic.name.as_deref().unwrap_or_default();
+        if !seen.insert(name) {
             continue;
         }
-        let name = topic.name.as_deref().unwrap_or_default();
         match image.topics.get(name) {
             Some(topic) => found.push(described(topic, image, operations)),
             None if TopicName::new(name).is_err() => {
@@ -107,17 +123,31 @@ fn topics<'i>(
             }
             None => {
                 missing.push(name.to_owned());
-                found.push(failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, name, Uuid::ZERO));
+                let failed = failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, name, Uuid::ZERO);
+                found.push(with_operations(failed, operations));
             }
         }
     }
-    if asked.allow_auto_topic_creation
-        && request.broker().options.config.topics.auto_create
-        && !missing.is_empty()
-    {
-        create(request, missing);
+    let creates = asked.allow_auto_topic_creation && request.broker().options.config.topics.auto_create;
+    if creates && !missing.is_empty() {
+        creation::create(request, missing);
     }
     found
+}
+
+/// Where one topic is asked for by id, names are not looked at.
+fn topics_by_id<'i>(
+    wanted: &[MetadataRequestTopic<'_>],
+    image: &'i Image,
+    operations: bool,
+) -> Vec<MetadataResponseTopic<'i>> {
+    let mut seen = HashSet::with_capacity(wanted.len());
+    let ids = wanted.iter().map(|topic| topic.topic_id).filter(|id| !id.is_zero() && seen.insert(*id));
+    let found = ids.map(|id| match image.topics.get_by_id(id) {
+        Some(topic) => described(topic, image, operations),
+        None => MetadataResponseTopic { name: None, ..failed(ErrorCode::UNKNOWN_TOPIC_ID, "", id) },
+    });
+    found.collect()
 }
 
 fn failed<'i>(error_code: ErrorCode, name: &str, topic_id: Uuid) -> MetadataResponseTopic<'i> {
@@ -126,17 +156,23 @@ fn failed<'i>(error_code: ErrorCode, name: &str, topic_id: Uuid) -> MetadataResp
     MetadataResponseTopic { error_code, name, topic_id, is_internal, ..Default::default() }
 }
 
+fn with_operations(topic: MetadataResponseTopic<'_>, asked: bool) -> MetadataResponseTopic<'_> {
+    let topic_authorized_operations = if asked { TOPIC_OPERATIONS } else { i32::MIN };
+    MetadataResponseTopic { topic_authorized_operations, ..topic }
+}
+
 fn described<'i>(topic: &'i Topic, image: &Image, operations: bool) -> MetadataResponseTopic<'i> {
     let partitions =
         topic.partitions.iter().map(|(index, partition)| described_partition(*index, partition, image));
-    MetadataResponseTopic {
+    let described = MetadataResponseTopic {
         error_code: ErrorCode::NONE,
         name: Some(Cow::Borrowed(&topic.name)),
         topic_id: topic.id,
         is_internal: TopicName::is_internal(&topic.name),
         partitions: partitions.collect(),
-        topic_authorized_operations: if operations { TOPIC_OPERATIONS } else { i32::MIN },
-    }
+        ..MetadataResponseTopic::default()
+    };
+    with_operations(described, operations)
 }
 
 fn described_partition(
@@ -160,27 +196,4 @@ fn described_partition(
 pub fn offline_replicas(partition: &Partition, image: &Image) -> Vec<i32> {
     let is_offline = |id: &i32| image.brokers.get(id).is_none_or(|broker| broker.is_fenced);
     partition.replicas.iter().copied().filter(is_offline).collect()
-}
-
-/// Has the controller create topics; the client asks again and finds them.
-fn create(request: &Request<'_>, names: Vec<String>) {
-    let topic = |name: String| CreatableTopic {
-        name: name.into(),
-        num_partitions: -1,
-        replication_factor: -1,
-        ..CreatableTopic::default()
-    };
-    let topics = names.into_iter().map(topic).collect();
-    let wanted = CreateTopicsRequest { topics, timeout_ms: 30_000, validate_only: false };
-    let mut writer = Writer::new();
-    if let Err(error) = wanted.encode(&mut writer, 7) {
-        tracing::error!(%error, "a request to create topics could not be encoded");
-        return;
-    }
-    let controller = request.broker().controller.clone();
-    tokio::task::spawn_local(async move {
-        if let Err(error) = controller.call(ApiKey::CreateTopics, 7, writer.into_vec()).await {
-            tracing::warn!(error, "topics could not be created");
-        }
-    });
 }

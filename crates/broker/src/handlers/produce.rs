@@ -11,7 +11,7 @@ use protocol::messages::produce_response::{
 };
 use protocol::views::{ProduceResponseWriter, ProduceView, TopicKey};
 use protocol::{ApiKey, VersionRange};
-use records::{ProduceError, Scratch};
+use records::{Attributes, BATCH_HEADER_SIZE, ProduceError, Scratch, next_batch};
 use tokio::sync::oneshot;
 use transport::Outbound;
 
@@ -25,6 +25,10 @@ use crate::request::{Outcome, Parked, Request, ResponseHead, Served, malformed};
 
 /// The handler's row in the table of APIs.
 pub const API: Api = Api { key: ApiKey::Produce, versions: VersionRange::new(3, 13), serve };
+
+/// Where a batch has its format and its flags.
+const MAGIC_AT: usize = 16;
+const ATTRIBUTES_AT: usize = 21;
 
 /// One partition of the request, in the request's order.
 pub struct Item {
@@ -84,14 +88,28 @@ fn collect(request: &Request<'_>, body: &[u8], items: &mut Vec<Item>) -> Result<
     let head = request.head;
     let view = ProduceView::parse(body, head.version).map_err(|error| malformed(head, error))?;
     let broker = request.broker();
+    let mut transactional = false;
     for topic in view.topics() {
         for partition in topic.partitions() {
             let found = find(broker, request, topic.topic, partition.index);
             let (index, records) = (partition.index, partition.records);
+            transactional |= records.clone().is_some_and(|range| is_transactional(body.get(range)));
             items.push(Item { index, records, partition: found, state: State::Untouched });
         }
     }
+    if transactional && view.transactional_id.is_none() {
+        // Permission hangs on the id, and the batch's own flag tells that there should be one.
+        let error = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+        items.iter_mut().for_each(|item| item.partition = Err(error));
+    }
     Ok(view.acks)
+}
+
+/// Looks at the attributes of the first batch only.
+fn is_transactional(batch: Option<&[u8]>) -> bool {
+    let Some(head) = batch.and_then(|batch| batch.first_chunk::<BATCH_HEADER_SIZE>()) else { return false };
+    let attributes = i16::from_be_bytes([head[ATTRIBUTES_AT], head[ATTRIBUTES_AT + 1]]);
+    head[MAGIC_AT] == 2 && Attributes(attributes).is_transactional()
 }
 
 fn find(
@@ -120,11 +138,15 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
     if !(-1..=1).contains(&terms.acks) {
         return item.state = refused(item.index, ErrorCode::INVALID_REQUIRED_ACKS);
     }
+    // Replicas in sync are not counted: Kafka wants min.insync.replicas of them, but never more than there are.
     let settings = partition.topic.settings.load();
+<<<<<<< Updated upstream
     if terms.acks == -1 && settings.min_insync_replicas > 1 {
         // One replica can never be two in sync.
         return item.state = refused(item.index, ErrorCode::NOT_ENOUGH_REPLICAS);
     }
+=======
+>>>>>>> Stashed changes
     let records = item.records.clone().and_then(|range| body.get_mut(range)).unwrap_or_default();
     let Terms { version, now_ms, .. } = terms;
     let ticket = match produce_check::check(partition, &settings, version, records, scratch, now_ms) {
@@ -134,6 +156,7 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
         Ok(produce_check::Ready::Rewritten(mut batch, checked)) => {
             partition.append(&mut batch, checked, now_ms, &broker.budget)
         }
+<<<<<<< Updated upstream
         Err(error) => {
             return item.state = State::Done(Box::new(refused_batch(item.index, partition, error)));
         }
@@ -148,6 +171,9 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
         },
         AppendTicket::Done(Err(error)) => State::Done(Box::new(failed(item.index, &error))),
         AppendTicket::Queued(receiver) => State::Queued(receiver),
+=======
+        Err(error) => State::Done(Box::new(refused_batch(item.index, partition, records, error))),
+>>>>>>> Stashed changes
     };
 }
 
@@ -163,22 +189,32 @@ fn refused(index: i32, error_code: ErrorCode) -> State {
     State::Done(Box::new(response))
 }
 
+/// As in Kafka, words come only with errors of single records and of bytes that are no batch at all, and the log
+/// start offset only with errors that take a look at the partition to find.
 fn refused_batch(
     index: i32,
     partition: &Partition,
+    records: &[u8],
     error: ProduceError,
 ) -> PartitionProduceResponse<'static> {
+    let is_one_batch = matches!(next_batch(records), Ok(Some(batch)) if batch.size() == records.len());
+    let has_words =
+        !error.record_errors.is_empty() || (!is_one_batch && error.code == ErrorCode::CORRUPT_MESSAGE);
     let record_errors = error.record_errors.into_iter().map(|record| BatchIndexAndErrorMessage {
         batch_index: record.batch_index,
         batch_index_error_message: Some(record.message.into()),
     });
+    let is_of_batch = matches!(
+        error.code,
+        ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::CORRUPT_MESSAGE | ErrorCode::UNSUPPORTED_COMPRESSION_TYPE
+    );
     PartitionProduceResponse {
         index,
         error_code: error.code,
         base_offset: -1,
-        log_start_offset: partition.log.log_start_offset(),
+        log_start_offset: if is_one_batch && !is_of_batch { partition.log.log_start_offset() } else { -1 },
         record_errors: record_errors.collect(),
-        error_message: Some(error.message.into()),
+        error_message: has_words.then(|| error.message.into()),
         ..Default::default()
     }
 }

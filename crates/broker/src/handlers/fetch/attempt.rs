@@ -1,8 +1,12 @@
 //! One look at what a fetch could be answered with: per partition an error or a slice of its log.
 
+<<<<<<< Updated upstream
 use std::sync::Arc;
 
 use model::{ErrorCode, LeaderEpoch, Offset};
+=======
+use model::{ErrorCode, LeaderEpoch, NodeId, Offset};
+>>>>>>> Stashed changes
 use partition_log::{AbortedTransaction, LogSlice, ReadError};
 use protocol::views::FetchView;
 
@@ -12,7 +16,9 @@ use crate::fetch_sessions::{FetchTarget, TopicKey};
 use crate::partitions::Partition;
 
 /// Isolation level of consumers that see only committed transactions.
-const READ_COMMITTED: i8 = 1;
+pub const READ_COMMITTED: i8 = 1;
+/// Answers name the leader where it is another from this version on.
+const LEADERS_TOLD_SINCE: i16 = 16;
 
 /// What a request allows and asks for.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +29,10 @@ pub struct Limits {
     pub bytes_max: usize,
     /// Only decided transactions are shown.
     pub read_committed: bool,
+    /// The broker that asks, negative for others.
+    pub replica_id: i32,
+    /// Whoever asks the wrong broker is told the leader (KIP-951).
+    pub tells_leader: bool,
 }
 
 /// What one partition is answered with.
@@ -46,6 +56,8 @@ pub struct Read {
     pub aborted: Option<Vec<AbortedTransaction>>,
     /// Where the client's log leaves ours (KIP-595): epoch and its end offset here.
     pub diverging: Option<(LeaderEpoch, Offset)>,
+    /// Whom to ask instead, and its epoch.
+    pub leader: Option<(NodeId, LeaderEpoch)>,
 }
 
 /// A read that would have to wait for the disk.
@@ -83,11 +95,17 @@ pub struct Attempt {
 
 impl Limits {
     /// The limits of a request under the broker's own (`fetch.max.bytes`).
-    pub fn of(view: &FetchView<'_>, fetch_bytes_max: usize) -> Limits {
+    pub fn of(view: &FetchView<'_>, version: i16, fetch_bytes_max: usize) -> Limits {
         let bytes = |value: i32| usize::try_from(value).unwrap_or_default();
         let bytes_max = bytes(view.max_bytes).min(fetch_bytes_max);
         let bytes_min = bytes(view.min_bytes).min(bytes_max);
-        Limits { bytes_min, bytes_max, read_committed: view.isolation_level == READ_COMMITTED }
+        Limits {
+            bytes_min,
+            bytes_max,
+            read_committed: view.isolation_level == READ_COMMITTED,
+            replica_id: view.replica.replica_id,
+            tells_leader: version >= LEADERS_TOLD_SINCE,
+        }
     }
 }
 
@@ -159,6 +177,14 @@ impl Attempt {
             high_watermark: -1,
             last_stable_offset: -1,
             log_start_offset: -1,
+            // As Kafka: where there is no partition to ask, the list is empty; where reading failed, it is null.
+            aborted: is_unknown(error_code).then(Vec::new),
+            leader: match &target.partition {
+                Some(partition) if limits.tells_leader && error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER => {
+                    Some((broker.options.node_id, partition.leader_epoch()))
+                }
+                _ => None,
+            },
             ..Read::default()
         })
     }
@@ -176,6 +202,10 @@ impl Attempt {
             return Err(ErrorCode::INCONSISTENT_TOPIC_ID);
         }
         partition.check_leader_epoch(target.current_leader_epoch)?;
+        if limits.replica_id >= 0 {
+            // Every partition has one replica, so that nobody can be its follower.
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
         let high_watermark = partition.high_watermark();
         let last_stable_offset = partition.last_stable_offset();
         let log = &partition.log;
@@ -186,7 +216,9 @@ impl Attempt {
             ..Read::default()
         };
         if target.last_fetched_epoch >= 0 {
-            let (epoch, end) = log.end_offset_for_epoch(target.last_fetched_epoch);
+            let known = partition.end_offset_for_epoch(target.last_fetched_epoch);
+            // A client that has seen epochs unknown here cannot be told where its log leaves ours.
+            let (epoch, end) = known.ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
             if epoch < target.last_fetched_epoch || end < target.offset {
                 read.diverging = Some((epoch, end));
                 return Ok(read);
@@ -195,6 +227,7 @@ impl Attempt {
         let until = if limits.read_committed { last_stable_offset } else { high_watermark };
         let bytes_left = limits.bytes_max.saturating_sub(self.bytes);
         let bytes_max = target.bytes_max.min(bytes_left);
+<<<<<<< Updated upstream
         let (offset, is_first) = (target.offset, self.bytes == 0);
         let found = if manner.may_wait {
             log.read(offset, bytes_max, until, is_first).map(Some)
@@ -213,9 +246,22 @@ impl Attempt {
         if limits.read_committed {
             let aborted = log.try_aborted_transactions(offset, until);
             read.aborted = Some(aborted.map_err(|error| code_of(error.into()))?);
+=======
+        let slice = log.read(target.offset, bytes_max, until, self.bytes == 0).map_err(code_of)?;
+        if limits.read_committed {
+            let aborted = log.try_aborted_transactions(target.offset, until).map_err(|error| {
+                tracing::error!(%error, "aborted transactions could not be read");
+                ErrorCode::KAFKA_STORAGE_ERROR
+            })?;
+            read.aborted = Some(aborted);
+>>>>>>> Stashed changes
         }
         Ok(read)
     }
+}
+
+fn is_unknown(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID)
 }
 
 fn code_of(error: ReadError) -> ErrorCode {

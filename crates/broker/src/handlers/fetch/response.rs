@@ -2,8 +2,14 @@
 
 use std::borrow::Cow;
 
+<<<<<<< Updated upstream
 use bytes::Bytes;
 use protocol::messages::fetch_response::{AbortedTransaction, EpochEndOffset, PartitionData};
+=======
+use protocol::messages::fetch_response::{
+    AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, PartitionData,
+};
+>>>>>>> Stashed changes
 use protocol::views::{Cut, FetchResponseHead, FetchResponseWriter, TopicKey as WireTopic};
 use protocol::{EncodeError, Writer, encode_response_header};
 use std::sync::atomic::Ordering;
@@ -146,6 +152,9 @@ fn encode_partition(
     };
     if let Some((epoch, end_offset)) = read.diverging {
         data.diverging_epoch = EpochEndOffset { epoch, end_offset };
+    }
+    if let Some((leader_id, leader_epoch)) = read.leader {
+        data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch };
     }
     let Some(slice) = read.slice.take() else { return response.partition(&data, Some(0)) };
     if let Some(partition) = &target.partition {
