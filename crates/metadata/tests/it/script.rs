@@ -359,7 +359,6 @@ impl World {
             want_shut_down: line.has("shutdown"),
             offline_log_dirs: line.pairs.get("offline").map(|dirs| directories(dirs)).unwrap_or_default(),
             cordoned_log_dirs: line.pairs.get("cordoned").map(|dirs| directories(dirs)),
-            ..BrokerHeartbeatRequest::default()
         };
         self.sessions.touch(broker_id, self.now_ms);
         self.answer(ApiKey::BrokerHeartbeat, command.version(2), &request)

@@ -121,16 +121,14 @@ impl Shown {
                 broker.broker_id, broker.broker_epoch, broker.fenced
             ),
             MetadataRecord::BrokerRegistrationChange(change) => format!(
-                "change-broker {} v{version} epoch={} fenced={} shutdown={} cordoned={}{}",
+                "change-broker {} v{version} epoch={} fenced={} shutdown={} cordoned={}{}{}",
                 change.broker_id,
                 change.broker_epoch,
                 change.fenced,
                 change.in_controlled_shutdown,
                 change.cordoned_log_dirs.as_ref().map_or("-".to_owned(), |dirs| dirs.len().to_string()),
-                match change.log_dirs.as_slice() {
-                    [] => String::new(),
-                    dirs => format!(" dirs={}", shown_directories(dirs)),
-                }
+                if change.log_dirs.is_empty() { "" } else { " dirs=" },
+                shown_directories(&change.log_dirs),
             ),
             other => format!("{other:?}"),
         };
