@@ -61,6 +61,8 @@ pub struct DataPathCounts {
     pub sockets: SocketCounts,
     /// Fetches that waited for bytes.
     pub parked_fetches: u64,
+    /// Places at partitions where fetches wait now.
+    pub waiting_fetches: u64,
     /// Times a parked fetch was woken.
     pub fetch_wakes: u64,
     /// Reads handed to a side thread because their bytes were not in memory.
@@ -87,6 +89,7 @@ impl Broker {
         }
         for partition in self.partitions.partitions() {
             counts.tail_cache_hits += partition.log.tail_cache_hits();
+            counts.waiting_fetches += partition.waits.len() as u64;
             counts.queued_appends += partition.counters.queued_appends.load(Ordering::Relaxed);
         }
         counts.slow_appends = self.log_dirs.iter().map(|log_dir| log_dir.slow_appends()).sum();

@@ -1,0 +1,107 @@
+//! Appends: inline, or left to whoever holds the lock, or to a side thread while the disk is slow.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use protocol::ApiKey;
+use protocol::messages::ApiVersionsRequest;
+use records::next_batch;
+
+use crate::client::{Client, PRODUCE, batch, fetch_of, produced};
+use crate::disk::HeldDisk;
+use crate::node::{Node, Setup};
+
+/// Waits for a condition that comes about by itself.
+pub fn until(what: &str, condition: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn held(folder: &std::path::Path, cores: usize) -> (Arc<HeldDisk>, Node) {
+    let disk = Arc::new(HeldDisk::default());
+    let setup = Setup { cores, disk: Arc::clone(&disk) as _, ..Setup::new(folder) };
+    (disk, setup.start())
+}
+
+#[test]
+fn batches_that_find_the_lock_taken_go_with_one_write_of_its_holder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, mut node) = held(folder.path(), 2);
+    let topic_id = node.create_topic("t", 1, &[]);
+    // Connections go to the core with the fewest: the first to one, the others by turns.
+    let mut clients: Vec<Client> = (0..21).map(|_| node.connect()).collect();
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.produce("t", 0, &batch(10, n as u8)).unwrap();
+    }
+    disk.close_gate();
+    let frame = clients[0].produce_frame("t", 0, -1, &batch(10, 100));
+    clients[0].send(&frame);
+    disk.wait_for_write();
+    let writes = disk.writes.load(Ordering::SeqCst);
+    // Every second connection is on the core that is not held up.
+    let others = (1..21).step_by(2);
+    for n in others.clone() {
+        let frame = clients[n].produce_frame("t", 0, -1, &batch(10, 100 + n as u8));
+        clients[n].send(&frame);
+    }
+    until("ten batches are left in the queue", || node.counts().queued_appends == 10);
+    disk.open_gate();
+    assert_eq!(produced(&clients[0].receive(ApiKey::Produce, PRODUCE)), Ok(21));
+    let mut offsets: Vec<i64> =
+        others.map(|n| produced(&clients[n].receive(ApiKey::Produce, PRODUCE)).unwrap()).collect();
+    offsets.sort_unstable();
+    assert_eq!(offsets, (22..32).collect::<Vec<_>>());
+    assert_eq!(disk.writes.load(Ordering::SeqCst) - writes, 1, "ten batches took one write");
+    assert_eq!(disk.parts_max.load(Ordering::SeqCst), 10);
+    let read = clients[0].fetch(&fetch_of(topic_id, &[(0, 0)]));
+    let mut rest = &read.partitions[0].2[..];
+    for offset in 0..32 {
+        let batch = next_batch(rest).unwrap().unwrap();
+        assert_eq!(batch.base_offset(), offset);
+        batch.verify_checksum().unwrap();
+        rest = &rest[batch.size()..];
+    }
+    assert_eq!(node.broker.budget.reserved_bytes(), 0, "queued copies are given back");
+}
+
+#[test]
+fn while_the_disk_stalls_300_ms_a_write_other_connections_of_the_core_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, mut node) = held(folder.path(), 1);
+    node.create_topic("t", 2, &[]);
+    let mut producer = node.connect();
+    let mut other = node.connect();
+    producer.produce("t", 0, &batch(10, 0)).unwrap();
+    disk.write_ms.store(300, Ordering::SeqCst);
+    // The first slow write is found out by being made.
+    producer.produce("t", 0, &batch(10, 1)).unwrap();
+    assert_eq!(node.counts().slow_appends, 1);
+    let frames: Vec<Vec<u8>> =
+        (0..4).map(|n| producer.produce_frame("t", n % 2, -1, &batch(10, 2))).collect();
+    disk.close_gate();
+    producer.send(&frames.concat());
+    disk.wait_for_write();
+    // One core, a write that does not end, and yet:
+    for id in 1..=100 {
+        let frame = other.frame(ApiKey::ApiVersions, 0, &ApiVersionsRequest::default());
+        other.send(&frame);
+        assert_eq!(other.receive(ApiKey::ApiVersions, 0).id, id);
+    }
+    assert_eq!(node.counts().queued_appends, 4);
+    disk.open_gate();
+    let offsets: Vec<i64> =
+        (0..4).map(|_| produced(&producer.receive(ApiKey::Produce, PRODUCE)).unwrap()).collect();
+    assert_eq!(offsets, [2, 0, 3, 1], "in order, partition by partition");
+    // Once it is quick again, appends are inline again.
+    disk.write_ms.store(0, Ordering::SeqCst);
+    until("the directory counts as quick", || {
+        let before = node.counts().queued_appends;
+        let mut client = node.connect();
+        client.produce("t", 0, &batch(10, 3)).unwrap();
+        node.counts().queued_appends == before
+    });
+}

@@ -1,0 +1,161 @@
+//! A broker in this process, on a real socket, without a quorum: images are made by hand.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use broker::cores::Cores;
+use broker::listeners::{self, ListenerInfo};
+use broker::log_dirs::BrokerLogDir;
+use broker::options::BrokerOptions;
+use broker::{Broker, BrokerParts, DataPathCounts, metadata_view};
+use config::{Inputs, SecurityProtocol};
+use metadata::Image;
+use model::Uuid;
+use partition_log::{Disk, FileHandles, LogHome, RealDisk};
+use protocol::messages::{ConfigRecord, MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord};
+use tokio::sync::{mpsc, watch};
+use transport::{Listener, ListenerOptions};
+
+use crate::client::Client;
+
+/// Code of topics among the resources that have settings.
+const TOPIC_RESOURCE: i8 = 2;
+
+/// A running broker; dropping it stops it.
+pub struct Node {
+    pub broker: Arc<Broker>,
+    pub address: SocketAddr,
+    image: Image,
+    stop: watch::Sender<bool>,
+    threads: Option<(Arc<Cores>, JoinHandle<()>)>,
+    _images: watch::Sender<Arc<Image>>,
+}
+
+/// What a test chooses.
+pub struct Setup<'a> {
+    pub folder: &'a Path,
+    pub cores: usize,
+    pub disk: Arc<dyn Disk>,
+    pub open_files_max: usize,
+    pub settings: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Setup<'a> {
+    pub fn new(folder: &'a Path) -> Setup<'a> {
+        Setup { folder, cores: 2, disk: Arc::new(RealDisk), open_files_max: 1000, settings: &[] }
+    }
+
+    pub fn start(self) -> Node {
+        let overrides = [("node.id", "1"), ("log.dirs", self.folder.to_str().unwrap())];
+        let settings = overrides.iter().chain(self.settings);
+        let overrides = settings.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let loaded = config::load(&Inputs { overrides, ..Inputs::default() }).unwrap();
+        let (images, agreed) = watch::channel(Arc::new(Image::new()));
+        let (controller, _) = mpsc::channel(1);
+        let listening = ListenerOptions {
+            host: "127.0.0.1".into(),
+            port: 0,
+            backlog: 4096,
+            receive_buffer_bytes: None,
+        };
+        let listener = Listener::bind(&listening).unwrap();
+        let address = listener.address();
+        let info = Arc::new(ListenerInfo {
+            name: "PLAINTEXT".into(),
+            security_protocol: SecurityProtocol::Plaintext,
+            advertised_host: "127.0.0.1".into(),
+            advertised_port: address.port(),
+        });
+        let home = LogHome::new(self.disk, Arc::new(FileHandles::new(self.open_files_max)));
+        let log_dir = BrokerLogDir::start(self.folder, Uuid([7; 16]), home).unwrap();
+        let broker = Broker::new(BrokerParts {
+            options: BrokerOptions::new(loaded.settings, loaded.broker, "test".into(), Uuid([8; 16])),
+            listeners: vec![Arc::clone(&info)],
+            log_dirs: vec![log_dir],
+            seed: 1,
+            images: agreed,
+            controller,
+            cores: self.cores,
+        });
+        let (stop, stopping) = watch::channel(false);
+        let cores = Arc::new(Cores::start(&broker, &stopping).unwrap());
+        let accepting = {
+            let (broker, cores) = (Arc::clone(&broker), Arc::clone(&cores));
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(listeners::accept(listener, info, broker, cores, stopping)).unwrap();
+            })
+        };
+        let threads = Some((cores, accepting));
+        Node { broker, address, image: Image::new(), stop, threads, _images: images }
+    }
+}
+
+impl Node {
+    pub fn start(folder: &Path) -> Node {
+        Setup::new(folder).start()
+    }
+
+    /// Makes a topic whose partitions this broker leads.
+    pub fn create_topic(&mut self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> Uuid {
+        let mut bytes = [0; 16];
+        bytes[0] = 1;
+        bytes[8..].copy_from_slice(&(self.image.topics.len() as u64 + 1).to_be_bytes());
+        let topic_id = Uuid(bytes);
+        let mut apply = |record: &MetadataRecord<'_>| {
+            self.image.apply(record, self.image.applied_offset + 1).unwrap();
+        };
+        apply(&MetadataRecord::Topic(TopicRecord { name: name.into(), topic_id }));
+        for (key, value) in settings {
+            apply(&MetadataRecord::Config(ConfigRecord {
+                resource_type: TOPIC_RESOURCE,
+                resource_name: name.into(),
+                name: (*key).into(),
+                value: Some((*value).into()),
+            }));
+        }
+        for partition_id in 0..partitions {
+            apply(&MetadataRecord::Partition(PartitionRecord {
+                partition_id,
+                topic_id,
+                replicas: vec![1],
+                isr: vec![1],
+                leader: 1,
+                leader_epoch: 0,
+                partition_epoch: 0,
+                ..PartitionRecord::default()
+            }));
+        }
+        metadata_view::apply(&self.broker, Arc::new(self.image.clone()));
+        topic_id
+    }
+
+    pub fn delete_topic(&mut self, topic_id: Uuid) {
+        let record = MetadataRecord::RemoveTopic(RemoveTopicRecord { topic_id });
+        self.image.apply(&record, self.image.applied_offset + 1).unwrap();
+        metadata_view::apply(&self.broker, Arc::new(self.image.clone()));
+    }
+
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    pub fn counts(&self) -> DataPathCounts {
+        self.broker.data_path_counts()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+        if let Some((cores, accepting)) = self.threads.take() {
+            let accepted = accepting.join();
+            Arc::into_inner(cores).expect("nobody else holds the cores").join();
+            if !std::thread::panicking() {
+                accepted.unwrap();
+            }
+        }
+    }
+}
