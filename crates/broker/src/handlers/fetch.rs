@@ -3,11 +3,8 @@
 mod attempt;
 mod response;
 
-<<<<<<< Updated upstream
-use std::rc::Rc;
-=======
 use std::borrow::Cow;
->>>>>>> Stashed changes
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,13 +18,8 @@ use telemetry::RequestKind;
 use transport::Outbound;
 
 pub use self::attempt::Attempt;
-<<<<<<< Updated upstream
-use self::attempt::Limits;
-use crate::broker::{Broker, Core};
-=======
 use self::attempt::{Limits, READ_COMMITTED};
-use crate::broker::Broker;
->>>>>>> Stashed changes
+use crate::broker::{Broker, Core};
 use crate::connection_loop::Answer;
 use crate::delayed::FetchWait;
 use crate::dispatch::Api;
@@ -40,13 +32,10 @@ pub const API: Api = Api { key: ApiKey::Fetch, versions: VersionRange::new(4, 18
 
 /// Requests name topics by id from this version on.
 const TOPIC_IDS_SINCE: i16 = 13;
-<<<<<<< Updated upstream
+const READ_UNCOMMITTED: i8 = 0;
 /// Times records are read ahead for one answer before it takes them however long that takes: where memory is so
 /// short that they are gone again at once.
 const COLD_ROUNDS_MAX: u32 = 3;
-=======
-const READ_UNCOMMITTED: i8 = 0;
->>>>>>> Stashed changes
 
 /// A request as it will be answered, now or later.
 pub struct Plan {

@@ -140,13 +140,6 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
     }
     // Replicas in sync are not counted: Kafka wants min.insync.replicas of them, but never more than there are.
     let settings = partition.topic.settings.load();
-<<<<<<< Updated upstream
-    if terms.acks == -1 && settings.min_insync_replicas > 1 {
-        // One replica can never be two in sync.
-        return item.state = refused(item.index, ErrorCode::NOT_ENOUGH_REPLICAS);
-    }
-=======
->>>>>>> Stashed changes
     let records = item.records.clone().and_then(|range| body.get_mut(range)).unwrap_or_default();
     let Terms { version, now_ms, .. } = terms;
     let ticket = match produce_check::check(partition, &settings, version, records, scratch, now_ms) {
@@ -156,9 +149,8 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
         Ok(produce_check::Ready::Rewritten(mut batch, checked)) => {
             partition.append(&mut batch, checked, now_ms, &broker.budget)
         }
-<<<<<<< Updated upstream
         Err(error) => {
-            return item.state = State::Done(Box::new(refused_batch(item.index, partition, error)));
+            return item.state = State::Done(Box::new(refused_batch(item.index, partition, records, error)));
         }
     };
     if let Some(delay) = settings.flush_after {
@@ -171,9 +163,6 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
         },
         AppendTicket::Done(Err(error)) => State::Done(Box::new(failed(item.index, &error))),
         AppendTicket::Queued(receiver) => State::Queued(receiver),
-=======
-        Err(error) => State::Done(Box::new(refused_batch(item.index, partition, records, error))),
->>>>>>> Stashed changes
     };
 }
 

@@ -1,12 +1,8 @@
 //! One look at what a fetch could be answered with: per partition an error or a slice of its log.
 
-<<<<<<< Updated upstream
 use std::sync::Arc;
 
-use model::{ErrorCode, LeaderEpoch, Offset};
-=======
 use model::{ErrorCode, LeaderEpoch, NodeId, Offset};
->>>>>>> Stashed changes
 use partition_log::{AbortedTransaction, LogSlice, ReadError};
 use protocol::views::FetchView;
 
@@ -227,7 +223,6 @@ impl Attempt {
         let until = if limits.read_committed { last_stable_offset } else { high_watermark };
         let bytes_left = limits.bytes_max.saturating_sub(self.bytes);
         let bytes_max = target.bytes_max.min(bytes_left);
-<<<<<<< Updated upstream
         let (offset, is_first) = (target.offset, self.bytes == 0);
         let found = if manner.may_wait {
             log.read(offset, bytes_max, until, is_first).map(Some)
@@ -246,15 +241,6 @@ impl Attempt {
         if limits.read_committed {
             let aborted = log.try_aborted_transactions(offset, until);
             read.aborted = Some(aborted.map_err(|error| code_of(error.into()))?);
-=======
-        let slice = log.read(target.offset, bytes_max, until, self.bytes == 0).map_err(code_of)?;
-        if limits.read_committed {
-            let aborted = log.try_aborted_transactions(target.offset, until).map_err(|error| {
-                tracing::error!(%error, "aborted transactions could not be read");
-                ErrorCode::KAFKA_STORAGE_ERROR
-            })?;
-            read.aborted = Some(aborted);
->>>>>>> Stashed changes
         }
         Ok(read)
     }

@@ -2,14 +2,10 @@
 
 use std::borrow::Cow;
 
-<<<<<<< Updated upstream
 use bytes::Bytes;
-use protocol::messages::fetch_response::{AbortedTransaction, EpochEndOffset, PartitionData};
-=======
 use protocol::messages::fetch_response::{
     AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, PartitionData,
 };
->>>>>>> Stashed changes
 use protocol::views::{Cut, FetchResponseHead, FetchResponseWriter, TopicKey as WireTopic};
 use protocol::{EncodeError, Writer, encode_response_header};
 use std::sync::atomic::Ordering;
