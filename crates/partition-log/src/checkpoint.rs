@@ -12,7 +12,7 @@ const SIZE_MAX: usize = 300_000_000;
 const REMEDY: &str = "remove the file to have it rebuilt, at the cost of a full recovery";
 
 /// Offsets per partition, as `recovery-point-offset-checkpoint` and its kin hold them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OffsetCheckpoint {
     /// Topic, partition, offset.
     pub entries: Vec<(String, i32, Offset)>,

@@ -36,7 +36,7 @@ pub use log::{
     AppendGuard, Appended, DeletedLog, FoundOffset, LeaderBatch, LogSlice, PartitionLog, RecoveryReport,
     RecoveryStart,
 };
-pub use log_dir::{CheckpointFile, LogDir, OpenedLog};
+pub use log_dir::{CheckpointFile, LastRun, LogDir, OpenedLog};
 pub use meta_properties::MetaProperties;
 pub use names::parse_partition_folder;
 pub use options::LogOptions;

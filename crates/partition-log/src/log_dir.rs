@@ -57,6 +57,17 @@ pub struct LogDir {
     _lock: File,
 }
 
+/// What the last run left to know of the logs in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRun {
+    /// True where it closed every log: the files are trusted.
+    pub was_clean: bool,
+    /// Offsets up to which logs are on stable storage; none where the checkpoint is lost.
+    pub recovery_points: OffsetCheckpoint,
+    /// First readable offsets where they lie past the first segment.
+    pub log_starts: OffsetCheckpoint,
+}
+
 /// A partition folder and the outcome of opening it.
 pub type OpenedLog = (String, Result<PartitionLog, LogError>);
 
@@ -185,18 +196,25 @@ impl LogDir {
         PartitionLog::open(&self.home, &self.path.join(name), options, recovery, now_ms)
     }
 
-    /// Opens many partition folders with `threads` threads (`num.recovery.threads.per.data.dir`), in the order
-    /// of `folders`. Recovery points and log starts are taken from the checkpoints.
+    /// True where the folder holds a segment with records.
+    pub fn has_records(&self, name: &str) -> Result<bool, LogError> {
+        let folder = self.path.join(name);
+        let entries = self.home.disk.list(&folder).map_err(LogError::io("list", &folder))?;
+        let is_log = |name: &str| matches!(names::parse_segment_file(name), Some((_, names::LOG)));
+        Ok(entries.iter().any(|entry| entry.size > 0 && is_log(&entry.name)))
+    }
+
+    /// Opens many partition folders with `threads` threads (`num.recovery.threads.per.data.dir`); the outcomes
+    /// are in the order of `folders`.
     pub fn open_logs(
         &self,
         folders: &[String],
         options_of: &(dyn Fn(&str) -> Arc<LogOptions> + Sync),
-        clean_shutdown: bool,
+        last_run: &LastRun,
         threads: usize,
         now_ms: TimestampMs,
-    ) -> Result<Vec<OpenedLog>, LogError> {
-        let points = by_folder(&self.checkpoint(CheckpointFile::RecoveryPoint)?);
-        let starts = by_folder(&self.checkpoint(CheckpointFile::LogStart)?);
+    ) -> Vec<OpenedLog> {
+        let (points, starts) = (by_folder(&last_run.recovery_points), by_folder(&last_run.log_starts));
         let opened: Mutex<Vec<(usize, OpenedLog)>> = Mutex::new(Vec::with_capacity(folders.len()));
         let next = AtomicUsize::new(0);
         let work = || {
@@ -205,7 +223,7 @@ impl LogDir {
                 folders.get(place).map(|name| (place, name))
             } {
                 let recovery = RecoveryStart {
-                    clean_shutdown,
+                    clean_shutdown: last_run.was_clean,
                     recovery_point: points.get(name.as_str()).copied().unwrap_or(0),
                     log_start_offset: starts.get(name.as_str()).copied().unwrap_or(0),
                 };
@@ -221,7 +239,7 @@ impl LogDir {
         });
         let mut opened = opened.into_inner();
         opened.sort_by_key(|(place, _)| *place);
-        Ok(opened.into_iter().map(|(_, log)| log).collect())
+        opened.into_iter().map(|(_, log)| log).collect()
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use partition_log::{
-    CheckpointFile, FileHandles, LogDir, LogError, LogOptions, MetaProperties, OffsetCheckpoint, RealDisk,
+    CheckpointFile, FileHandles, LastRun, LogDir, LogError, LogOptions, MetaProperties, OffsetCheckpoint,
+    RealDisk,
 };
 
 use crate::support::*;
@@ -53,7 +54,12 @@ fn many_partitions_share_few_open_files_and_reopen_by_threads() {
     let clean = dir.take_clean_shutdown().unwrap();
     assert_eq!((clean, dir.take_clean_shutdown().unwrap()), (Some(41), None));
     let folders = dir.partition_folders().unwrap();
-    let logs = dir.open_logs(&folders, &|_| Arc::clone(&options), true, 4, 0).unwrap();
+    let last_run = LastRun {
+        was_clean: true,
+        recovery_points: dir.checkpoint(CheckpointFile::RecoveryPoint).unwrap(),
+        log_starts: dir.checkpoint(CheckpointFile::LogStart).unwrap(),
+    };
+    let logs = dir.open_logs(&folders, &|_| Arc::clone(&options), &last_run, 4, 0);
     assert_eq!(logs.len(), 60);
     for (place, (name, log)) in logs.iter().enumerate() {
         assert_eq!(*name, folders[place]);
@@ -99,6 +105,9 @@ fn a_stray_folder_is_renamed_and_left_alone() {
     let id = "AAAAAAAAQACAAAAAAAAAAA".parse().unwrap();
     dir.open_log("t-0", Arc::default(), CLEAN, 0).unwrap().set_topic_id(id).unwrap();
     assert_eq!(dir.topic_id_in("t-0").unwrap(), Some(id));
+    assert!(!dir.has_records("t-0").unwrap());
+    fill(&dir.open_log("t-0", Arc::default(), CLEAN, 0).unwrap(), 1);
+    assert!(dir.has_records("t-0").unwrap());
     let aside = dir.set_aside("t-0", id).unwrap();
     assert!(aside.ends_with("t-0.00000000000040008000000000000000-stray"));
     assert!(aside.join("partition.metadata").is_file());
