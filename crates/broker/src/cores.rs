@@ -50,6 +50,15 @@ struct CoreHandle {
 impl Cores {
     /// Starts one thread per counter set of the broker. They end after `stopping` turns true.
     pub fn start(broker: &Arc<Broker>, stopping: &watch::Receiver<bool>) -> std::io::Result<Cores> {
+        Cores::start_around(broker, stopping, |run| run())
+    }
+
+    /// As [`Cores::start`] with all that a core's thread does inside of `around`, for whoever measures it.
+    pub fn start_around(
+        broker: &Arc<Broker>,
+        stopping: &watch::Receiver<bool>,
+        around: impl Fn(&mut dyn FnMut()) + Clone + Send + 'static,
+    ) -> std::io::Result<Cores> {
         let count = broker.core_counters.len();
         let mut cores = Vec::with_capacity(count);
         for index in 0..count {
@@ -67,9 +76,16 @@ impl Cores {
                 .max_blocking_threads(SIDE_THREADS_MAX)
                 .thread_name("cold-reads")
                 .build()?;
-            let thread = std::thread::Builder::new()
-                .name(format!("core-{index}"))
-                .spawn(move || LocalSet::new().block_on(&runtime, run_core(parts)))?;
+            let around = around.clone();
+            let run = move || {
+                let mut parts = Some(parts);
+                around(&mut || {
+                    if let Some(parts) = parts.take() {
+                        LocalSet::new().block_on(&runtime, run_core(parts));
+                    }
+                });
+            };
+            let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(run)?;
             cores.push(CoreHandle { sender, connections, thread: Some(thread) });
         }
         Ok(Cores { cores })

@@ -49,10 +49,10 @@ impl Client {
     }
 
     pub fn produce_frame(&mut self, topic: &str, partition: i32, acks: i16, batch: &[u8]) -> Vec<u8> {
-        let partition_data =
-            vec![PartitionProduceData { index: partition, records: Some(batch.into()), ..Default::default() }];
+        let partition_data = vec![PartitionProduceData { index: partition, records: Some(batch.into()) }];
         let topic = TopicProduceData { name: topic.into(), partition_data, ..Default::default() };
-        let request = ProduceRequest { acks, timeout_ms: 10_000, topic_data: vec![topic], ..Default::default() };
+        let request =
+            ProduceRequest { acks, timeout_ms: 10_000, topic_data: vec![topic], ..Default::default() };
         self.frame(ApiKey::Produce, PRODUCE, &request)
     }
 
@@ -84,11 +84,6 @@ impl Client {
         let frame = self.fetch_frame(request);
         self.send(&frame);
         fetched(&self.receive(ApiKey::Fetch, FETCH))
-    }
-
-    /// True where the other side has closed the connection, waited for.
-    pub fn is_closed(&mut self) -> bool {
-        matches!(self.stream.read(&mut [0; 1]), Ok(0) | Err(_))
     }
 }
 

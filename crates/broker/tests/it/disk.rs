@@ -16,6 +16,8 @@ pub struct HeldDisk {
     pub write_ms: AtomicU64,
     /// Milliseconds that each read that may wait takes.
     pub read_ms: AtomicU64,
+    /// Milliseconds that each sync takes.
+    pub sync_ms: AtomicU64,
     /// Reads that must not wait find nothing until one that may has been there.
     pub is_cold: AtomicBool,
     /// Writes to logs so far.
@@ -104,6 +106,7 @@ impl Disk for HeldDisk {
         if self.breaks_syncs.load(Ordering::SeqCst) {
             return Err(io::Error::from_raw_os_error(5));
         }
+        std::thread::sleep(Duration::from_millis(self.sync_ms.load(Ordering::SeqCst)));
         RealDisk.sync(file)
     }
 

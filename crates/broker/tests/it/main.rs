@@ -1,9 +1,15 @@
 //! The broker's data path over real sockets: what `docs` and ARCHITECTURE.md promise of it, promise by promise.
 
+mod child;
 mod client;
 mod disk;
 mod node;
 
 mod appends;
+mod costs;
+mod flushing;
 mod long_poll;
+mod many_partitions;
+mod memory;
 mod pipelining;
+mod sending;

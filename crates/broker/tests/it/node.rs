@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use broker::cores::Cores;
@@ -40,11 +41,20 @@ pub struct Setup<'a> {
     pub disk: Arc<dyn Disk>,
     pub open_files_max: usize,
     pub settings: &'a [(&'a str, &'a str)],
+    /// Counts the allocations of the cores' threads, told once the node has stopped.
+    pub allocations: Option<Arc<AtomicU64>>,
 }
 
 impl<'a> Setup<'a> {
     pub fn new(folder: &'a Path) -> Setup<'a> {
-        Setup { folder, cores: 2, disk: Arc::new(RealDisk), open_files_max: 1000, settings: &[] }
+        Setup {
+            folder,
+            cores: 2,
+            disk: Arc::new(RealDisk),
+            open_files_max: 1000,
+            settings: &[],
+            allocations: None,
+        }
     }
 
     pub fn start(self) -> Node {
@@ -54,12 +64,8 @@ impl<'a> Setup<'a> {
         let loaded = config::load(&Inputs { overrides, ..Inputs::default() }).unwrap();
         let (images, agreed) = watch::channel(Arc::new(Image::new()));
         let (controller, _) = mpsc::channel(1);
-        let listening = ListenerOptions {
-            host: "127.0.0.1".into(),
-            port: 0,
-            backlog: 4096,
-            receive_buffer_bytes: None,
-        };
+        let listening =
+            ListenerOptions { host: "127.0.0.1".into(), port: 0, backlog: 4096, receive_buffer_bytes: None };
         let listener = Listener::bind(&listening).unwrap();
         let address = listener.address();
         let info = Arc::new(ListenerInfo {
@@ -80,7 +86,14 @@ impl<'a> Setup<'a> {
             cores: self.cores,
         });
         let (stop, stopping) = watch::channel(false);
-        let cores = Arc::new(Cores::start(&broker, &stopping).unwrap());
+        let cores = match self.allocations {
+            None => Cores::start(&broker, &stopping),
+            Some(count) => Cores::start_around(&broker, &stopping, move |run| {
+                let made = allocation_counter::measure(run);
+                count.fetch_add(made.count_total, Ordering::SeqCst);
+            }),
+        };
+        let cores = Arc::new(cores.unwrap());
         let accepting = {
             let (broker, cores) = (Arc::clone(&broker), Arc::clone(&cores));
             std::thread::spawn(move || {

@@ -70,10 +70,11 @@ fn answers_behind_a_parked_request_are_counted_in_the_budget() {
     waiting.max_wait_ms = 15_000;
     let mut frames = client.fetch_frame(&waiting);
     for _ in 0..200 {
-        frames.extend(client.frame(ApiKey::ApiVersions, 3, &ApiVersionsRequest {
-            client_software_name: "test".into(),
-            client_software_version: "1".into(),
-        }));
+        frames.extend(client.frame(
+            ApiKey::ApiVersions,
+            3,
+            &ApiVersionsRequest { client_software_name: "test".into(), client_software_version: "1".into() },
+        ));
     }
     client.send(&frames);
     until("answers wait", || node.broker.budget.reserved_bytes() > 16 * 1024);
