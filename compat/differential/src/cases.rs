@@ -1,9 +1,17 @@
 //! The scripts, one file per API or kind.
 
+mod api_versions;
+mod cluster;
+mod configs;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_topic_partitions;
 mod fetch;
 mod frames;
 mod list_offsets;
 mod metadata;
+mod offsets_and_producers;
 mod produce;
 mod topics;
 
@@ -20,11 +28,25 @@ pub struct Case {
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    [frames::CASES, metadata::CASES, produce::CASES, fetch::CASES, list_offsets::CASES]
-        .into_iter()
-        .flatten()
-        .map(|(name, script)| Case { name, script: *script })
-        .collect()
+    [
+        frames::CASES,
+        api_versions::CASES,
+        metadata::CASES,
+        produce::CASES,
+        fetch::CASES,
+        list_offsets::CASES,
+        describe_cluster::CASES,
+        describe_topic_partitions::CASES,
+        create_topics::CASES,
+        delete_topics::CASES,
+        offsets_and_producers::CASES,
+        configs::CASES,
+        cluster::CASES,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(name, script)| Case { name, script: *script })
+    .collect()
 }
 
 /// A row of a file's list of cases.

@@ -217,6 +217,19 @@ impl Session {
         });
     }
 
+    /// Compares the fields of a value that is named, whichever place it has in an answer.
+    pub fn tell_named(&mut self, name: &str, value: &impl Debug) {
+        let mut fields = fields::of(value);
+        self.masks.apply(&mut fields);
+        for field in &mut fields {
+            field.path = format!("{name}.{}", field.path);
+        }
+        match self.exchanges.last_mut().filter(|last| last.label == self.note) {
+            Some(last) => last.fields.extend(fields),
+            None => self.exchanges.push(Exchange { label: self.note.clone(), api: None, fields }),
+        }
+    }
+
     /// Asks again until `holds`; fails when it never does.
     pub fn until(
         &mut self,

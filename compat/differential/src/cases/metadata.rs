@@ -110,8 +110,7 @@ fn auto_create(session: &mut Session) -> Result<(), Stopped> {
     for (version, name) in versions(ApiKey::Metadata).zip(&names) {
         session.note("first");
         session.ask(version, &by_names(&[name]))?;
-        topics::wait_until_served(session, name, 1)?;
-        session.settle()?;
+        wait_until_described(session, name)?;
         session.note("then");
         session.ask(version, &by_names(&[name]))?;
     }
@@ -121,11 +120,17 @@ fn auto_create(session: &mut Session) -> Result<(), Stopped> {
     session.ask(13, &by_names(&["metadata_created-0"]))?;
     session.note("internal");
     session.ask(13, &by_names(&["__transaction_state"]))?;
-    topics::wait_until_served(session, "__transaction_state", 50)?;
-    session.settle()?;
+    wait_until_described(session, "__transaction_state")?;
     session.note("internal, then");
     session.ask_sorted(13, &by_names(&["__transaction_state"]), sort)?;
     Ok(())
+}
+
+fn wait_until_described(session: &mut Session, name: &str) -> Result<(), Stopped> {
+    session.until("the topic is described", |session| {
+        let answer = session.ask_quietly(12, &no_creation(12, by_names(&[name])))?;
+        Ok(answer.topics.iter().all(|topic| topic.error_code.is_none()))
+    })
 }
 
 fn operations(session: &mut Session) -> Result<(), Stopped> {

@@ -297,12 +297,13 @@ fn several(session: &mut Session) -> Result<(), Stopped> {
         ];
         let request = ProduceRequest { transactional_id: None, acks: -1, timeout_ms: 5_000, topic_data };
         session.ask_sorted(version, &request, |response| {
-            response
-                .responses
-                .sort_by(|one, other| (&one.name, one.topic_id).cmp(&(&other.name, other.topic_id)));
             for topic in &mut response.responses {
                 topic.partition_responses.sort_by_key(|partition| partition.index);
             }
+            response.responses.sort_by_key(|topic| {
+                let first = topic.partition_responses.first().map(|partition| partition.error_code);
+                (topic.name.to_string(), first, topic.partition_responses.len())
+            });
         })?;
     }
     session.note("nothing");
