@@ -22,6 +22,19 @@ pub fn ran_under(prefix: &[&str], name: &str) -> bool {
     true
 }
 
+/// The system call tracer; where it is missing, continuous integration installs it and anybody else is told.
+pub fn strace() -> Option<()> {
+    let is_there = || Command::new("strace").arg("--version").output().is_ok_and(|run| run.status.success());
+    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    if !is_there() && in_ci {
+        for words in [&["update"][..], &["install", "-y", "strace"]] {
+            let _ = Command::new("apt-get").arg("-qq").args(words).status();
+        }
+        assert!(is_there(), "strace is missing and could not be installed");
+    }
+    is_there().then_some(())
+}
+
 /// Resident memory of this process.
 pub fn resident_bytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

@@ -7,6 +7,7 @@ use protocol::ApiKey;
 use protocol::messages::ApiVersionsRequest;
 
 use crate::appends::until;
+use crate::child;
 use crate::client::{FETCH, batch, fetch_of, fetched};
 use crate::disk::HeldDisk;
 use crate::node::{Node, Setup};
@@ -46,6 +47,51 @@ fn old_records_go_from_the_file_to_the_socket() {
     let counts = node.counts();
     assert!(counts.sockets.file_sends > 0);
     assert!(counts.sockets.sent_bytes < 128 * 100, "only answers' heads went through memory");
+}
+
+#[test]
+fn the_kernel_is_seen_to_send_files() {
+    const NAME: &str = "sending::the_kernel_is_seen_to_send_files";
+    if child::strace().is_none() {
+        println!("SKIP {NAME}: strace is not installed");
+        return;
+    }
+    let trace = std::env::temp_dir().join(format!("sendfile-{}.trace", std::process::id()));
+    let shown = trace.to_str().unwrap().to_owned();
+    if child::ran_under(&["strace", "-f", "-qq", "-e", "trace=sendfile", "-o", &shown], NAME) {
+        let calls = std::fs::read_to_string(&trace).unwrap();
+        std::fs::remove_file(&trace).unwrap();
+        // "PID sendfile(SOCKET, FILE, [POSITION] => [POSITION], COUNT) = SENT"; interrupted ones take two lines.
+        let sent = calls.lines().filter_map(|line| line.rsplit_once(" = ")?.1.trim().parse::<usize>().ok());
+        assert!(sent.sum::<usize>() > 128 * 16_000, "{calls}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Node::start(folder.path());
+    let (topic_id, _) = filled(&mut node);
+    let mut client = node.connect();
+    assert!(client.fetch(&fetch_of(topic_id, &[(0, 0)])).bytes() > 128 * 16_000);
+}
+
+#[test]
+fn records_that_left_the_page_cache_are_recognised_on_a_real_disk() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut node = Node::start(folder.path());
+    let (topic_id, values) = filled(&mut node);
+    let file = std::fs::File::open(folder.path().join("t-0/00000000000000000000.log")).unwrap();
+    file.sync_all().unwrap();
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    let mut byte = [0];
+    let mut parts = [std::io::IoSliceMut::new(&mut byte)];
+    let flags = rustix::io::ReadWriteFlags::NOWAIT;
+    if rustix::io::preadv2(&file, &mut parts, 0, flags) != Err(rustix::io::Errno::AGAIN) {
+        println!("SKIP records_that_left_the_page_cache: this file system does not tell");
+        return;
+    }
+    let mut client = node.connect();
+    let answer = client.fetch(&fetch_of(topic_id, &[(0, 0)]));
+    assert_eq!(unstamped(&answer.partitions[0].2), values);
+    assert!(node.counts().cold_reads >= 1);
 }
 
 #[test]
