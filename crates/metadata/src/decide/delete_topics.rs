@@ -35,6 +35,16 @@ pub fn decide(
             continue;
         }
         let is_duplicate = asked.iter().filter(|other| same(topic, other)).count() > 1;
+        match named_both_ways(image, &asked, topic) {
+            BothWays::ByName(id) => {
+                let message = "The provided topic name maps to an ID that was already supplied.".to_owned();
+                let name = topic.name.as_deref().map(str::to_owned);
+                responses.push(result(name, id, ErrorCode::INVALID_REQUEST, Some(message)));
+                continue;
+            }
+            BothWays::ById => continue,
+            BothWays::No => {}
+        }
         let outcome = remove(image, topic, is_duplicate && !is_nameless, version, context);
         match outcome {
             Ok((name, id)) => {
@@ -49,6 +59,34 @@ pub fn decide(
         }
     }
     Decision { records, response: DeleteTopicsResponse { throttle_time_ms: 0, responses } }
+}
+
+/// Whether a request names one topic by its name and again by its id.
+enum BothWays {
+    No,
+    /// This is the name; the id is that.
+    ByName(Uuid),
+    /// This is the id, which is answered with the name.
+    ById,
+}
+
+fn named_both_ways(image: &Image, asked: &[DeleteTopicState<'_>], topic: &DeleteTopicState<'_>) -> BothWays {
+    let id_of = |name: &str| image.topics.get(name).map(|topic| topic.id);
+    match (topic.name.as_deref(), topic.topic_id) {
+        (Some(name), id) if id.is_zero() => match id_of(name) {
+            Some(id) if asked.iter().any(|other| other.name.is_none() && other.topic_id == id) => {
+                BothWays::ByName(id)
+            }
+            _ => BothWays::No,
+        },
+        (None, id) if !id.is_zero() => {
+            let is_named = |other: &DeleteTopicState<'_>| {
+                other.topic_id.is_zero() && other.name.as_deref().and_then(id_of) == Some(id)
+            };
+            if asked.iter().any(is_named) { BothWays::ById } else { BothWays::No }
+        }
+        _ => BothWays::No,
+    }
 }
 
 fn same(one: &DeleteTopicState<'_>, other: &DeleteTopicState<'_>) -> bool {
