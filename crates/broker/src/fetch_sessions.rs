@@ -1,7 +1,7 @@
 //! Incremental fetch sessions (KIP-227): the broker remembers what a client fetches, so that requests and
 //! responses carry only what changed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TimestampMs, Uuid};
@@ -61,7 +61,14 @@ pub struct FetchSession {
     pub targets: Vec<FetchTarget>,
     /// Where the next answer begins, so that partitions at the end get their turn.
     pub begin_at: usize,
+    places: Option<Places>,
 }
+
+/// Where in a session each partition stands.
+type Places = HashMap<TopicKey, HashMap<PartitionIndex, usize>>;
+
+/// Partitions up to which looking through all of them is quicker than a map.
+const LOOKED_THROUGH_MAX: usize = 16;
 
 /// The sessions of a broker (`max.incremental.fetch.session.cache.slots`).
 #[derive(Debug)]
@@ -111,7 +118,7 @@ impl FetchSessions {
         }
         let size = targets.len();
         let next_epoch = next_epoch(INITIAL_EPOCH);
-        let session = FetchSession { id, next_epoch, uses_topic_ids, targets, begin_at: 0 };
+        let session = FetchSession { id, next_epoch, uses_topic_ids, targets, begin_at: 0, places: None };
         let session = Arc::new(Mutex::new(session));
         state.by_use.insert((now_ms, id));
         let entry = Entry { session: Arc::clone(&session), created_ms: now_ms, used_ms: now_ms, size };
@@ -196,20 +203,56 @@ impl FetchTarget {
 impl FetchSession {
     /// Takes over what an incremental request asks for: new and changed partitions.
     pub fn update(&mut self, asked: FetchTarget) {
-        match self.targets.iter_mut().find(|target| target.is(&asked.topic, asked.index)) {
+        let place = self.place_of(&asked.topic, asked.index);
+        match place.and_then(|place| self.targets.get_mut(place)) {
             Some(target) => {
                 target.offset = asked.offset;
                 target.bytes_max = asked.bytes_max;
                 target.current_leader_epoch = asked.current_leader_epoch;
                 target.last_fetched_epoch = asked.last_fetched_epoch;
             }
-            None => self.targets.push(asked),
+            None => {
+                if let Some(places) = &mut self.places {
+                    insert(places, &asked, self.targets.len());
+                }
+                self.targets.push(asked);
+            }
         }
     }
 
-    /// Takes a partition out.
-    pub fn forget(&mut self, topic: &TopicKey, index: PartitionIndex) {
-        self.targets.retain(|target| !target.is(topic, index));
+    /// Takes partitions out, given topic by topic.
+    pub fn forget(&mut self, topics: impl Iterator<Item = (TopicKey, impl Iterator<Item = PartitionIndex>)>) {
+        let mut forgotten: HashMap<TopicKey, HashSet<PartitionIndex>> = HashMap::new();
+        for (topic, indexes) in topics {
+            forgotten.entry(topic).or_default().extend(indexes);
+        }
+        if !forgotten.is_empty() {
+            let is_kept = |target: &FetchTarget| {
+                !forgotten.get(&target.topic).is_some_and(|indexes| indexes.contains(&target.index))
+            };
+            self.targets.retain(is_kept);
+            self.places = None;
+        }
+    }
+
+    fn place_of(&mut self, topic: &TopicKey, index: PartitionIndex) -> Option<usize> {
+        if self.targets.len() <= LOOKED_THROUGH_MAX {
+            return self.targets.iter().position(|target| target.is(topic, index));
+        }
+        let places = self.places.get_or_insert_with(|| {
+            let mut places = Places::new();
+            self.targets.iter().enumerate().for_each(|(place, target)| insert(&mut places, target, place));
+            places
+        });
+        places.get(topic)?.get(&index).copied()
+    }
+}
+
+fn insert(places: &mut Places, target: &FetchTarget, place: usize) {
+    // Where a partition was named twice, the first one is found, as by looking through.
+    match places.get_mut(&target.topic) {
+        Some(indexes) => _ = indexes.entry(target.index).or_insert(place),
+        None => _ = places.insert(target.topic.clone(), HashMap::from([(target.index, place)])),
     }
 }
 
@@ -278,7 +321,26 @@ mod tests {
         session.update(FetchTarget { offset: 5, ..target(0) });
         session.update(target(1));
         assert_eq!(session.targets.iter().map(|t| (t.index, t.offset)).collect::<Vec<_>>(), [(0, 5), (1, 0)]);
-        session.forget(&TopicKey::Name("t".into()), 0);
+        session.forget([(TopicKey::Name("t".into()), [0].into_iter())].into_iter());
         assert_eq!(session.targets.len(), 1);
+    }
+
+    #[test]
+    fn thousands_of_partitions_keep_their_places_through_changes() {
+        let sessions = FetchSessions::new(1, 1_000);
+        let session = sessions.begin((0..5_000).map(target).collect(), false, 0, ids()).unwrap();
+        let mut session = session.lock();
+        for index in (0..5_000).rev() {
+            session.update(FetchTarget { offset: i64::from(index), ..target(index) });
+        }
+        session.update(FetchTarget { offset: 5_000, ..target(5_000) });
+        let odd = (0..5_000).filter(|index| index % 2 == 1);
+        session.forget([(TopicKey::Name("t".into()), odd)].into_iter());
+        session.update(FetchTarget { offset: -7, ..target(4_000) });
+        let expected: Vec<(i32, i64)> = (0..=5_000)
+            .filter(|index| index % 2 == 0)
+            .map(|index| (index, if index == 4_000 { -7 } else { i64::from(index) }))
+            .collect();
+        assert_eq!(session.targets.iter().map(|t| (t.index, t.offset)).collect::<Vec<_>>(), expected);
     }
 }

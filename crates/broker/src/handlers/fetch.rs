@@ -36,6 +36,8 @@ const READ_UNCOMMITTED: i8 = 0;
 /// Times records are read ahead for one answer before it takes them however long that takes: where memory is so
 /// short that they are gone again at once.
 const COLD_ROUNDS_MAX: u32 = 3;
+/// Memory that the answer to a fetch that waited begins with, in bytes.
+const ANSWER_CAPACITY: usize = 1024;
 
 /// A request as it will be answered, now or later.
 pub struct Plan {
@@ -65,17 +67,21 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     }
     let broker = request.broker();
     let now_ms = broker.clock.now_ms();
-    let targets = match targets_of(broker, head.version, &view, now_ms) {
+    let mut attempt = request.core.fetch_attempt.take();
+    let targets = match targets_of(broker, head.version, &view, now_ms, &mut attempt.spare_targets) {
         Ok(targets) => targets,
         Err(error_code) => return request.answer(out, &FetchResponse { error_code, ..Default::default() }),
     };
     let limits = Limits::of(&view, head.version, broker.options.fetch_bytes_max());
     let plan = Plan { head, limits, targets };
     let wait = Duration::from_millis(u64::try_from(view.max_wait_ms).unwrap_or_default());
-    let mut attempt = request.core.fetch_attempt.take();
     plan.attempt(broker, &mut attempt, false);
     if attempt.is_enough(&plan.limits) || (wait.is_zero() && !attempt.is_cold()) {
         let answered = response::write(&plan, &mut attempt, out);
+        if let Targets::Once(mut targets) = plan.targets {
+            targets.clear();
+            attempt.spare_targets = targets;
+        }
         request.core.fetch_attempt.replace(attempt);
         return answered.map(|()| Outcome::Answered);
     }
@@ -105,12 +111,13 @@ fn refusal(view: &FetchView<'_>, version: i16) -> FetchResponse<'static> {
     response
 }
 
-/// Takes what the request says together with what its session remembers.
+/// Takes what the request says together with what its session remembers. The memory of `spare` may be taken.
 fn targets_of(
     broker: &Broker,
     version: i16,
     view: &FetchView<'_>,
     now_ms: i64,
+    spare: &mut Vec<FetchTarget>,
 ) -> Result<Targets, ErrorCode> {
     let uses_topic_ids = version >= TOPIC_IDS_SINCE;
     let (id, epoch) = (view.session_id, view.session_epoch);
@@ -119,7 +126,8 @@ fn targets_of(
         if id != NO_SESSION {
             sessions.end(id);
         }
-        let targets: Vec<FetchTarget> = asked(broker, view).collect();
+        let mut targets = std::mem::take(spare);
+        targets.extend(asked(broker, view));
         if epoch == FINAL_EPOCH {
             return Ok(Targets::Once(targets));
         }
@@ -131,10 +139,8 @@ fn targets_of(
     }
     let session = sessions.resume(id, epoch, uses_topic_ids, now_ms)?;
     let mut state = session.lock();
-    for topic in view.forgotten_topics() {
-        let key = own_key(topic.topic);
-        topic.partitions().for_each(|index| state.forget(&key, index));
-    }
+    let forgotten = view.forgotten_topics().map(|topic| (own_key(topic.topic), topic.partitions()));
+    state.forget(forgotten);
     asked(broker, view).for_each(|target| state.update(target));
     let is_empty = state.targets.is_empty();
     drop(state);
@@ -222,6 +228,7 @@ async fn wait_and_answer(core: Rc<Core>, plan: Plan, mut attempt: Attempt, wait:
         read_ahead(&core, &plan, &mut attempt).await;
     }
     let mut out = Outbound::default();
+    out.lend(Vec::with_capacity(ANSWER_CAPACITY));
     let written = response::write(&plan, &mut attempt, &mut out);
     core.fetch_attempt.replace(attempt);
     written.map(|()| out)

@@ -10,10 +10,21 @@ use records::BatchBuilder;
 use crate::client::{Client, FETCH, PRODUCE, batch, fetch_of, fetched, produced};
 use crate::node::{Node, Setup};
 
+/// Runs in which the machine was too busy for quick appends that are made again at most.
+const BUSY_RUNS_MAX: usize = 20;
+
 /// Allocations of one request more, once everything is warm: the difference between two runs of different length.
 fn per_request(serve: impl Fn(&mut Node, Uuid, &mut Client, u64)) -> f64 {
     let (short, long) = (500, 2_500);
-    let [few, many] = [short, long].map(|requests| {
+    let few = of_quick_run(&serve, short);
+    let many = of_quick_run(&serve, long);
+    assert!(few > 0, "nothing was counted");
+    (many as f64 - few as f64) / (long - short) as f64
+}
+
+/// Allocations of a run in which every append was inline.
+fn of_quick_run(serve: &impl Fn(&mut Node, Uuid, &mut Client, u64), requests: u64) -> u64 {
+    for _ in 0..BUSY_RUNS_MAX {
         let folder = tempfile::tempdir().unwrap();
         let count = Arc::new(AtomicU64::new(0));
         let setup = Setup::new(folder.path());
@@ -21,11 +32,13 @@ fn per_request(serve: impl Fn(&mut Node, Uuid, &mut Client, u64)) -> f64 {
         let topic_id = node.create_topic("t", 4, &[]);
         let mut client = node.connect();
         serve(&mut node, topic_id, &mut client, requests);
+        let queued = node.counts().queued_appends;
         drop(node);
-        count.load(Ordering::SeqCst)
-    });
-    assert!(few > 0, "nothing was counted");
-    (many as f64 - few as f64) / (long - short) as f64
+        if queued == 0 {
+            return count.load(Ordering::SeqCst);
+        }
+    }
+    panic!("the machine was too busy in {BUSY_RUNS_MAX} runs");
 }
 
 #[test]
@@ -61,7 +74,7 @@ fn pipelined_requests_allocate_nothing_either() {
 }
 
 #[test]
-fn a_fetch_of_old_records_has_a_counted_cost() {
+fn a_fetch_of_old_records_allocates_nothing() {
     let made = per_request(|_, topic_id, client, requests| {
         for n in 0..4 {
             for _ in 0..4 {
@@ -74,7 +87,7 @@ fn a_fetch_of_old_records_has_a_counted_cost() {
         }
     });
     println!("{made} allocations a fetch of four partitions");
-    assert!(made < 1.02, "{made} allocations a fetch");
+    assert!(made < 0.02, "{made} allocations a fetch");
 }
 
 #[test]
@@ -99,5 +112,6 @@ fn a_fetch_that_waits_has_a_counted_cost() {
         }
     });
     println!("{made} allocations a fetch that waits");
-    assert!(made < 12.0, "{made} allocations a fetch");
+    // The parked answer, its place in the lists, its timer; and what the tail cache needs for a new run.
+    assert!(made < 6.0, "{made} allocations a fetch");
 }

@@ -84,6 +84,8 @@ pub struct Attempt {
     pub reads: Vec<Read>,
     /// For encoding the answer: what is spliced in, and where.
     pub splices: Splices,
+    /// Empty, for the partitions of a request without a session.
+    pub spare_targets: Vec<FetchTarget>,
     bytes: usize,
     has_error: bool,
     has_cold: bool,
