@@ -54,7 +54,7 @@ pub async fn accept(
             }
         };
         let permit = tokio::select! {
-            permit = broker.connection_limits.admit_when_free(peer.ip().to_canonical()) => permit,
+            permit = broker.connection_limits.admit_when_free(&info.name, peer.ip().to_canonical()) => permit,
             _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
         };
         match permit {

@@ -3,6 +3,7 @@
 use crate::layers::Layers;
 use crate::listener::{self, Listener, SecurityProtocol};
 use crate::load::Problem;
+use crate::tables::LISTENER_PREFIX;
 use crate::topic_config::TopicConfig;
 
 /// What a server needs to know from its settings to start.
@@ -48,6 +49,15 @@ pub struct Listeners {
     pub inter_broker_name: String,
 }
 
+/// What one listener takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenerLimits {
+    /// `listener.name.<name>.max.connections`.
+    pub connections_max: i32,
+    /// `listener.name.<name>.max.connection.creation.rate`, per second.
+    pub connection_rate_max: i32,
+}
+
 /// Settings of sockets; sizes in bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetworkConfig {
@@ -69,6 +79,8 @@ pub struct NetworkConfig {
     pub connections_per_ip_overrides: Vec<(String, i32)>,
     /// `max.connection.creation.rate`, connections per second.
     pub connection_rate_max: i32,
+    /// The same two for each listener of `listeners`, by its name.
+    pub listener_limits: Vec<(String, ListenerLimits)>,
     /// `queued.max.request.bytes`; `None` where there is no limit of its own.
     pub queued_request_bytes_max: Option<i64>,
 }
@@ -177,6 +189,7 @@ impl BrokerConfig {
         };
         let metadata_log_dir = layers.string("metadata.log.dir");
         let first_log_dir = log_dirs.first().cloned().unwrap_or_default();
+        let listeners = Listeners::from_layers(layers)?;
         Ok(BrokerConfig {
             node_id: layers.int("node.id"),
             is_broker: roles.iter().any(|role| role == "broker"),
@@ -184,8 +197,8 @@ impl BrokerConfig {
             rack: Some(layers.string("broker.rack")).filter(|rack| !rack.is_empty()),
             metadata_log_dir: if metadata_log_dir.is_empty() { first_log_dir } else { metadata_log_dir },
             log_dirs,
-            listeners: Listeners::from_layers(layers)?,
-            network: NetworkConfig::from_layers(layers)?,
+            network: NetworkConfig::from_layers(layers, &listeners.bound)?,
+            listeners,
             logs: LogsConfig::from_layers(layers),
             topics: TopicsConfig::from_layers(layers),
             controller: ControllerConfig::from_layers(layers),
@@ -246,8 +259,18 @@ fn protocol_map(layers: &Layers<'_>) -> Result<Vec<(String, SecurityProtocol)>, 
     Ok(protocols)
 }
 
+/// The limits of one listener; a key without its prefix holds for the broker, not for each listener.
+fn listener_limits(layers: &Layers<'_>, name: &str) -> (String, ListenerLimits) {
+    let limit = |key: &str| layers.int(&format!("{LISTENER_PREFIX}{}.{key}", name.to_ascii_lowercase()));
+    let limits = ListenerLimits {
+        connections_max: limit("max.connections"),
+        connection_rate_max: limit("max.connection.creation.rate"),
+    };
+    (name.to_owned(), limits)
+}
+
 impl NetworkConfig {
-    fn from_layers(layers: &Layers<'_>) -> Result<NetworkConfig, Problem> {
+    fn from_layers(layers: &Layers<'_>, listeners: &[Listener]) -> Result<NetworkConfig, Problem> {
         let key = "max.connections.per.ip.overrides";
         let text = layers.string(key);
         let mut overrides = Vec::new();
@@ -269,6 +292,10 @@ impl NetworkConfig {
             connections_per_ip_max: layers.int("max.connections.per.ip"),
             connections_per_ip_overrides: overrides,
             connection_rate_max: layers.int("max.connection.creation.rate"),
+            listener_limits: listeners
+                .iter()
+                .map(|listener| listener_limits(layers, &listener.name))
+                .collect(),
             queued_request_bytes_max: Some(layers.integer("queued.max.request.bytes")).filter(|n| *n > 0),
         })
     }

@@ -31,6 +31,7 @@ pub fn bind(config: &BrokerConfig) -> Result<Vec<Bound>, String> {
             port: listener.port,
             backlog: config.network.listen_backlog,
             receive_buffer_bytes: usize::try_from(config.network.receive_buffer_bytes).ok(),
+            send_buffer_bytes: usize::try_from(config.network.send_buffer_bytes).ok(),
         };
         let socket = Listener::bind(&options).map_err(|error| error.to_string())?;
         let port = socket.address().port();

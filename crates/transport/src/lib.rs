@@ -9,6 +9,7 @@
 mod buffer_pool;
 mod connection;
 mod connection_limits;
+mod connection_rate;
 mod frame_buffer;
 mod listener;
 mod memory_budget;
@@ -17,7 +18,9 @@ mod socket_counters;
 
 pub use buffer_pool::BufferPool;
 pub use connection::{Connection, ConnectionOptions};
-pub use connection_limits::{ConnectionLimits, ConnectionPermit, LimitReached};
+pub use connection_limits::{
+    ConnectionBounds, ConnectionLimits, ConnectionPermit, LimitReached, ListenerBounds,
+};
 pub use frame_buffer::{FrameBuffer, FrameError};
 pub use listener::{BindError, Listener, ListenerOptions};
 pub use memory_budget::{MemoryBudget, MemoryReservation};

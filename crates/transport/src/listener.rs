@@ -17,6 +17,8 @@ pub struct ListenerOptions {
     pub backlog: i32,
     /// Receive buffer of accepted sockets in bytes (`socket.receive.buffer.bytes`), `None` for the system's.
     pub receive_buffer_bytes: Option<usize>,
+    /// Send buffer of accepted sockets in bytes (`socket.send.buffer.bytes`), `None` for the system's.
+    pub send_buffer_bytes: Option<usize>,
 }
 
 /// A socket that accepts connections.
@@ -82,6 +84,9 @@ fn listen_at(address: SocketAddr, options: &ListenerOptions, dual_stack: bool) -
         // Set before listen, because accepted sockets inherit it and the window is agreed at the handshake.
         socket.set_recv_buffer_size(bytes)?;
     }
+    if let Some(bytes) = options.send_buffer_bytes {
+        socket.set_send_buffer_size(bytes)?;
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(options.backlog)?;
@@ -118,7 +123,13 @@ mod tests {
     use super::*;
 
     fn options(port: u16) -> ListenerOptions {
-        ListenerOptions { host: "127.0.0.1".into(), port, backlog: 50, receive_buffer_bytes: None }
+        ListenerOptions {
+            host: "127.0.0.1".into(),
+            port,
+            backlog: 50,
+            receive_buffer_bytes: None,
+            send_buffer_bytes: None,
+        }
     }
 
     #[test]
@@ -135,5 +146,22 @@ mod tests {
         let listener = Listener::bind(&ListenerOptions { host: String::new(), ..options(0) }).unwrap();
         assert!(listener.address().ip().is_unspecified());
         std::net::TcpStream::connect(("127.0.0.1", listener.address().port())).unwrap();
+    }
+
+    #[test]
+    fn accepted_sockets_have_the_buffers_asked_for() {
+        let sizes = ListenerOptions {
+            receive_buffer_bytes: Some(20_000),
+            send_buffer_bytes: Some(30_000),
+            ..options(0)
+        };
+        let listener = Listener::bind(&sizes).unwrap();
+        let _client = std::net::TcpStream::connect(listener.address()).unwrap();
+        listener.socket.set_nonblocking(false).unwrap();
+        let (accepted, _) = listener.socket.accept().unwrap();
+        let socket = socket2::SockRef::from(&accepted);
+        // Linux tells twice what was asked for: half is for its own use.
+        assert_eq!(socket.recv_buffer_size().unwrap(), 40_000);
+        assert_eq!(socket.send_buffer_size().unwrap(), 60_000);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use config::Overrides;
 use config::describe::{self, DescribedConfig};
-use config::{Layers, Overrides};
 use metadata::Image;
 use metadata::image::ResourceKind;
 use model::{ErrorCode, TopicName};
@@ -16,6 +16,7 @@ use transport::Outbound;
 
 use crate::broker::Broker;
 use crate::dispatch::Api;
+use crate::dynamic_settings;
 use crate::request::{Request, Served};
 
 /// The handler's row in the table of APIs.
@@ -64,11 +65,7 @@ fn describe(
     let overrides =
         |kind: ResourceKind, name: &str| image.config(kind, name).map_or(&none, |set| set.as_ref());
     let own = broker.options.node_id.to_string();
-    let layers = Layers {
-        broker: overrides(ResourceKind::Broker, &own),
-        cluster: overrides(ResourceKind::Broker, ""),
-        fixed: &broker.options.settings,
-    };
+    let layers = dynamic_settings::layers(&broker.options, image);
     match ResourceKind::from_code(resource.resource_type) {
         Some(ResourceKind::Topic) => {
             TopicName::new(name).map_err(|error| (ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string()))?;

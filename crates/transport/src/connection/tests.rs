@@ -1,18 +1,16 @@
 //! A connection against a plain TCP client.
 
-use std::collections::HashMap;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::connection_limits::ConnectionLimits;
+use crate::connection_limits::{ConnectionBounds, ConnectionLimits};
 
 async fn pair(budget: &Arc<MemoryBudget>) -> (TcpStream, Connection) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, peer) = listener.accept().await.unwrap();
-    let limits = ConnectionLimits::new(10, 10, HashMap::new());
+    let limits = ConnectionLimits::new(ConnectionBounds::default());
     let options = ConnectionOptions {
         frame_size_max: 1 << 20,
         budget: Arc::clone(budget),
@@ -20,7 +18,7 @@ async fn pair(budget: &Arc<MemoryBudget>) -> (TcpStream, Connection) {
         counters: Arc::default(),
     };
     let pool = Rc::new(BufferPool::new(1 << 22));
-    let permit = limits.admit(peer.ip()).unwrap();
+    let permit = limits.admit("PLAINTEXT", peer.ip()).unwrap();
     (client, Connection::new(stream, pool, options, permit).unwrap())
 }
 

@@ -1,0 +1,75 @@
+//! The broker's settings as the cluster has them now, and what follows them without a restart.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, ToSocketAddrs};
+
+use config::{BrokerConfig, Layers, NetworkConfig, Overrides};
+use metadata::Image;
+use metadata::image::ResourceKind;
+use transport::{ConnectionBounds, ListenerBounds};
+
+use crate::broker::Broker;
+use crate::options::BrokerOptions;
+
+/// Settings of this broker as `image` has them: dynamic for it, dynamic for all, static.
+pub fn layers<'a>(options: &'a BrokerOptions, image: &'a Image) -> Layers<'a> {
+    Layers {
+        broker: overrides(image, &options.node_id.to_string()),
+        cluster: overrides(image, ""),
+        fixed: &options.settings,
+    }
+}
+
+fn overrides<'a>(image: &'a Image, name: &str) -> &'a Overrides {
+    const NONE: &Overrides = &Overrides::new();
+    image.config(ResourceKind::Broker, name).map_or(NONE, |set| set.as_ref())
+}
+
+/// Has the running parts follow `image`. Topics follow their own way, with the defaults among these settings.
+pub fn apply(broker: &Broker, image: &Image) {
+    match BrokerConfig::from_layers(&layers(&broker.options, image)) {
+        Ok(config) => broker.connection_limits.set(connection_bounds(&config.network)),
+        Err(problem) => tracing::error!(
+            key = problem.key,
+            reason = problem.reason,
+            "the dynamic settings of this broker cannot be used together; it goes on with those before"
+        ),
+    }
+}
+
+/// The bounds on connections that the settings give.
+pub fn connection_bounds(network: &NetworkConfig) -> ConnectionBounds {
+    let count = |value: i32| usize::try_from(value).unwrap_or_default();
+    let rate = |value: i32| u32::try_from(value).unwrap_or_default();
+    let listeners = network.listener_limits.iter().map(|(name, limits)| {
+        let bounds = ListenerBounds {
+            total_max: count(limits.connections_max),
+            rate_max: rate(limits.connection_rate_max),
+        };
+        (name.clone(), bounds)
+    });
+    ConnectionBounds {
+        total_max: count(network.connections_max),
+        rate_max: rate(network.connection_rate_max),
+        per_address_max: count(network.connections_per_ip_max),
+        per_address_overrides: addresses(&network.connections_per_ip_overrides),
+        listeners: listeners.collect(),
+    }
+}
+
+/// Limits by address; a host name stands for every address it resolves to now.
+fn addresses(overrides: &[(String, i32)]) -> HashMap<IpAddr, usize> {
+    let mut limits = HashMap::new();
+    for (host, limit) in overrides {
+        match (host.as_str(), 0).to_socket_addrs() {
+            Ok(found) => {
+                let limit = usize::try_from(*limit).unwrap_or_default();
+                limits.extend(found.map(|address| (address.ip(), limit)));
+            }
+            Err(error) => {
+                tracing::warn!(host, %error, "max.connections.per.ip.overrides names a host that cannot be resolved");
+            }
+        }
+    }
+    limits
+}
