@@ -19,9 +19,16 @@ pub fn answer(
     let mut reader = Reader::new(body);
     let request = DescribeQuorumRequest::decode(&mut reader, version).map_err(ControllerError::Malformed)?;
     reader.expect_end().map_err(ControllerError::Malformed)?;
-    let mut is_known = false;
+    // As Kafka: only a request for the one partition of the quorum, and for nothing else, is known.
+    let is_known = match &request.topics[..] {
+        [topic] => {
+            topic.topic_name == TopicName::CLUSTER_METADATA
+                && matches!(&topic.partitions[..], [only] if only.partition_index == 0)
+        }
+        _ => false,
+    };
     let topics =
-        request.topics.iter().map(|topic| describe(topic, version, status, now_ms, &mut is_known)).collect();
+        request.topics.iter().map(|topic| describe(topic, version, status, now_ms, is_known)).collect();
     let node = |replica: &ReplicaStatus| Node {
         node_id: replica.voter.id,
         listeners: replica
@@ -51,10 +58,10 @@ fn describe(
     version: i16,
     status: &QuorumStatus,
     now_ms: i64,
-    is_known: &mut bool,
+    is_known: bool,
 ) -> TopicData<'static> {
     let partition = |index: i32| {
-        if asked.topic_name != TopicName::CLUSTER_METADATA || index != 0 {
+        if !is_known {
             let message = "This server does not host this topic-partition.";
             return PartitionData {
                 partition_index: index,
@@ -75,8 +82,7 @@ fn describe(
             observers: status.observers.iter().map(replica).collect(),
         }
     };
-    let partitions: Vec<_> = asked.partitions.iter().map(|asked| partition(asked.partition_index)).collect();
-    *is_known |= partitions.iter().any(|partition| partition.error_code.is_none());
+    let partitions = asked.partitions.iter().map(|asked| partition(asked.partition_index)).collect();
     TopicData { topic_name: asked.topic_name.to_string().into(), partitions }
 }
 

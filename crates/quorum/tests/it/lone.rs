@@ -51,15 +51,22 @@ fn the_quorum_describes_itself_as_kafka_does() {
         topic_name: name.into(),
         partitions: vec![describe_quorum_request::PartitionData { partition_index: index }],
     };
-    let request = DescribeQuorumRequest { topics: vec![topic("__cluster_metadata", 0), topic("x", 0)] };
+    let own = || topic("__cluster_metadata", 0);
+    let request = DescribeQuorumRequest { topics: vec![own()] };
     for version in 0..=2 {
         let body = ask(&node, ApiKey::DescribeQuorum, version, &request).unwrap();
         let answer = DescribeQuorumResponse::decode(&mut Reader::new(&body), version).unwrap();
         let own = &answer.topics[0].partitions[0];
         assert_eq!((own.leader_id, own.leader_epoch, own.current_voters.len()), (1, 1, 1));
         assert_eq!(own.current_voters[0].log_end_offset, own.high_watermark);
-        assert_eq!(answer.topics[1].partitions[0].error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         assert_eq!(answer.nodes.len(), usize::from(version == 2));
+    }
+    for topics in [vec![topic("x", 0)], vec![topic("__cluster_metadata", 1)], vec![own(), topic("x", 0)]] {
+        let body = ask(&node, ApiKey::DescribeQuorum, 2, &DescribeQuorumRequest { topics }).unwrap();
+        let answer = DescribeQuorumResponse::decode(&mut Reader::new(&body), 2).unwrap();
+        let partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+        assert!(partitions.into_iter().all(|one| one.error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        assert!(answer.nodes.is_empty());
     }
 }
 
