@@ -36,6 +36,10 @@ pub const KNOWN_FEATURES: &[KnownFeature] = &[
     feature("kraft.version", 0, 1, 0),
 ];
 
+/// The level of the quorum's own log format: no record of the image says it, and it stands at its highest from the
+/// first format on (KIP-853).
+pub const QUORUM_FEATURE: (&str, i16) = ("kraft.version", 1);
+
 /// The records of `bootstrap.checkpoint`: one feature level per feature.
 pub fn feature_records() -> Vec<VersionedRecord> {
     let fresh = KNOWN_FEATURES.iter().filter(|feature| feature.fresh > 0);

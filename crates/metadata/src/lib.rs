@@ -17,9 +17,10 @@ mod record;
 /// Static settings, which deciders read through [`DecisionContext`].
 pub use config::StaticSettings;
 
-pub use bootstrap::{KNOWN_FEATURES, KnownFeature, bootstrap_records, feature_records};
+pub use bootstrap::{KNOWN_FEATURES, KnownFeature, QUORUM_FEATURE, bootstrap_records, feature_records};
 pub use context::{BrokerSessions, Decision, DecisionContext, Random};
 pub use controller::{ControllerError, ControllerRequest, ControllerResponse};
+pub use decide::create_topics::invalid_topic_message;
 pub use image::{ApplyError, Image, Replay, to_records};
 pub use placement::{PlacementError, Placer};
 pub use record::VersionedRecord;

@@ -1,5 +1,7 @@
 //! OffsetForLeaderEpoch 2-4, DeleteRecords 0-2, InitProducerId 0-5, DescribeProducers 0.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use protocol::ApiKey;
 use protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use protocol::messages::describe_producers_request::TopicRequest;
@@ -9,7 +11,7 @@ use protocol::messages::{
 };
 
 use super::Row;
-use super::topics::{batch, create, write};
+use super::topics::{batch, create, first_producer_id, write};
 use crate::session::{Session, Stopped, versions};
 
 /// The cases.
@@ -100,22 +102,26 @@ fn delete_refused(session: &mut Session) -> Result<(), Stopped> {
 }
 
 fn producer_ids(session: &mut Session) -> Result<(), Stopped> {
+    first_producer_id(session)?;
     for version in versions(ApiKey::InitProducerId) {
         let request = InitProducerIdRequest {
+            transactional_id: None,
             transaction_timeout_ms: 60_000,
             producer_id: -1,
             producer_epoch: -1,
             ..InitProducerIdRequest::default()
         };
-        session.ask(version, &request)?;
+        let first = session.ask(version, &request)?.producer_id;
         session.note("again");
-        session.ask(version, &request)?;
+        let second = session.ask(version, &request)?.producer_id;
+        session.tell("another one", first != second);
         session.note("");
     }
     Ok(())
 }
 
 fn illegal_ids(session: &mut Session) -> Result<(), Stopped> {
+    first_producer_id(session)?;
     for version in versions(ApiKey::InitProducerId) {
         for (id, producer_id, producer_epoch, timeout) in [
             (None, 5, -1, 60_000),
@@ -146,10 +152,13 @@ fn illegal_ids(session: &mut Session) -> Result<(), Stopped> {
 
 fn producers(session: &mut Session) -> Result<(), Stopped> {
     create(session, "producers", 2, &[])?;
-    write(session, "producers", 0, &batch(2, 1_000))?;
-    write(session, "producers", 0, &batch(2, 1_000).producer(501, 3, 0))?;
-    write(session, "producers", 0, &batch(2, 2_000).producer(500, 0, 0))?;
-    write(session, "producers", 0, &batch(2, 3_000).producer(501, 3, 2))?;
+    // Producers of long ago are forgotten.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
+    let now_ms = i64::try_from(since.as_millis()).map_err(|error| error.to_string())?;
+    write(session, "producers", 0, &batch(2, now_ms))?;
+    write(session, "producers", 0, &batch(2, now_ms).producer(501, 3, 0))?;
+    write(session, "producers", 0, &batch(2, now_ms).producer(500, 0, 0))?;
+    write(session, "producers", 0, &batch(2, now_ms).producer(501, 3, 2))?;
     for (name, indexes) in [
         ("producers", &[0, 1][..]),
         ("producers", &[5]),

@@ -2,12 +2,12 @@
 
 use model::Uuid;
 use protocol::ApiKey;
+use protocol::messages::MetadataRequest;
 use protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use protocol::messages::{InitProducerIdRequest, MetadataRequest};
 use records::{BatchBuilder, Compression, crc32c};
 
 use super::Row;
-use super::topics::{batch, create, produce_request};
+use super::topics::{batch, create, first_producer_id, produce_request};
 use crate::session::{Session, Stopped, versions};
 
 /// The cases.
@@ -213,8 +213,7 @@ fn log_append_time(session: &mut Session) -> Result<(), Stopped> {
 
 fn sequences(session: &mut Session) -> Result<(), Stopped> {
     let id = create(session, "produce-sequence", 1, &[])?;
-    let fresh = InitProducerIdRequest { producer_id: -1, producer_epoch: -1, ..Default::default() };
-    let producer = session.ask(4, &fresh)?.producer_id;
+    let producer = first_producer_id(session)?;
     let send = |session: &mut Session, what: &str, records: &BatchBuilder| {
         session.note(what);
         let request = produce_request(9, ("produce-sequence", id), 0, -1, Some(records.build()));
@@ -232,6 +231,7 @@ fn sequences(session: &mut Session) -> Result<(), Stopped> {
     send(session, "next epoch in the middle", &batch(1, 1).producer(producer, 1, 5))?;
     send(session, "next epoch", &batch(1, 1).producer(producer, 1, 0))?;
     send(session, "old epoch", &batch(1, 1).producer(producer, 0, 18))?;
+    send(session, "epoch skips", &batch(1, 1).producer(producer, 7, 0))?;
     send(session, "unknown producer in the middle", &batch(1, 1).producer(123_456, 0, 7))?;
     send(session, "sequence wraps", &batch(3, 1).producer(654_321, 0, i32::MAX - 1))?;
     send(session, "after the wrap", &batch(1, 1).producer(654_321, 0, 1))

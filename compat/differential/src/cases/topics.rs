@@ -3,7 +3,7 @@
 use model::Uuid;
 use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use protocol::messages::{ListOffsetsRequest, list_offsets_request};
+use protocol::messages::{InitProducerIdRequest, ListOffsetsRequest, list_offsets_request};
 use records::BatchBuilder;
 
 use crate::session::{Session, Stopped};
@@ -92,4 +92,20 @@ pub fn write(session: &mut Session, name: &str, index: i32, batch: &BatchBuilder
         Some(partition) => Err(format!("{name} could not be written: {partition:?}")),
         None => Ok(()),
     }
+}
+
+/// A producer id nobody else has. Kafka's broker refuses until it has got its first block of ids, Naru's waits.
+pub fn first_producer_id(session: &mut Session) -> Result<i64, Stopped> {
+    let request = InitProducerIdRequest {
+        transactional_id: None,
+        producer_id: -1,
+        producer_epoch: -1,
+        ..InitProducerIdRequest::default()
+    };
+    let mut producer_id = -1;
+    session.until("there are producer ids", |session| {
+        producer_id = session.ask_quietly(4, &request)?.producer_id;
+        Ok(producer_id >= 0)
+    })?;
+    Ok(producer_id)
 }

@@ -26,16 +26,16 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     }
     let image = request.broker().metadata.image();
     let mut response = ApiVersionsResponse { api_keys: served_apis(), ..Default::default() };
-    for feature in metadata::KNOWN_FEATURES {
-        // Version 0 of a feature cannot be told to clients below version 4: they take it for an error (KAFKA-17011).
-        let min_version = if request.version() < 4 { feature.min.max(1) } else { feature.min };
-        let (name, max_version) = (feature.name.into(), feature.max);
+    // Clients below version 4 take a feature that begins at 0 for an error (KAFKA-17011): they are not told of it.
+    let is_told = |feature: &&metadata::KnownFeature| request.version() >= 4 || feature.min > 0;
+    for feature in metadata::KNOWN_FEATURES.iter().filter(is_told) {
+        let (name, min_version, max_version) = (feature.name.into(), feature.min, feature.max);
         response.supported_features.push(SupportedFeatureKey { name, min_version, max_version });
     }
     response.finalized_features_epoch = image.applied_offset;
-    for (name, level) in &image.features {
-        let name = name.as_str().into();
-        let (max_version_level, min_version_level) = (*level, *level);
+    let levels = image.features.iter().map(|(name, level)| (name.as_str(), *level));
+    for (name, level) in levels.chain([metadata::QUORUM_FEATURE]) {
+        let (name, max_version_level, min_version_level) = (name.into(), level, level);
         response.finalized_features.push(FinalizedFeatureKey { name, max_version_level, min_version_level });
     }
     request.answer(out, &response)

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use config::Overrides;
 use config::describe::{self, DescribedConfig};
-use metadata::Image;
 use metadata::image::ResourceKind;
+use metadata::{Image, invalid_topic_message};
 use model::{ErrorCode, TopicName};
 use protocol::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
 use protocol::messages::describe_configs_response::{
@@ -68,10 +68,11 @@ fn describe(
     let layers = dynamic_settings::layers(&broker.options, image);
     match ResourceKind::from_code(resource.resource_type) {
         Some(ResourceKind::Topic) => {
-            TopicName::new(name).map_err(|error| (ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string()))?;
+            TopicName::new(name)
+                .map_err(|error| (ErrorCode::INVALID_TOPIC_EXCEPTION, invalid_topic_message(name, &error)))?;
             if image.topics.get(name).is_none() {
-                let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-                return Err((code, "This server does not host this topic-partition.".to_owned()));
+                // As Kafka: an empty text, not none.
+                return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()));
             }
             Ok(describe::describe_topic(overrides(ResourceKind::Topic, name), &layers))
         }

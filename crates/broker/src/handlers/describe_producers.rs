@@ -1,6 +1,9 @@
 //! DescribeProducers 0: the idempotent and transactional producers a partition remembers (KIP-664).
 
-use model::ErrorCode;
+use std::borrow::Cow;
+
+use metadata::invalid_topic_message;
+use model::{ErrorCode, TopicName};
 use protocol::messages::describe_producers_request::DescribeProducersRequest;
 use protocol::messages::describe_producers_response::{
     DescribeProducersResponse, PartitionResponse, ProducerState, TopicResponse,
@@ -27,10 +30,22 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     request.answer(out, &response)
 }
 
+/// Kafka has words for topics that are not there, and none for partitions.
+fn refusal(broker: &Broker, topic: &str, code: ErrorCode) -> (ErrorCode, Option<Cow<'static, str>>) {
+    if let Err(error) = TopicName::new(topic) {
+        return (ErrorCode::INVALID_TOPIC_EXCEPTION, Some(invalid_topic_message(topic, &error).into()));
+    }
+    let is_known = broker.metadata.image().topics.get(topic).is_some();
+    (code, (!is_known).then(|| "This server does not host this topic-partition.".into()))
+}
+
 fn describe(broker: &Broker, topic: &str, partition_index: i32) -> PartitionResponse<'static> {
     let partition = match broker.partitions.partition(topic, partition_index) {
         Ok(partition) => partition,
-        Err(error_code) => return PartitionResponse { partition_index, error_code, ..Default::default() },
+        Err(code) => {
+            let (error_code, error_message) = refusal(broker, topic, code);
+            return PartitionResponse { partition_index, error_code, error_message, ..Default::default() };
+        }
     };
     let producers = partition.log.active_producers(broker.clock.now_ms());
     let shown = producers.into_iter().map(|producer| ProducerState {

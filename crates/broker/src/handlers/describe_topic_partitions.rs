@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use metadata::Image;
 use metadata::image::{Partition, Topic};
 use model::{ErrorCode, TopicName, Uuid};
-use protocol::messages::describe_topic_partitions_request::DescribeTopicPartitionsRequest;
+use protocol::messages::describe_topic_partitions_request::{DescribeTopicPartitionsRequest, TopicRequest};
 use protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponse, DescribeTopicPartitionsResponsePartition,
     DescribeTopicPartitionsResponseTopic,
@@ -14,7 +14,6 @@ use protocol::{ApiKey, VersionRange};
 use transport::Outbound;
 
 use super::metadata::offline_replicas;
-use crate::connection_loop::CloseConnection;
 use crate::dispatch::Api;
 use crate::permissions::TOPIC_OPERATIONS;
 use crate::request::{Request, Served};
@@ -26,9 +25,6 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     let asked: DescribeTopicPartitionsRequest<'_> = request.decode(body)?;
     let image = request.broker().metadata.image();
     let begin = asked.cursor.as_ref().map(|cursor| (cursor.topic_name.as_ref(), cursor.partition_index));
-    if begin.is_some_and(|(_, partition)| partition < 0) {
-        return Err(CloseConnection("a cursor with a negative partition".to_owned()));
-    }
     let mut names: Vec<&str> = asked.topics.iter().map(|topic| topic.name.as_ref()).collect();
     if names.is_empty() {
         names = image.topics.iter().map(|topic| topic.name.as_ref()).collect();
@@ -36,8 +32,15 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     names.sort_unstable();
     names.dedup();
     names.retain(|name| begin.is_none_or(|(first, _)| *name >= first));
+    // Where topics are named, the one to go on with must be among them.
+    let goes_on = |(topic, partition): (&str, i32)| {
+        partition >= 0 && (asked.topics.is_empty() || names.contains(&topic))
+    };
+    if !begin.is_none_or(goes_on) {
+        return request.answer(out, &refusal(&asked));
+    }
     let allowed = request.broker().options.config.topics.described_partitions_max;
-    let mut left = usize::try_from(asked.response_partition_limit.min(allowed)).unwrap_or_default();
+    let mut left = usize::try_from(asked.response_partition_limit.min(allowed)).unwrap_or_default().max(1);
     let mut response = DescribeTopicPartitionsResponse::default();
     for name in names {
         if left == 0 {
@@ -60,6 +63,17 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     request.answer(out, &response)
 }
 
+/// The answer to a cursor that points nowhere.
+fn refusal<'r>(asked: &'r DescribeTopicPartitionsRequest<'_>) -> DescribeTopicPartitionsResponse<'r> {
+    let refused = |topic: &'r TopicRequest<'_>| DescribeTopicPartitionsResponseTopic {
+        error_code: ErrorCode::INVALID_REQUEST,
+        name: Some(Cow::Borrowed(&topic.name)),
+        ..Default::default()
+    };
+    let topics = asked.topics.iter().map(refused).collect();
+    DescribeTopicPartitionsResponse { topics, ..Default::default() }
+}
+
 fn described(
     name: &str,
     first: i32,
@@ -73,6 +87,7 @@ fn described(
         name: shown_name.clone(),
         topic_id: Uuid::ZERO,
         is_internal,
+        topic_authorized_operations: TOPIC_OPERATIONS,
         ..Default::default()
     };
     if TopicName::new(name).is_err() {

@@ -254,11 +254,15 @@ pub(super) fn alter_error(error: &AlterError) -> ApiError {
 }
 
 pub(super) fn invalid_name(name: &str, error: &InvalidTopicName) -> ApiError {
-    let message = match error {
+    ApiError::new(ErrorCode::INVALID_TOPIC_EXCEPTION, invalid_topic_message(name, error))
+}
+
+/// Kafka's sentence for a name no topic can have.
+pub fn invalid_topic_message(name: &str, error: &InvalidTopicName) -> String {
+    match error {
         InvalidTopicName::Dots => format!("Topic name is invalid: '{name}' is not allowed"),
         other => other.to_string(),
-    };
-    ApiError::new(ErrorCode::INVALID_TOPIC_EXCEPTION, message)
+    }
 }
 
 fn described(overrides: &Overrides, layers: &Layers<'_>) -> Vec<CreatableTopicConfigs<'static>> {

@@ -117,6 +117,13 @@ impl<'a> Resource<'a> {
     }
 
     fn check(&self, after: &Overrides, changes: &Changes) -> Result<(), ApiError> {
+        // What is taken away is never wrong, whatever it was.
+        let given: Changes = changes
+            .iter()
+            .filter(|(_, value)| value.is_some())
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        let changes = &given;
         let checked = self.context.with_layers(self.image, |layers| match self.target() {
             Target::Topic => alter::check_topic(after, layers),
             Target::Group => alter::check_group(after, layers),

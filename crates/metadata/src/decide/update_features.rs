@@ -17,6 +17,7 @@ const UPGRADE: i8 = 1;
 const SAFE_DOWNGRADE: i8 = 2;
 const UNSAFE_DOWNGRADE: i8 = 3;
 const KRAFT_VERSION: &str = "kraft.version";
+const WITHOUT_DOWNGRADE: &str = "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.";
 
 /// Finalizes feature levels: all of them or, if one cannot be, none.
 pub fn decide(
@@ -27,7 +28,7 @@ pub fn decide(
 ) -> Decision<UpdateFeaturesResponse<'static>> {
     let mut records = Vec::new();
     for update in &request.feature_updates {
-        match update_one(image, update, version, context) {
+        match update_one(image, update, context) {
             Ok(changed) => records.extend(changed),
             Err(error) => return Decision::unchanged(refusal(error)),
         }
@@ -61,28 +62,24 @@ fn refusal(error: ApiError) -> UpdateFeaturesResponse<'static> {
 fn update_one(
     image: &Image,
     update: &FeatureUpdateKey<'_>,
-    version: i16,
     context: &DecisionContext<'_>,
 ) -> Result<Vec<VersionedRecord>, ApiError> {
     let (name, level) = (&*update.feature, update.max_version_level);
-    let kind = match (version, update.allow_downgrade) {
-        (0, true) => SAFE_DOWNGRADE,
-        (0, false) => UPGRADE,
-        _ => update.upgrade_type,
-    };
+    // Version 0 has no upgrade type and means an upgrade; what it says of downgrades counts for nothing in Kafka.
+    let kind = update.upgrade_type;
     let known = check_level(image, name, level, kind, context)?;
     let current = image.feature_level(name);
     if name == KRAFT_VERSION {
         // The level of the quorum's own log format; it stands at its highest from the first format on.
-        return match level < known.max {
-            true => Err(invalid(name, level, "Can't downgrade the version of this feature.")),
-            false => Ok(Vec::new()),
+        return match (level < known.max, kind) {
+            (false, _) => Ok(Vec::new()),
+            (true, UPGRADE) => Err(invalid(name, level, WITHOUT_DOWNGRADE)),
+            (true, _) => Err(invalid(name, level, "Can't downgrade the version of this feature.")),
         };
     }
     if level < current {
         if kind == UPGRADE {
-            let reason = "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.";
-            return Err(invalid(name, level, reason));
+            return Err(invalid(name, level, WITHOUT_DOWNGRADE));
         }
         if name == METADATA_VERSION {
             return Err(metadata_downgrade(current, level, kind));
@@ -115,7 +112,10 @@ fn check_level(
     }
     let controller = context.controller_id;
     let Some(known) = KNOWN_FEATURES.iter().find(|feature| feature.name == name) else {
-        let reason = format!("Local controller {controller} does not support this feature.");
+        let reason = match level {
+            0 => format!("Feature {name} not found."),
+            _ => format!("Local controller {controller} does not support this feature."),
+        };
         return Err(invalid(name, level, &reason));
     };
     if level < known.min || level > known.max {
