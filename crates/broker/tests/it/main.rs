@@ -13,3 +13,4 @@ mod many_partitions;
 mod memory;
 mod pipelining;
 mod sending;
+mod settings;

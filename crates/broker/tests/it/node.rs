@@ -8,21 +8,22 @@ use std::thread::JoinHandle;
 
 use broker::cores::Cores;
 use broker::listeners::{self, ListenerInfo};
-use broker::log_dirs::BrokerLogDir;
+use broker::log_dirs::{BrokerLogDir, LogDirs};
 use broker::options::BrokerOptions;
 use broker::{Broker, BrokerParts, DataPathCounts, metadata_view};
 use config::{Inputs, SecurityProtocol};
 use metadata::Image;
 use model::Uuid;
-use partition_log::{Disk, FileHandles, LogHome, RealDisk};
+use partition_log::{Disk, FileHandles, LogDir, RealDisk};
 use protocol::messages::{ConfigRecord, MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord};
 use tokio::sync::{mpsc, watch};
 use transport::{Listener, ListenerOptions};
 
 use crate::client::Client;
 
-/// Code of topics among the resources that have settings.
-const TOPIC_RESOURCE: i8 = 2;
+/// Codes of the resources that have settings.
+pub const TOPIC: i8 = 2;
+pub const BROKER: i8 = 4;
 
 /// A running broker; dropping it stops it.
 pub struct Node {
@@ -64,8 +65,13 @@ impl<'a> Setup<'a> {
         let loaded = config::load(&Inputs { overrides, ..Inputs::default() }).unwrap();
         let (images, agreed) = watch::channel(Arc::new(Image::new()));
         let (controller, _) = mpsc::channel(1);
-        let listening =
-            ListenerOptions { host: "127.0.0.1".into(), port: 0, backlog: 4096, receive_buffer_bytes: None };
+        let listening = ListenerOptions {
+            host: "127.0.0.1".into(),
+            port: 0,
+            backlog: 4096,
+            receive_buffer_bytes: None,
+            send_buffer_bytes: None,
+        };
         let listener = Listener::bind(&listening).unwrap();
         let address = listener.address();
         let info = Arc::new(ListenerInfo {
@@ -74,12 +80,13 @@ impl<'a> Setup<'a> {
             advertised_host: "127.0.0.1".into(),
             advertised_port: address.port(),
         });
-        let home = LogHome::new(self.disk, Arc::new(FileHandles::new(self.open_files_max)));
-        let log_dir = BrokerLogDir::start(self.folder, Uuid([7; 16]), home).unwrap();
+        let files = Arc::new(FileHandles::new(self.open_files_max));
+        let log_dir = LogDir::open(self.folder, self.disk, files).unwrap();
+        let log_dir = BrokerLogDir::start(log_dir, Uuid([7; 16])).unwrap();
         let broker = Broker::new(BrokerParts {
             options: BrokerOptions::new(loaded.settings, loaded.broker, "test".into(), Uuid([8; 16])),
             listeners: vec![Arc::clone(&info)],
-            log_dirs: vec![log_dir],
+            log_dirs: LogDirs::new(vec![log_dir]),
             seed: 1,
             images: agreed,
             controller,
@@ -123,7 +130,7 @@ impl Node {
         apply(&MetadataRecord::Topic(TopicRecord { name: name.into(), topic_id }));
         for (key, value) in settings {
             apply(&MetadataRecord::Config(ConfigRecord {
-                resource_type: TOPIC_RESOURCE,
+                resource_type: TOPIC,
                 resource_name: name.into(),
                 name: (*key).into(),
                 value: Some((*value).into()),
@@ -143,6 +150,18 @@ impl Node {
         }
         metadata_view::apply(&self.broker, Arc::new(self.image.clone()));
         topic_id
+    }
+
+    /// Sets a setting of a topic, of this broker (`1`) or of all brokers (no name).
+    pub fn configure(&mut self, resource_type: i8, resource: &str, key: &str, value: Option<&str>) {
+        let record = MetadataRecord::Config(ConfigRecord {
+            resource_type,
+            resource_name: resource.into(),
+            name: key.into(),
+            value: value.map(Into::into),
+        });
+        self.image.apply(&record, self.image.applied_offset + 1).unwrap();
+        metadata_view::apply(&self.broker, Arc::new(self.image.clone()));
     }
 
     pub fn delete_topic(&mut self, topic_id: Uuid) {

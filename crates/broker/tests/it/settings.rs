@@ -1,0 +1,262 @@
+//! Settings that act on the data path: as written at the start, and as changed while the broker runs.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use model::ErrorCode;
+use protocol::messages::{FetchRequest, ProduceResponse};
+use protocol::{ApiKey, Reader};
+use records::{BatchBuilder, Compression, next_batch};
+
+use crate::client::{Client, PRODUCE, batch, fetch_of};
+use crate::node::{BROKER, Node, Setup, TOPIC};
+
+/// How long a closed connection may take to be seen.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+
+fn node(folder: &Path, settings: &[(&str, &str)]) -> Node {
+    Setup { settings, ..Setup::new(folder) }.start()
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+fn batch_of(timestamp_ms: i64) -> Vec<u8> {
+    BatchBuilder::new().record(timestamp_ms, Some(b"key"), Some(b"value")).build()
+}
+
+fn is_closed(mut stream: &TcpStream) -> bool {
+    stream.set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
+    matches!(stream.read(&mut [0]), Ok(0)) || stream.peer_addr().is_err()
+}
+
+#[test]
+fn the_most_specific_limit_on_batches_holds_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[("message.max.bytes", "1000")]);
+    node.create_topic("t", 1, &[]);
+    let mut client = node.connect();
+    let mut produce = |size| client.produce("t", 0, &batch(size, 1)).map(|_| ());
+    assert_eq!((produce(500), produce(1_500)), (Ok(()), Err(ErrorCode::MESSAGE_TOO_LARGE)));
+    node.configure(BROKER, "", "message.max.bytes", Some("2000"));
+    assert_eq!((produce(1_500), produce(2_500)), (Ok(()), Err(ErrorCode::MESSAGE_TOO_LARGE)));
+    node.configure(BROKER, "1", "message.max.bytes", Some("3000"));
+    assert_eq!((produce(2_500), produce(3_500)), (Ok(()), Err(ErrorCode::MESSAGE_TOO_LARGE)));
+    node.configure(TOPIC, "t", "max.message.bytes", Some("4000"));
+    assert_eq!((produce(3_500), produce(4_500)), (Ok(()), Err(ErrorCode::MESSAGE_TOO_LARGE)));
+    node.configure(TOPIC, "t", "max.message.bytes", None);
+    assert_eq!(produce(3_500), Err(ErrorCode::MESSAGE_TOO_LARGE));
+}
+
+#[test]
+fn timestamps_are_the_brokers_or_within_the_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Node::start(folder.path());
+    node.create_topic("t", 1, &[]);
+    let mut client = node.connect();
+    let append_time = |client: &mut Client, timestamp_ms| {
+        let frame = client.produce_frame("t", 0, 1, &batch_of(timestamp_ms));
+        client.send(&frame);
+        let answer = client.receive(ApiKey::Produce, PRODUCE);
+        let response = ProduceResponse::decode(&mut Reader::new(&answer.body), PRODUCE).unwrap();
+        let partition = &response.responses[0].partition_responses[0];
+        if partition.error_code.is_none() {
+            Ok(partition.log_append_time_ms)
+        } else {
+            Err(partition.error_code)
+        }
+    };
+    let hour_ms = 3_600_000;
+    assert_eq!(append_time(&mut client, now_ms() - hour_ms), Ok(-1));
+    node.configure(TOPIC, "t", "message.timestamp.before.max.ms", Some("60000"));
+    assert_eq!(append_time(&mut client, now_ms() - hour_ms), Err(ErrorCode::INVALID_TIMESTAMP));
+    assert_eq!(append_time(&mut client, now_ms() + hour_ms / 2), Ok(-1));
+    node.configure(BROKER, "", "log.message.timestamp.after.max.ms", Some("60000"));
+    assert_eq!(append_time(&mut client, now_ms() + hour_ms / 2), Err(ErrorCode::INVALID_TIMESTAMP));
+    node.configure(TOPIC, "t", "message.timestamp.type", Some("LogAppendTime"));
+    let before = now_ms();
+    let appended = append_time(&mut client, now_ms() - hour_ms).unwrap();
+    assert!((before..=now_ms()).contains(&appended), "{appended}");
+}
+
+#[test]
+fn batches_are_stored_under_the_topics_codec() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[("compression.type", "zstd")]);
+    let topic_id = node.create_topic("t", 1, &[]);
+    let mut client = node.connect();
+    let mut stored = |node: &Node, offset| {
+        client.produce("t", 0, &batch(10_000, 7)).unwrap();
+        let fetched = node.connect().fetch(&fetch_of(topic_id, &[(0, offset)]));
+        let batch = next_batch(&fetched.partitions[0].2).unwrap().unwrap();
+        (batch.compression().unwrap(), batch.size() < 1_000)
+    };
+    assert_eq!(stored(&node, 0), (Compression::Zstd, true));
+    node.configure(TOPIC, "t", "compression.type", Some("gzip"));
+    assert_eq!(stored(&node, 1), (Compression::Gzip, true));
+    node.configure(TOPIC, "t", "compression.type", Some("producer"));
+    assert_eq!(stored(&node, 2), (Compression::None, false));
+}
+
+#[test]
+fn a_compacted_topic_takes_no_record_without_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Node::start(folder.path());
+    node.create_topic("t", 1, &[("cleanup.policy", "compact")]);
+    let mut client = node.connect();
+    assert_eq!(client.produce("t", 0, &batch(10, 1)), Err(ErrorCode::INVALID_RECORD));
+    assert_eq!(client.produce("t", 0, &batch_of(now_ms())), Ok(0));
+    node.configure(TOPIC, "t", "cleanup.policy", Some("delete"));
+    assert_eq!(client.produce("t", 0, &batch(10, 1)), Ok(1));
+}
+
+#[test]
+fn header_validation_takes_what_full_validation_refuses() {
+    // A count in the header that its records do not bear out, under a right checksum.
+    let mut lying = batch(100, 1);
+    lying[57..61].copy_from_slice(&2_i32.to_be_bytes());
+    lying[23..27].copy_from_slice(&1_i32.to_be_bytes());
+    let checksum = crc32c(&lying[21..]);
+    lying[17..21].copy_from_slice(&checksum.to_be_bytes());
+    for (depth, expected) in [("full", Err(ErrorCode::INVALID_RECORD)), ("header", Ok(0))] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = node(folder.path(), &[("record.validation", depth)]);
+        node.create_topic("t", 1, &[]);
+        assert_eq!(node.connect().produce("t", 0, &lying), expected, "{depth}");
+    }
+}
+
+fn crc32c(bytes: &[u8]) -> u32 {
+    let mut sum = !0_u32;
+    for byte in bytes {
+        sum ^= u32::from(*byte);
+        for _ in 0..8 {
+            sum = if sum & 1 == 1 { (sum >> 1) ^ 0x82f6_3b78 } else { sum >> 1 };
+        }
+    }
+    !sum
+}
+
+#[test]
+fn segments_roll_at_the_size_set_for_the_topic_or_for_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[("log.segment.bytes", "1048576")]);
+    node.create_topic("t", 1, &[]);
+    let mut client = node.connect();
+    let segments = || {
+        let files = std::fs::read_dir(folder.path().join("t-0")).unwrap();
+        files
+            .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|name| name == "log"))
+            .count()
+    };
+    let fill = |client: &mut Client| {
+        for _ in 0..12 {
+            client.produce("t", 0, &batch(100_000, 1)).unwrap();
+        }
+    };
+    fill(&mut client);
+    assert_eq!(segments(), 2);
+    node.configure(TOPIC, "t", "segment.bytes", Some("10485760"));
+    fill(&mut client);
+    fill(&mut client);
+    assert_eq!(segments(), 2);
+    node.configure(TOPIC, "t", "segment.bytes", None);
+    node.configure(BROKER, "", "log.segment.bytes", Some("2097152"));
+    fill(&mut client);
+    fill(&mut client);
+    assert!((3..=4).contains(&segments()), "{}", segments());
+}
+
+#[test]
+fn a_request_above_the_socket_limit_closes_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[("socket.request.max.bytes", "10000")]);
+    node.create_topic("t", 1, &[]);
+    let mut client = node.connect();
+    assert_eq!(client.produce("t", 0, &batch(9_000, 1)), Ok(0));
+    let frame = client.produce_frame("t", 0, 1, &batch(11_000, 1));
+    client.send(&frame[..100]);
+    assert!(is_closed(&client.stream));
+}
+
+#[test]
+fn a_fetch_gets_no_more_than_the_broker_allows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[("fetch.max.bytes", "5000")]);
+    let topic_id = node.create_topic("t", 1, &[]);
+    let mut client = node.connect();
+    for _ in 0..10 {
+        client.produce("t", 0, &batch(1_000, 1)).unwrap();
+    }
+    let all = FetchRequest { max_bytes: i32::MAX, ..fetch_of(topic_id, &[(0, 0)]) };
+    let bytes = client.fetch(&all).bytes();
+    assert!((3_000..=5_000).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn silent_connections_are_closed_after_the_idle_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node(folder.path(), &[("connections.max.idle.ms", "100")]);
+    assert!(is_closed(&node.connect().stream));
+}
+
+#[test]
+fn limits_on_connections_of_one_address_follow_dynamic_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[("max.connections.per.ip", "1")]);
+    node.create_topic("t", 1, &[]);
+    let mut first = node.connect();
+    assert_eq!(first.produce("t", 0, &batch(10, 1)), Ok(0));
+    assert!(is_closed(&node.connect().stream));
+    node.configure(BROKER, "1", "max.connections.per.ip", Some("2"));
+    let mut second = node.connect();
+    assert_eq!(second.produce("t", 0, &batch(10, 1)), Ok(1));
+    assert!(is_closed(&node.connect().stream));
+    node.configure(BROKER, "", "max.connections.per.ip.overrides", Some("127.0.0.1:3"));
+    let mut third = node.connect();
+    assert_eq!(third.produce("t", 0, &batch(10, 1)), Ok(2));
+    assert!(is_closed(&node.connect().stream));
+}
+
+#[test]
+fn a_connection_beyond_the_limit_of_all_waits_until_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[]);
+    node.create_topic("t", 1, &[]);
+    node.configure(BROKER, "", "max.connections", Some("1"));
+    let mut first = node.connect();
+    assert_eq!(first.produce("t", 0, &batch(10, 1)), Ok(0));
+    let mut second = node.connect();
+    let frame = second.produce_frame("t", 0, 1, &batch(10, 1));
+    second.send(&frame);
+    second.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert!(second.stream.read(&mut [0]).is_err(), "answered beyond max.connections");
+    second.stream.set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
+    drop(first);
+    second.receive(ApiKey::Produce, PRODUCE);
+    let mut third = node.connect();
+    let frame = third.produce_frame("t", 0, 1, &batch(10, 1));
+    third.send(&frame);
+    node.configure(BROKER, "", "max.connections", Some("10"));
+    third.receive(ApiKey::Produce, PRODUCE);
+}
+
+#[test]
+fn a_full_listener_makes_new_connections_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[("listener.name.plaintext.max.connections", "1")]);
+    node.create_topic("t", 1, &[]);
+    let mut first = node.connect();
+    assert_eq!(first.produce("t", 0, &batch(10, 1)), Ok(0));
+    let mut second = node.connect();
+    let frame = second.produce_frame("t", 0, 1, &batch(10, 1));
+    second.send(&frame);
+    second.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert!(second.stream.read(&mut [0]).is_err(), "answered beyond the listener's limit");
+    second.stream.set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
+    drop(first);
+    second.receive(ApiKey::Produce, PRODUCE);
+}
