@@ -1,5 +1,8 @@
 //! The executable as users call it: by its names, apart from the terminal, and stopped again.
 
+mod node;
+mod server;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
