@@ -4,9 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use ::metadata::Image;
-use model::{TimestampMs, Uuid};
+use model::TimestampMs;
 use parking_lot::Mutex;
 use partition_log::DeletedLog;
 use records::Scratch;
@@ -19,7 +20,7 @@ use crate::fetch_sessions::FetchSessions;
 use crate::handlers::fetch::Attempt;
 use crate::handlers::produce::Item;
 use crate::listeners::ListenerInfo;
-use crate::log_dirs::BrokerLogDir;
+use crate::log_dirs::LogDirs;
 use crate::metadata_view::MetadataView;
 use crate::options::BrokerOptions;
 use crate::partitions::Registry;
@@ -52,8 +53,10 @@ pub struct Broker {
     pub(crate) clock: Clock,
     /// The partitions here.
     pub(crate) partitions: Registry,
-    /// The log directories, in the order of `log.dirs`.
-    pub log_dirs: Vec<Arc<BrokerLogDir>>,
+    /// The log directories.
+    pub log_dirs: LogDirs,
+    /// Epoch of its registration, -1 before.
+    pub(crate) epoch: AtomicI64,
     /// What clients fetch incrementally.
     pub(crate) fetch_sessions: FetchSessions,
     /// Folders of deleted partitions and when they were deleted.
@@ -68,7 +71,7 @@ pub struct BrokerParts {
     /// Its listeners, with the ports that were bound.
     pub listeners: Vec<Arc<ListenerInfo>>,
     /// Its log directories.
-    pub log_dirs: Vec<Arc<BrokerLogDir>>,
+    pub log_dirs: LogDirs,
     /// For ids that need no secrecy.
     pub seed: u64,
     /// Images as they are agreed.
@@ -113,16 +116,19 @@ impl Broker {
             clock: Clock::new(parts.seed),
             partitions: Registry::default(),
             log_dirs: parts.log_dirs,
+            epoch: AtomicI64::new(-1),
             fetch_sessions: FetchSessions::new(sessions, SESSION_EVICTION_MS),
             doomed: Mutex::default(),
             listeners: parts.listeners,
             options: parts.options,
         })
     }
+}
 
-    /// Ids of the log directories, in the order of `log.dirs`.
-    pub fn log_dir_ids(&self) -> Vec<Uuid> {
-        self.log_dirs.iter().map(|log_dir| log_dir.id).collect()
+impl Broker {
+    /// Epoch of its registration, -1 before there is one.
+    pub fn epoch(&self) -> i64 {
+        self.epoch.load(Ordering::Acquire)
     }
 }
 

@@ -3,55 +3,91 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use partition_log::LogError;
 use tokio::sync::watch;
 
 use crate::broker::Broker;
 use crate::log_dirs::BrokerLogDir;
-use crate::partitions::Partition;
 
 /// How often is looked whether something is due.
 const TURN: Duration = Duration::from_secs(1);
 /// Appended bytes of a partition after which its write-back is started, before the kernel does it at a worse time.
 const WRITEBACK_BYTES: u64 = 4 * 1024 * 1024;
 
+/// When something is done again.
+struct Due {
+    every: Duration,
+    last: Instant,
+}
+
+impl Due {
+    fn every_ms(interval_ms: i32) -> Due {
+        Due {
+            every: Duration::from_millis(u64::try_from(interval_ms).unwrap_or(60_000)),
+            last: Instant::now(),
+        }
+    }
+
+    fn is_now(&mut self) -> bool {
+        let is_now = self.last.elapsed() >= self.every;
+        if is_now {
+            self.last = Instant::now();
+        }
+        is_now
+    }
+}
+
+/// Which checkpoints a turn writes.
+#[derive(Clone, Copy)]
+struct Checkpoints {
+    recovery_points: bool,
+    log_starts: bool,
+}
+
 /// Works until the broker stops.
 pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
-    let interval = broker.options.config.logs.recovery_point_checkpoint_interval_ms;
-    let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(60_000));
-    let mut checkpointed = Instant::now();
+    let logs = &broker.options.config.logs;
+    let mut recovery_points = Due::every_ms(logs.recovery_point_checkpoint_interval_ms);
+    let mut log_starts = Due::every_ms(logs.start_offset_checkpoint_interval_ms);
     loop {
         tokio::select! {
             () = tokio::time::sleep(TURN) => {}
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
-        let checkpoint = checkpointed.elapsed() >= interval;
-        if checkpoint {
-            checkpointed = Instant::now();
-        }
+        let due = Checkpoints { recovery_points: recovery_points.is_now(), log_starts: log_starts.is_now() };
         let working = Arc::clone(&broker);
-        let turn = tokio::task::spawn_blocking(move || turn(&working, checkpoint)).await;
+        let turn = tokio::task::spawn_blocking(move || turn(&working, due)).await;
         if let Err(error) = turn {
             tracing::error!(%error, "a turn of the housekeeping failed");
         }
     }
 }
 
-fn turn(broker: &Broker, checkpoint: bool) {
+fn turn(broker: &Broker, due: Checkpoints) {
     for partition in broker.partitions.partitions() {
         if partition.log.bytes_since_writeback() >= WRITEBACK_BYTES
+            && !partition.log_dir.is_offline()
             && let Err(error) = partition.log.flush()
         {
             tracing::error!(?partition, %error, "write-back failed");
         }
     }
     remove_doomed(broker);
-    if checkpoint {
-        for log_dir in &broker.log_dirs {
-            if let Err(error) = log_dir.checkpoint(&partitions_in(broker, log_dir)) {
-                tracing::error!(path = %log_dir.path.display(), %error, "checkpoints could not be written");
-            }
+    for log_dir in broker.log_dirs.online() {
+        if let Err(error) = checkpoint(broker, log_dir, due) {
+            tracing::error!(path = %log_dir.path.display(), %error, "checkpoints could not be written");
         }
     }
+}
+
+fn checkpoint(broker: &Broker, log_dir: &Arc<BrokerLogDir>, due: Checkpoints) -> Result<(), LogError> {
+    if due.recovery_points {
+        log_dir.checkpoint_recovery_points(&broker.partitions.partitions_in(log_dir))?;
+    }
+    if due.log_starts {
+        log_dir.checkpoint_log_starts(&broker.partitions.partitions_in(log_dir))?;
+    }
+    Ok(())
 }
 
 /// Folders of deleted partitions go after `log.segment.delete.delay.ms`, when nobody reads from them any more.
@@ -66,17 +102,13 @@ fn remove_doomed(broker: &Broker) {
     }
 }
 
-fn partitions_in(broker: &Broker, log_dir: &Arc<BrokerLogDir>) -> Vec<Arc<Partition>> {
-    let mut partitions = broker.partitions.partitions();
-    partitions.retain(|partition| Arc::ptr_eq(&partition.log_dir, log_dir));
-    partitions
-}
-
 /// Closes every log; the next start trusts what is on disk.
 pub fn close_logs(broker: &Broker) {
-    for log_dir in &broker.log_dirs {
-        if let Err(error) = log_dir.close(&partitions_in(broker, log_dir)) {
-            tracing::error!(path = %log_dir.path.display(), error, "the next start has to recover this directory");
+    let threads = usize::try_from(broker.options.config.logs.recovery_threads_per_dir).unwrap_or(1);
+    for log_dir in broker.log_dirs.online() {
+        let partitions = broker.partitions.partitions_in(log_dir);
+        if let Err(error) = log_dir.close(&partitions, threads, broker.epoch()) {
+            tracing::error!(path = %log_dir.path.display(), %error, "the next start has to recover this directory");
         }
     }
 }

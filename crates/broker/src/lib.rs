@@ -12,6 +12,7 @@ mod connection_loop;
 pub mod controller;
 pub mod cores;
 mod delayed;
+pub mod directory_assignments;
 mod dispatch;
 mod fetch_sessions;
 mod handlers;

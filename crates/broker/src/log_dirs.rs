@@ -1,175 +1,169 @@
-//! The log directories of the broker: their checkpoints, and a thread for appends that must not hold up a core.
+//! The log directories of the broker: which are online, where a new partition goes, what follows when one fails.
 
-use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod log_dir;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use model::{Offset, Uuid};
-use partition_log::{LogError, LogHome, OffsetCheckpoint, RealDisk, RecoveryStart};
+use model::Uuid;
+use tokio::sync::{Notify, watch};
 
-use crate::delayed::Flusher;
-use crate::partitions::Partition;
+use crate::broker::Broker;
 
-/// An append that took longer makes its log directory slow.
-const SLOW_APPEND: Duration = Duration::from_millis(2);
-/// How long a log directory stays slow after its last slow append.
-const SLOW_FOR: Duration = Duration::from_millis(500);
+pub use log_dir::BrokerLogDir;
 
-const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
-const LOG_STARTS: &str = "log-start-offset-checkpoint";
-const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
-
-/// One log directory.
+/// The log directories, in the order of `log.dirs`.
 #[derive(Debug)]
-pub struct BrokerLogDir {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its id (`directory.id` of meta.properties).
-    pub id: Uuid,
-    /// What its logs share.
-    pub home: Arc<LogHome>,
-    recovery: Recovery,
-    partitions: AtomicUsize,
-    started: Instant,
-    /// Milliseconds after `started` until which the directory counts as slow.
-    slow_until_ms: AtomicU64,
-    slow_appends: AtomicU64,
-    aside: mpsc::Sender<Arc<Partition>>,
-    /// Puts partitions here on stable storage.
-    pub(crate) flusher: Flusher,
+pub struct LogDirs {
+    dirs: Vec<Arc<BrokerLogDir>>,
+    /// How many have failed; the value counts failures, not directories.
+    failures: watch::Sender<usize>,
+    /// Why the broker cannot go on.
+    end: watch::Sender<Option<String>>,
+    /// A partition was put where the controller does not know of.
+    has_misplaced: AtomicBool,
+    misplaced: Notify,
+    has_recovered: AtomicBool,
 }
 
-/// What the files of the last run say.
-#[derive(Debug, Default)]
-struct Recovery {
-    clean_shutdown: bool,
-    recovery_points: HashMap<(String, i32), Offset>,
-    log_starts: HashMap<(String, i32), Offset>,
-}
-
-impl BrokerLogDir {
-    /// Takes over a directory and starts its thread, which ends with the last owner.
-    pub fn start(path: &Path, id: Uuid, home: Arc<LogHome>) -> Result<Arc<BrokerLogDir>, String> {
-        let recovery = read_recovery(path).map_err(|error| error.to_string())?;
-        let (aside, queue) = mpsc::channel::<Arc<Partition>>();
-        std::thread::Builder::new()
-            .name("slow-appends".into())
-            .spawn(move || {
-                while let Ok(partition) = queue.recv() {
-                    partition.drain_blocking();
-                }
-            })
-            .map_err(|error| format!("cannot start a thread: {error}"))?;
-        Ok(Arc::new(BrokerLogDir {
-            path: path.to_owned(),
-            id,
-            home,
-            recovery,
-            partitions: AtomicUsize::new(0),
-            started: Instant::now(),
-            slow_until_ms: AtomicU64::new(0),
-            slow_appends: AtomicU64::new(0),
-            aside,
-            flusher: Flusher::start().map_err(|error| format!("cannot start a thread: {error}"))?,
-        }))
-    }
-
-    /// What the last run left to know of a partition.
-    pub fn recovery_of(&self, topic: &str, index: i32) -> RecoveryStart {
-        let key = (topic.to_owned(), index);
-        RecoveryStart {
-            clean_shutdown: self.recovery.clean_shutdown,
-            recovery_point: self.recovery.recovery_points.get(&key).copied().unwrap_or(0),
-            log_start_offset: self.recovery.log_starts.get(&key).copied().unwrap_or(0),
+impl LogDirs {
+    /// Watches over `dirs`.
+    pub fn new(dirs: Vec<Arc<BrokerLogDir>>) -> LogDirs {
+        let failures = watch::Sender::new(0);
+        for dir in &dirs {
+            let told = failures.clone();
+            dir.home.watch(move || told.send_modify(|count| *count += 1));
+        }
+        LogDirs {
+            dirs,
+            failures,
+            end: watch::Sender::new(None),
+            has_misplaced: AtomicBool::new(false),
+            misplaced: Notify::new(),
+            has_recovered: AtomicBool::new(false),
         }
     }
 
-    /// True once a write or sync has failed.
-    pub fn is_offline(&self) -> bool {
-        self.home.is_offline()
+    /// All of them, in the order of `log.dirs`.
+    pub fn iter(&self) -> std::slice::Iter<'_, Arc<BrokerLogDir>> {
+        self.dirs.iter()
     }
 
-    /// Partitions placed here.
-    pub fn partition_count(&self) -> usize {
-        self.partitions.load(Ordering::Relaxed)
+    /// Those that can be used.
+    pub fn online(&self) -> impl Iterator<Item = &Arc<BrokerLogDir>> {
+        self.dirs.iter().filter(|dir| !dir.is_offline())
     }
 
-    /// One more partition is here.
-    pub fn count_partition(&self) {
-        self.partitions.fetch_add(1, Ordering::Relaxed);
+    /// Ids of those that can be used, in the order of `log.dirs`.
+    pub fn online_ids(&self) -> Vec<Uuid> {
+        self.online().map(|dir| dir.id).collect()
     }
 
-    /// Bytes of the file system in all, and free for us.
-    pub fn room(&self) -> Option<(i64, i64)> {
-        let room = rustix::fs::statvfs(&self.path).ok()?;
-        let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(room.f_frsize)).unwrap_or(i64::MAX);
-        Some((bytes(room.f_blocks), bytes(room.f_bavail)))
+    /// Ids of those that have failed, as far as they are known.
+    pub fn offline_ids(&self) -> Vec<Uuid> {
+        let offline = self.dirs.iter().filter(|dir| dir.is_offline() && !dir.id.is_zero());
+        offline.map(|dir| dir.id).collect()
     }
 
-    /// True while appends go to the side thread.
-    pub fn is_slow(&self) -> bool {
-        let until = self.slow_until_ms.load(Ordering::Relaxed);
-        until != 0 && self.started.elapsed().as_millis() < u128::from(until)
+    /// True where one has failed.
+    pub fn has_offline(&self) -> bool {
+        self.dirs.iter().any(|dir| dir.is_offline())
     }
 
-    /// Takes note of how long an append took.
-    pub fn observe_append(&self, took: Duration) {
-        if took > SLOW_APPEND {
-            let until = self.started.elapsed() + SLOW_FOR;
-            self.slow_until_ms.store(until.as_millis() as u64, Ordering::Relaxed);
-            self.slow_appends.fetch_add(1, Ordering::Relaxed);
+    /// The one of that id, if it can be used.
+    pub fn online_dir(&self, id: Uuid) -> Option<&Arc<BrokerLogDir>> {
+        self.online().find(|dir| dir.id == id)
+    }
+
+    /// Where a partition goes that has no place yet: where fewest are.
+    pub fn least_filled(&self) -> Option<&Arc<BrokerLogDir>> {
+        self.online().min_by_key(|dir| dir.partition_count())
+    }
+
+    /// The broker epoch that the last run left in every directory at its clean stop, -1 where they do not agree:
+    /// only then is nothing lost that it had acknowledged (KIP-966).
+    pub fn previous_broker_epoch(&self) -> i64 {
+        let mut epochs = self.dirs.iter().map(|dir| dir.clean_epoch());
+        let Some(Some(first)) = epochs.next() else { return -1 };
+        if epochs.all(|epoch| epoch == Some(first)) { first } else { -1 }
+    }
+
+    /// A signal for whoever must know at once that a directory has failed.
+    pub fn failures(&self) -> watch::Receiver<usize> {
+        self.failures.subscribe()
+    }
+
+    /// A partition was put where the image does not say; [`LogDirs::tell_misplaced`] tells once the image is there.
+    pub(crate) fn note_misplaced(&self) {
+        self.has_misplaced.store(true, Ordering::Release);
+    }
+
+    /// Wakes whoever reports where partitions lie, if there is something to report.
+    pub(crate) fn tell_misplaced(&self) {
+        if self.has_misplaced.swap(false, Ordering::AcqRel) {
+            self.misplaced.notify_one();
         }
     }
 
-    /// Has the side thread append what is queued at `partition`.
-    pub fn append_aside(&self, partition: Arc<Partition>) {
-        if let Err(mpsc::SendError(partition)) = self.aside.send(partition) {
-            // The thread is gone only when the process ends; the caller's core does the work then.
-            partition.drain_blocking();
-        }
+    /// Returns when there is something to report.
+    pub(crate) async fn misplaced(&self) {
+        self.misplaced.notified().await;
     }
 
-    /// Appends that were slow since the start.
-    pub fn slow_appends(&self) -> u64 {
-        self.slow_appends.load(Ordering::Relaxed)
+    /// Ends the broker; only the first reason counts.
+    pub fn end(&self, reason: String) {
+        self.end.send_if_modified(|end| end.is_none() && end.replace(reason).is_none());
     }
 
-    /// Writes the checkpoints of the partitions here.
-    pub fn checkpoint(&self, partitions: &[Arc<Partition>]) -> Result<(), LogError> {
-        let entries = |offset: fn(&Partition) -> Offset| OffsetCheckpoint {
-            entries: partitions
-                .iter()
-                .map(|partition| (partition.topic.name.to_string(), partition.index, offset(partition)))
-                .collect(),
-        };
-        entries(|partition| partition.log.recovery_point())
-            .write(&RealDisk, &self.path.join(RECOVERY_POINTS))?;
-        entries(|partition| partition.log.log_start_offset()).write(&RealDisk, &self.path.join(LOG_STARTS))
+    /// Returns once the broker cannot go on, and why.
+    pub async fn ended(&self) -> String {
+        let mut end = self.end.subscribe();
+        let reason = end.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+        reason.unwrap_or_default()
     }
 
-    /// Closes the logs here and leaves the mark of a clean shutdown.
-    pub fn close(&self, partitions: &[Arc<Partition>]) -> Result<(), String> {
-        for partition in partitions {
-            partition.log.close().map_err(|error| error.to_string())?;
-        }
-        self.checkpoint(partitions).map_err(|error| error.to_string())?;
-        let mark = self.path.join(CLEAN_SHUTDOWN);
-        fs::write(&mark, "{\"version\":0,\"brokerEpoch\":-1}")
-            .map_err(|error| format!("{}: {error}", mark.display()))
+    /// True once, for whoever opens the partitions that the last run left.
+    pub(crate) fn begin_recovery(&self) -> bool {
+        !self.has_recovered.swap(true, Ordering::AcqRel)
     }
 }
 
-/// Reads checkpoints and takes the mark of a clean shutdown away: from now on the directory is in use.
-fn read_recovery(path: &Path) -> Result<Recovery, LogError> {
-    let read = |name: &str| -> Result<HashMap<(String, i32), Offset>, LogError> {
-        let checkpoint = OffsetCheckpoint::read(&RealDisk, &path.join(name))?;
-        Ok(checkpoint.entries.into_iter().map(|(topic, index, offset)| ((topic, index), offset)).collect())
-    };
-    let mark = path.join(CLEAN_SHUTDOWN);
-    let clean_shutdown = fs::remove_file(&mark).is_ok();
-    Ok(Recovery { clean_shutdown, recovery_points: read(RECOVERY_POINTS)?, log_starts: read(LOG_STARTS)? })
+/// Says which directories fail, wakes whoever waits for records there, and ends the broker when none is left.
+pub async fn watch_over(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
+    let log_dirs = &broker.log_dirs;
+    let mut failures = log_dirs.failures();
+    failures.mark_changed();
+    let mut known: Vec<bool> = log_dirs.iter().map(|_| false).collect();
+    loop {
+        tokio::select! {
+            changed = failures.changed() => if changed.is_err() { return },
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+        for (dir, known) in log_dirs.iter().zip(&mut known) {
+            if dir.is_offline() && !std::mem::replace(known, true) {
+                stop_serving(&broker, dir);
+            }
+        }
+        if log_dirs.online().next().is_none() {
+            let paths: Vec<String> = log_dirs.iter().map(|dir| dir.path.display().to_string()).collect();
+            log_dirs.end(format!(
+                "Shutdown broker because all log dirs in {} have failed; repair the disk and start again",
+                paths.join(", ")
+            ));
+        }
+    }
+}
+
+fn stop_serving(broker: &Broker, dir: &Arc<BrokerLogDir>) {
+    let partitions = broker.partitions.partitions_in(dir);
+    let names: Vec<String> = partitions.iter().map(|partition| format!("{partition:?}")).collect();
+    tracing::error!(
+        reason = dir.home.offline_reason().unwrap_or_default(),
+        partitions = names.join(","),
+        "Stopping serving logs in dir {}; repair the disk and restart the broker",
+        dir.path.display()
+    );
+    for partition in partitions {
+        partition.waits.wake_all();
+    }
 }

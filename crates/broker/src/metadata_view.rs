@@ -8,6 +8,7 @@ use model::Offset;
 use tokio::sync::watch;
 
 use crate::broker::Broker;
+use crate::partitions::{self, Recovered};
 
 /// The newest image this broker has applied.
 #[derive(Debug)]
@@ -52,10 +53,18 @@ pub async fn follow(broker: Arc<Broker>) {
     }
 }
 
-/// Applies one image.
+/// Applies one image; the first one must hold every partition that was agreed on before the broker started.
 pub fn apply(broker: &Arc<Broker>, image: Arc<Image>) {
-    crate::partitions::apply_image(broker, &broker.metadata.image(), &image);
+    let mut recovered = Recovered::default();
+    if broker.log_dirs.begin_recovery() {
+        match partitions::recover(broker, &image) {
+            Ok(found) => recovered = found,
+            Err(reason) => return broker.log_dirs.end(reason),
+        }
+    }
+    partitions::apply_image(broker, &broker.metadata.image(), &image, &mut recovered);
     let offset = image.applied_offset;
     broker.metadata.image.store(image);
+    broker.log_dirs.tell_misplaced();
     broker.metadata.applied.send_replace(offset);
 }

@@ -3,9 +3,11 @@
 mod append_queue;
 mod apply;
 mod partition;
+mod recovery;
 mod registry;
 
 pub use append_queue::AppendTicket;
 pub use apply::apply_image;
 pub use partition::Partition;
+pub use recovery::{Recovered, recover};
 pub use registry::Registry;

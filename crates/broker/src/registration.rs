@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use model::{ErrorCode, Uuid};
+use model::ErrorCode;
 use protocol::ApiKey;
 use protocol::messages::broker_registration_request::{BrokerRegistrationRequest, Feature, Listener};
 use protocol::messages::{BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationResponse};
@@ -23,7 +24,10 @@ const RETRY: Duration = Duration::from_millis(100);
 pub async fn register(broker: &Broker, stopping: &watch::Receiver<bool>) -> Option<i64> {
     while !*stopping.borrow() {
         match try_register(broker).await {
-            Ok(epoch) => return Some(epoch),
+            Ok(epoch) => {
+                broker.epoch.store(epoch, Ordering::Release);
+                return Some(epoch);
+            }
             Err(error) => tracing::warn!(error, "the controller did not take the registration; trying again"),
         }
         tokio::time::sleep(RETRY).await;
@@ -50,8 +54,8 @@ async fn try_register(broker: &Broker) -> Result<i64, String> {
         listeners: listeners.collect(),
         features: features.collect(),
         rack: broker.options.config.rack.as_deref().map(Cow::Borrowed),
-        log_dirs: broker.log_dir_ids(),
-        previous_broker_epoch: -1,
+        log_dirs: broker.log_dirs.online_ids(),
+        previous_broker_epoch: broker.log_dirs.previous_broker_epoch(),
         ..BrokerRegistrationRequest::default()
     };
     let answer: BrokerRegistrationResponse =
@@ -60,15 +64,15 @@ async fn try_register(broker: &Broker) -> Result<i64, String> {
 }
 
 /// Sends heartbeats until the broker stops; the first one asks to be unfenced. A last one says that it goes.
-pub async fn keep_alive(broker: Arc<Broker>, mut epoch: i64, mut stopping: watch::Receiver<bool>) {
+pub async fn keep_alive(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
+    let mut failures = broker.log_dirs.failures();
     let interval =
         u64::try_from(broker.options.config.controller.broker_heartbeat_interval_ms).unwrap_or(2_000);
     loop {
-        match heartbeat(&broker, epoch, false).await {
+        match heartbeat(&broker, false).await {
             Ok(answer) if answer.error_code == ErrorCode::STALE_BROKER_EPOCH => {
-                match register(&broker, &stopping).await {
-                    Some(renewed) => epoch = renewed,
-                    None => return,
+                if register(&broker, &stopping).await.is_none() {
+                    return;
                 }
             }
             Ok(answer) if !answer.error_code.is_none() => {
@@ -79,26 +83,24 @@ pub async fn keep_alive(broker: Arc<Broker>, mut epoch: i64, mut stopping: watch
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(interval.max(1))) => {}
+            // The controller is told at once.
+            Ok(()) = failures.changed() => {}
             _ = stopping.wait_for(|stopping| *stopping) => break,
         }
     }
-    if let Err(error) = heartbeat(&broker, epoch, true).await {
+    if let Err(error) = heartbeat(&broker, true).await {
         tracing::debug!(error, "the controller was not told of the stop");
     }
 }
 
-async fn heartbeat(
-    broker: &Broker,
-    broker_epoch: i64,
-    want_shut_down: bool,
-) -> Result<BrokerHeartbeatResponse, String> {
+async fn heartbeat(broker: &Broker, want_shut_down: bool) -> Result<BrokerHeartbeatResponse, String> {
     let request = BrokerHeartbeatRequest {
         broker_id: broker.options.node_id,
-        broker_epoch,
+        broker_epoch: broker.epoch(),
         current_metadata_offset: broker.metadata.image().applied_offset,
         want_fence: false,
         want_shut_down,
-        offline_log_dirs: Vec::<Uuid>::new(),
+        offline_log_dirs: broker.log_dirs.offline_ids(),
         ..BrokerHeartbeatRequest::default()
     };
     broker.controller.ask(ApiKey::BrokerHeartbeat, HEARTBEAT_VERSION, &request).await

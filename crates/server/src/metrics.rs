@@ -19,7 +19,8 @@ pub struct NodeMetrics {
 impl Observed for NodeMetrics {
     fn metrics(&self) -> String {
         let mut page = Exposition::default();
-        let cores: Vec<&RequestMetrics> = self.broker.core_counters.iter().map(|core| &core.requests).collect();
+        let cores: Vec<&RequestMetrics> =
+            self.broker.core_counters.iter().map(|core| &core.requests).collect();
         RequestMetrics::expose(&cores, broker::api_name, &mut page);
         self.expose_controller(&mut page);
         self.expose_traffic(&mut page);

@@ -1,23 +1,24 @@
 //! One node from its settings to its end: directories, quorum, broker, listeners, signals.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use broker::controller::ControllerCall;
 use broker::cores::Cores;
-use broker::log_dirs::BrokerLogDir;
+use broker::log_dirs::{self, BrokerLogDir, LogDirs};
 use broker::options::BrokerOptions;
-use broker::{Broker, BrokerParts, housekeeping, listeners, metadata_view, registration};
-use config::{BrokerConfig, Loaded};
-use partition_log::{FileHandles, LogHome, RealDisk};
+use broker::{
+    Broker, BrokerParts, directory_assignments, housekeeping, listeners, metadata_view, registration,
+};
+use config::Loaded;
+use partition_log::{Disk, FileHandles, LogHome, RealDisk};
 use quorum::{Asker, Quorum, QuorumHandle, QuorumOptions, SnapshotTriggers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use transport::Listener;
 
 use crate::addresses::{self, Bound};
-use crate::home::{self, Home};
+use crate::home::{self, Home, HomeDir, MetadataDir};
 use crate::http;
 use crate::metrics::NodeMetrics;
 
@@ -29,6 +30,8 @@ const DESCRIPTORS_MIN: usize = 128;
 const DESCRIPTORS_USED_MAX: usize = 100_000;
 /// How long the first steps of a node may take before it gives up.
 const START_MAX: Duration = Duration::from_secs(60);
+/// How often the disk and the quorum are asked whether they have failed.
+const FAILURE_CHECK: Duration = Duration::from_millis(500);
 
 /// Runs the node until SIGINT or SIGTERM; an error is why it could not start or go on.
 pub async fn run(loaded: Loaded) -> Result<(), String> {
@@ -36,7 +39,9 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
     // From the first moment on, so that a stop during the start is a clean one too.
     let mut signals = Signals::new()?;
     let config = &loaded.broker;
-    let home = home::open(&loaded)?;
+    let files = Arc::new(FileHandles::new(open_files_max()?));
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let mut home = home::open(&loaded, &disk, &files)?;
     let bound = addresses::bind(config)?;
     let quorum = start_quorum(&loaded, &home)?;
     let (stop, stopping) = watch::channel(false);
@@ -53,13 +58,19 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
     let broker = Broker::new(BrokerParts {
         options,
         listeners: bound.iter().map(|bound| Arc::clone(&bound.info)).collect(),
-        log_dirs: open_log_dirs(config, &home)?,
+        log_dirs: start_log_dirs(&mut home, &disk, &files)?,
         seed: random_seed()?,
         images: quorum.images(),
         controller,
         cores,
     });
-    let heartbeats = join_cluster(&broker, &quorum, &stopping).await?;
+    let metadata_dir = home.metadata_dir;
+    let end = end_of_service(Arc::clone(&broker), quorum.failure_watch(), &metadata_dir);
+    tokio::pin!(end);
+    let heartbeats = tokio::select! {
+        joined = join_cluster(&broker, &quorum, &stopping) => joined?,
+        reason = &mut end => return Err(reason),
+    };
     let cores =
         Arc::new(Cores::start(&broker, &stopping).map_err(|error| format!("cannot start a core: {error}"))?);
     serve_metrics(&loaded, &broker, quorum.failure_watch(), &stopping).await?;
@@ -69,7 +80,11 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
     }
     let chores = tokio::spawn(housekeeping::run(Arc::clone(&broker), stopping.clone()));
     tracing::info!("{ready}");
-    signals.wait().await;
+    tokio::select! {
+        () = signals.wait() => {}
+        // The disk cannot be trusted any more: as Kafka, without a clean stop.
+        reason = end => return Err(reason),
+    }
     tracing::info!("stopping");
     let _ = stop.send(true);
     let _ = heartbeats.await;
@@ -91,9 +106,9 @@ fn start_quorum(loaded: &Loaded, home: &Home) -> Result<QuorumHandle, String> {
     let positive = |value: i64| u64::try_from(value).unwrap_or_default();
     let options = QuorumOptions {
         node_id: config.node_id,
-        directory_id: home.metadata_directory_id,
+        directory_id: home.metadata_dir.id,
         cluster_id: home.cluster_id.clone(),
-        log_dir: PathBuf::from(&config.metadata_log_dir),
+        log_dir: home.metadata_dir.path.clone(),
         voters: home.voters.clone(),
         settings: loaded.settings.clone(),
         snapshots: SnapshotTriggers {
@@ -108,8 +123,8 @@ fn start_quorum(loaded: &Loaded, home: &Home) -> Result<QuorumHandle, String> {
     Quorum::start(options).map_err(|error| error.to_string())
 }
 
-/// The log directories, sharing one bounded set of open files.
-fn open_log_dirs(config: &BrokerConfig, home: &Home) -> Result<Vec<Arc<BrokerLogDir>>, String> {
+/// How many files logs may hold open; the rest of the descriptors is for connections.
+fn open_files_max() -> Result<usize, String> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1_024);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(DESCRIPTORS_USED_MAX);
     if limit < DESCRIPTORS_MIN {
@@ -117,14 +132,50 @@ fn open_log_dirs(config: &BrokerConfig, home: &Home) -> Result<Vec<Arc<BrokerLog
             "only {limit} descriptors may be open, at least {DESCRIPTORS_MIN} are needed: raise the limit (ulimit -n, LimitNOFILE)"
         ));
     }
-    // The rest is for connections.
-    let files = Arc::new(FileHandles::new(limit / 2));
-    let dirs = config.log_dirs.iter().zip(&home.directory_ids);
-    dirs.map(|(path, id)| {
-        let log_home = LogHome::new(Arc::new(RealDisk), Arc::clone(&files));
-        BrokerLogDir::start(path.as_ref(), *id, log_home)
-    })
-    .collect()
+    Ok(limit / 2)
+}
+
+/// Hands the directories to the broker, those that cannot be used as offline ones.
+fn start_log_dirs(
+    home: &mut Home,
+    disk: &Arc<dyn Disk>,
+    files: &Arc<FileHandles>,
+) -> Result<LogDirs, String> {
+    let start = |dir: HomeDir| match dir.opened {
+        Ok((opened, id)) => BrokerLogDir::start(opened, id),
+        Err(reason) => {
+            let failed = LogHome::new(Arc::clone(disk), Arc::clone(files));
+            failed.take_offline(&reason);
+            BrokerLogDir::offline(&dir.path, failed)
+        }
+    };
+    Ok(LogDirs::new(home.dirs.drain(..).map(start).collect::<Result<_, String>>()?))
+}
+
+/// Returns once the node cannot go on, and why.
+async fn end_of_service(
+    broker: Arc<Broker>,
+    quorum_failure: impl Fn() -> Option<String>,
+    metadata_dir: &MetadataDir,
+) -> String {
+    let metadata_fails = async {
+        loop {
+            if let Some(reason) = metadata_dir.home.offline_reason() {
+                let path = metadata_dir.path.display();
+                return format!(
+                    "Shutdown broker because the metadata log dir {path} has failed: {reason}; repair the disk and start again"
+                );
+            }
+            if let Some(reason) = quorum_failure() {
+                return format!("the metadata quorum has failed: {reason}");
+            }
+            tokio::time::sleep(FAILURE_CHECK).await;
+        }
+    };
+    tokio::select! {
+        reason = metadata_fails => reason,
+        reason = broker.log_dirs.ended() => reason,
+    }
 }
 
 /// Registers the broker and waits until the cluster counts it in.
@@ -142,11 +193,19 @@ async fn join_cluster(
             return Err(quorum.failure().unwrap_or_else(|| "the metadata quorum did not come up".to_owned()));
         }
     }
-    tokio::spawn(metadata_view::follow(Arc::clone(broker)));
+    tokio::spawn(log_dirs::watch_over(Arc::clone(broker), stopping.clone()));
     let epoch =
         registration::register(broker, stopping).await.ok_or("stopped before the broker was registered")?;
+    // The image with the registration holds all that was agreed before: only now it is known what belongs here.
+    let registered =
+        images.wait_for(|image| image.brokers.get(&own).is_some_and(|broker| broker.epoch >= epoch));
+    if registered.await.is_err() {
+        return Err("the metadata quorum has ended".to_owned());
+    }
+    tokio::spawn(metadata_view::follow(Arc::clone(broker)));
+    tokio::spawn(directory_assignments::report(Arc::clone(broker), stopping.clone()));
     broker.metadata.caught_up().await;
-    let heartbeats = tokio::spawn(registration::keep_alive(Arc::clone(broker), epoch, stopping.clone()));
+    let heartbeats = tokio::spawn(registration::keep_alive(Arc::clone(broker), stopping.clone()));
     let counted_in = images.wait_for(|image| image.is_active_broker(own));
     match tokio::time::timeout(START_MAX, counted_in).await {
         Ok(Ok(_)) => {}

@@ -1,28 +1,28 @@
 //! From the agreed image to partitions on disk: logs are opened, made, renamed away, and follow their settings.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use config::{Layers, Overrides, TopicConfig};
-use metadata::Image;
 use metadata::image::{Partition as Agreed, ResourceKind, Topic as AgreedTopic};
+use metadata::{Image, directory};
 use model::{PartitionIndex, TopicName, Uuid};
-use partition_log::{LogError, PartitionLog};
+use partition_log::{LogError, PartitionLog, RecoveryStart};
 
 use super::partition::Partition;
+use super::recovery::Recovered;
 use super::registry::Topic;
 use crate::broker::Broker;
 use crate::log_dirs::BrokerLogDir;
 use crate::options::TopicSettings;
 
-/// Makes this broker's partitions what `image` says.
-pub fn apply_image(broker: &Broker, before: &Image, image: &Image) {
+/// Makes this broker's partitions what `image` says; `recovered` are the logs that the last run left, at the start.
+pub fn apply_image(broker: &Broker, before: &Image, image: &Image, recovered: &mut Recovered) {
     remove_deleted(broker, image);
     let settings_changed = before.configs != image.configs;
     for topic in image.topics.iter() {
         let unchanged = before.topics.get_by_id(topic.id).is_some_and(|known| Arc::ptr_eq(known, topic));
         if !unchanged || settings_changed {
-            apply_topic(broker, image, topic);
+            apply_topic(broker, image, topic, recovered);
         }
     }
 }
@@ -35,6 +35,7 @@ fn remove_deleted(broker: &Broker, image: &Image) {
         broker.partitions.remove(topic.id);
         for partition in topic.partitions() {
             partition.gone();
+            partition.log_dir.uncount_partition();
             match partition.log.delete(random_id(broker)) {
                 Ok(deleted) => broker.doomed.lock().push((broker.clock.now_ms(), deleted)),
                 Err(error) => tracing::error!(?partition, %error, "a deleted partition's folder stays"),
@@ -43,7 +44,7 @@ fn remove_deleted(broker: &Broker, image: &Image) {
     }
 }
 
-fn random_id(broker: &Broker) -> Uuid {
+pub(super) fn random_id(broker: &Broker) -> Uuid {
     let halves = [broker.clock.random_u64(), broker.clock.random_u64()];
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&halves[0].to_be_bytes());
@@ -51,7 +52,7 @@ fn random_id(broker: &Broker) -> Uuid {
     Uuid(bytes)
 }
 
-fn apply_topic(broker: &Broker, image: &Image, agreed: &AgreedTopic) {
+fn apply_topic(broker: &Broker, image: &Image, agreed: &AgreedTopic, recovered: &mut Recovered) {
     let settings = settings_of(broker, image, &agreed.name);
     let topic = match broker.partitions.topic_by_id(agreed.id) {
         Some(topic) => {
@@ -73,10 +74,13 @@ fn apply_topic(broker: &Broker, image: &Image, agreed: &AgreedTopic) {
     {
         match topic.partition(*index) {
             Some(known) => known.set_leader_epoch(partition.leader_epoch),
-            None => match open(broker, &topic, *index, partition, &settings) {
+            // What has failed stays so until the broker is started again.
+            None if topic.is_offline(*index) => {}
+            None => match open(broker, &topic, *index, partition, &settings, recovered) {
                 Ok(opened) => topic.insert(opened),
                 Err(error) => {
                     tracing::error!(topic = %topic.name, index, %error, "a partition cannot be opened");
+                    topic.set_offline(*index);
                 }
             },
         }
@@ -86,7 +90,7 @@ fn apply_topic(broker: &Broker, image: &Image, agreed: &AgreedTopic) {
     }
 }
 
-fn settings_of(broker: &Broker, image: &Image, topic: &str) -> TopicSettings {
+pub(super) fn settings_of(broker: &Broker, image: &Image, topic: &str) -> TopicSettings {
     let none = Overrides::new();
     let overrides =
         |kind: ResourceKind, name: &str| image.config(kind, name).map_or(&none, |set| set.as_ref());
@@ -105,41 +109,60 @@ fn open(
     index: PartitionIndex,
     agreed: &Agreed,
     settings: &TopicSettings,
+    recovered: &mut Recovered,
 ) -> Result<Arc<Partition>, LogError> {
-    let (log_dir, folder) = place(broker, topic, index, agreed);
-    let recovery = log_dir.recovery_of(topic.name.as_str(), index);
-    let now_ms = broker.clock.now_ms();
-    let log = PartitionLog::open(&log_dir.home, &folder, Arc::clone(&settings.log), recovery, now_ms)?;
+    let name = format!("{}-{index}", topic.name);
+    let (log_dir, log) = match recovered.take(&name) {
+        Some((log_dir, outcome)) => {
+            let log = outcome.inspect_err(|error| follow_from(&log_dir, error))?;
+            (log_dir, log)
+        }
+        None => begin(broker, &name, agreed, settings)?,
+    };
     if let Some(reason) = &log.recovery_report().cut_reason {
-        tracing::warn!(
-            partition = log.name(),
-            reason,
-            bytes = log.recovery_report().cut_bytes,
-            "cut a torn tail"
-        );
+        let bytes = log.recovery_report().cut_bytes;
+        tracing::warn!(partition = log.name(), reason, bytes, "cut a torn tail");
     }
     if log.topic_id()?.is_none() {
         log.set_topic_id(topic.id)?;
     }
     log.assign_leader_epoch(agreed.leader_epoch)?;
+    log_dir.count_partition();
+    if log_dir.id != agreed.directory_of(broker.options.node_id) {
+        broker.log_dirs.note_misplaced();
+    }
     Ok(Partition::new(Arc::clone(topic), index, log, log_dir, agreed.leader_epoch))
 }
 
-/// Where the partition's folder is, or is to be: where it was found, where the image says, or where fewest are.
-fn place(
+/// A disk that cannot be read takes its directory offline; a log that is damaged concerns its partition only.
+fn follow_from(log_dir: &BrokerLogDir, error: &LogError) {
+    if let LogError::Io { .. } = error {
+        log_dir.home.take_offline(&error.to_string());
+    }
+}
+
+/// The log of a partition that was found nowhere: in the directory that the image names, else where fewest are.
+fn begin(
     broker: &Broker,
-    topic: &Topic,
-    index: PartitionIndex,
+    name: &str,
     agreed: &Agreed,
-) -> (Arc<BrokerLogDir>, PathBuf) {
-    let name = format!("{}-{index}", topic.name);
+    settings: &TopicSettings,
+) -> Result<(Arc<BrokerLogDir>, PartitionLog), LogError> {
     let dirs = &broker.log_dirs;
     let assigned = agreed.directory_of(broker.options.node_id);
-    let found = dirs.iter().find(|dir| dir.path.join(&name).is_dir());
-    let chosen = found
-        .or_else(|| dirs.iter().find(|dir| dir.id == assigned))
-        .or_else(|| dirs.iter().filter(|dir| !dir.is_offline()).min_by_key(|dir| dir.partition_count()))
-        .unwrap_or(&dirs[0]);
-    chosen.count_partition();
-    (Arc::clone(chosen), chosen.path.join(name))
+    let chosen = match dirs.online_dir(assigned) {
+        // It may lie in one that has failed: a second one would hide it.
+        None if assigned != directory::UNASSIGNED && dirs.has_offline() => None,
+        None => dirs.least_filled(),
+        named => named,
+    };
+    let Some(log_dir) = chosen else {
+        let reason = format!("{name} may lie in a log directory that has failed");
+        return Err(LogError::Offline(reason));
+    };
+    let (options, now_ms) = (Arc::clone(&settings.log), broker.clock.now_ms());
+    let folder = log_dir.path.join(name);
+    let log = PartitionLog::open(&log_dir.home, &folder, options, RecoveryStart::default(), now_ms)
+        .inspect_err(|error| follow_from(log_dir, error))?;
+    Ok((Arc::clone(log_dir), log))
 }

@@ -1,6 +1,6 @@
 //! Topics and partitions of this broker, by name and by id.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -8,6 +8,7 @@ use model::{ErrorCode, PartitionIndex, TopicName, Uuid};
 use parking_lot::RwLock;
 
 use super::partition::Partition;
+use crate::log_dirs::BrokerLogDir;
 use crate::options::TopicSettings;
 
 /// A topic with the partitions of it that are here.
@@ -20,6 +21,8 @@ pub struct Topic {
     /// Its settings as they are now.
     pub settings: ArcSwap<TopicSettings>,
     partitions: RwLock<Vec<Option<Arc<Partition>>>>,
+    /// Partitions whose log directory is offline or whose log cannot be opened.
+    offline: RwLock<BTreeSet<PartitionIndex>>,
 }
 
 /// The topics of this broker.
@@ -37,7 +40,29 @@ struct Topics {
 impl Topic {
     /// A topic without partitions yet.
     pub fn new(name: TopicName, id: Uuid, settings: TopicSettings) -> Arc<Topic> {
-        Arc::new(Topic { name, id, settings: ArcSwap::from_pointee(settings), partitions: RwLock::default() })
+        let settings = ArcSwap::from_pointee(settings);
+        Arc::new(Topic { name, id, settings, partitions: RwLock::default(), offline: RwLock::default() })
+    }
+
+    /// The partition of that number, or the error a client gets: KAFKA_STORAGE_ERROR where its log directory has
+    /// failed.
+    pub fn find(&self, index: PartitionIndex) -> Result<Arc<Partition>, ErrorCode> {
+        match self.partition(index) {
+            Some(partition) if partition.log_dir.is_offline() => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+            Some(partition) => Ok(partition),
+            None if self.is_offline(index) => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+            None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        }
+    }
+
+    /// True for a partition that is here but could not be opened.
+    pub fn is_offline(&self, index: PartitionIndex) -> bool {
+        self.offline.read().contains(&index)
+    }
+
+    /// Notes that a partition cannot be opened before a restart.
+    pub fn set_offline(&self, index: PartitionIndex) {
+        self.offline.write().insert(index);
     }
 
     /// The partition of that number, if it is here.
@@ -72,14 +97,14 @@ impl Registry {
     pub fn partition(&self, name: &str, index: PartitionIndex) -> Result<Arc<Partition>, ErrorCode> {
         let topics = self.topics.read();
         let topic = topics.by_name.get(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-        topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        topic.find(index)
     }
 
     /// A partition by its topic's id, or the error a client gets.
     pub fn partition_by_id(&self, id: Uuid, index: PartitionIndex) -> Result<Arc<Partition>, ErrorCode> {
         let topics = self.topics.read();
         let topic = topics.by_id.get(&id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?;
-        topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        topic.find(index)
     }
 
     /// Adds a topic.
@@ -105,6 +130,13 @@ impl Registry {
         let mut topics: Vec<_> = self.topics.read().by_name.values().cloned().collect();
         topics.sort_by(|one, other| one.name.cmp(&other.name));
         topics
+    }
+
+    /// The partitions in one log directory.
+    pub fn partitions_in(&self, dir: &Arc<BrokerLogDir>) -> Vec<Arc<Partition>> {
+        let mut partitions = self.partitions();
+        partitions.retain(|partition| Arc::ptr_eq(&partition.log_dir, dir));
+        partitions
     }
 
     /// All partitions.

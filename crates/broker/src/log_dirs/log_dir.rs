@@ -1,0 +1,229 @@
+//! One log directory of the broker: its checkpoints, and a thread for appends that must not hold up a core.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use model::{Offset, Uuid};
+use parking_lot::Mutex;
+use partition_log::{CheckpointFile, LastRun, LogDir, LogError, LogHome, OffsetCheckpoint};
+
+use crate::delayed::Flusher;
+use crate::partitions::Partition;
+
+/// An append that took longer makes its log directory slow.
+const SLOW_APPEND: Duration = Duration::from_millis(2);
+/// How long a log directory stays slow after its last slow append.
+const SLOW_FOR: Duration = Duration::from_millis(500);
+
+/// One log directory.
+#[derive(Debug)]
+pub struct BrokerLogDir {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its id (`directory.id` of meta.properties); zero where it could not be read.
+    pub id: Uuid,
+    /// What its logs share.
+    pub home: Arc<LogHome>,
+    /// `None` where it was offline from the start.
+    pub(crate) files: Option<LogDir>,
+    /// Broker epoch in the mark of a clean shutdown; `None` without the mark.
+    clean_epoch: Option<i64>,
+    partitions: AtomicUsize,
+    started: Instant,
+    /// Milliseconds after `started` until which the directory counts as slow.
+    slow_until_ms: AtomicU64,
+    slow_appends: AtomicU64,
+    aside: mpsc::Sender<Arc<Partition>>,
+    /// Puts partitions here on stable storage.
+    pub(crate) flusher: Flusher,
+}
+
+impl BrokerLogDir {
+    /// Takes over a directory and starts its threads, which end with the last owner. From now on the directory is
+    /// in use: the mark of a clean shutdown is taken away.
+    pub fn start(files: LogDir, id: Uuid) -> Result<Arc<BrokerLogDir>, String> {
+        let home = Arc::clone(files.home());
+        let clean_epoch = files.take_clean_shutdown().unwrap_or_else(|error| {
+            home.take_offline(&error.to_string());
+            None
+        });
+        let path = files.path().to_owned();
+        start(path, id, home, Some(files), clean_epoch)
+    }
+
+    /// A directory that failed before it could be used; `home` says why.
+    pub fn offline(path: &Path, home: Arc<LogHome>) -> Result<Arc<BrokerLogDir>, String> {
+        start(path.to_owned(), Uuid::ZERO, home, None, None)
+    }
+
+    /// True once a write or sync has failed.
+    pub fn is_offline(&self) -> bool {
+        self.home.is_offline()
+    }
+
+    /// Broker epoch that the last run left at its clean stop; `None` after a crash.
+    pub fn clean_epoch(&self) -> Option<i64> {
+        self.clean_epoch
+    }
+
+    /// What the last run left to know of the logs here. A checkpoint that cannot be read counts as empty, as in
+    /// Kafka: recovery then looks at everything.
+    pub fn last_run(&self) -> LastRun {
+        let read = |file: CheckpointFile| {
+            let found = self.files.as_ref().map(|files| files.checkpoint(file)).transpose();
+            found.map(Option::unwrap_or_default).unwrap_or_else(|error| {
+                tracing::warn!(path = %self.path.display(), %error, "a checkpoint counts as empty");
+                OffsetCheckpoint::default()
+            })
+        };
+        LastRun {
+            was_clean: self.clean_epoch.is_some(),
+            recovery_points: read(CheckpointFile::RecoveryPoint),
+            log_starts: read(CheckpointFile::LogStart),
+        }
+    }
+
+    /// Partitions placed here.
+    pub fn partition_count(&self) -> usize {
+        self.partitions.load(Ordering::Relaxed)
+    }
+
+    /// One more partition is here.
+    pub fn count_partition(&self) {
+        self.partitions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A partition that was here has been deleted.
+    pub fn uncount_partition(&self) {
+        self.partitions.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Bytes of the file system in all, and free for us.
+    pub fn room(&self) -> Option<(i64, i64)> {
+        let room = rustix::fs::statvfs(&self.path).ok()?;
+        let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(room.f_frsize)).unwrap_or(i64::MAX);
+        Some((bytes(room.f_blocks), bytes(room.f_bavail)))
+    }
+
+    /// True while appends go to the side thread.
+    pub fn is_slow(&self) -> bool {
+        let until = self.slow_until_ms.load(Ordering::Relaxed);
+        until != 0 && self.started.elapsed().as_millis() < u128::from(until)
+    }
+
+    /// Takes note of how long an append took.
+    pub fn observe_append(&self, took: Duration) {
+        if took > SLOW_APPEND {
+            let until = self.started.elapsed() + SLOW_FOR;
+            self.slow_until_ms.store(until.as_millis() as u64, Ordering::Relaxed);
+            self.slow_appends.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Has the side thread append what is queued at `partition`.
+    pub fn append_aside(&self, partition: Arc<Partition>) {
+        if let Err(mpsc::SendError(partition)) = self.aside.send(partition) {
+            // The thread is gone only when the process ends; the caller's core does the work then.
+            partition.drain_blocking();
+        }
+    }
+
+    /// Appends that were slow since the start.
+    pub fn slow_appends(&self) -> u64 {
+        self.slow_appends.load(Ordering::Relaxed)
+    }
+
+    /// Writes the recovery points of the partitions here.
+    pub fn checkpoint_recovery_points(&self, partitions: &[Arc<Partition>]) -> Result<(), LogError> {
+        self.checkpoint(CheckpointFile::RecoveryPoint, partitions, |partition| {
+            Some(partition.log.recovery_point())
+        })
+    }
+
+    /// Writes the log starts of the partitions here, where the first segment's name does not tell them.
+    pub fn checkpoint_log_starts(&self, partitions: &[Arc<Partition>]) -> Result<(), LogError> {
+        self.checkpoint(CheckpointFile::LogStart, partitions, |partition| {
+            Some(partition.log.log_start_offset())
+                .filter(|start| *start > partition.log.first_segment_offset())
+        })
+    }
+
+    fn checkpoint(
+        &self,
+        file: CheckpointFile,
+        partitions: &[Arc<Partition>],
+        offset: fn(&Partition) -> Option<Offset>,
+    ) -> Result<(), LogError> {
+        let Some(files) = &self.files else { return Ok(()) };
+        let entry = |partition: &Arc<Partition>| {
+            Some((partition.topic.name.to_string(), partition.index, offset(partition)?))
+        };
+        let entries = partitions.iter().filter_map(entry).collect();
+        files.set_checkpoint(file, &OffsetCheckpoint { entries })
+    }
+
+    /// Closes the logs here, several at a time, and leaves the mark of a clean shutdown if that succeeded.
+    pub fn close(
+        &self,
+        partitions: &[Arc<Partition>],
+        threads: usize,
+        broker_epoch: i64,
+    ) -> Result<(), LogError> {
+        let Some(files) = &self.files else { return Ok(()) };
+        let failure = Mutex::new(None);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(partition) = partitions.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if let Err(error) = partition.log.close() {
+                    failure.lock().get_or_insert(error);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads.clamp(1, partitions.len().max(1)) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        if let Some(error) = failure.into_inner() {
+            return Err(error);
+        }
+        self.checkpoint_recovery_points(partitions)?;
+        self.checkpoint_log_starts(partitions)?;
+        files.mark_clean_shutdown(broker_epoch)
+    }
+}
+
+fn start(
+    path: PathBuf,
+    id: Uuid,
+    home: Arc<LogHome>,
+    files: Option<LogDir>,
+    clean_epoch: Option<i64>,
+) -> Result<Arc<BrokerLogDir>, String> {
+    let (aside, queue) = mpsc::channel::<Arc<Partition>>();
+    let failed = |error: std::io::Error| format!("cannot start a thread: {error}");
+    std::thread::Builder::new()
+        .name("slow-appends".into())
+        .spawn(move || {
+            while let Ok(partition) = queue.recv() {
+                partition.drain_blocking();
+            }
+        })
+        .map_err(failed)?;
+    Ok(Arc::new(BrokerLogDir {
+        path,
+        id,
+        home,
+        files,
+        clean_epoch,
+        partitions: AtomicUsize::new(0),
+        started: Instant::now(),
+        slow_until_ms: AtomicU64::new(0),
+        slow_appends: AtomicU64::new(0),
+        aside,
+        flusher: Flusher::start().map_err(failed)?,
+    }))
+}

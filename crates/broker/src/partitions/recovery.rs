@@ -1,0 +1,146 @@
+//! The partitions that the last run left on disk: opened in parallel before the first image is applied.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use metadata::Image;
+use model::{PartitionIndex, TopicName, Uuid};
+use partition_log::{LogDir, LogError, LogOptions, OpenedLog, PartitionLog, parse_partition_folder};
+
+use super::apply::{random_id, settings_of};
+use crate::broker::Broker;
+use crate::log_dirs::BrokerLogDir;
+
+/// Opened logs by the names of their folders, and where each was found.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    logs: HashMap<String, (Arc<BrokerLogDir>, Result<PartitionLog, LogError>)>,
+}
+
+impl Recovered {
+    /// Takes out the log of a partition, if it was there.
+    pub fn take(&mut self, folder: &str) -> Option<(Arc<BrokerLogDir>, Result<PartitionLog, LogError>)> {
+        self.logs.remove(folder)
+    }
+}
+
+/// Opens every partition of this broker that is found in a log directory, directories beside each other. What
+/// `image` does not place here is put aside, what was being deleted goes. An error is why the broker cannot start.
+pub fn recover(broker: &Broker, image: &Image) -> Result<Recovered, String> {
+    let mut recovered = Recovered::default();
+    let opened: Vec<(Arc<BrokerLogDir>, Vec<OpenedLog>)> = std::thread::scope(|scope| {
+        let open = |dir: &Arc<BrokerLogDir>| (Arc::clone(dir), recover_dir(broker, image, dir));
+        let mut dirs = broker.log_dirs.online();
+        let first = dirs.next();
+        let others: Vec<_> = dirs.map(|dir| scope.spawn(move || open(dir))).collect();
+        let mut opened: Vec<_> = first.map(open).into_iter().collect();
+        opened.extend(others.into_iter().filter_map(|thread| thread.join().ok()));
+        opened
+    });
+    for (dir, logs) in opened {
+        for (name, outcome) in logs {
+            let path = dir.path.display().to_string();
+            if let Some((other, _)) = recovered.logs.insert(name.clone(), (Arc::clone(&dir), outcome)) {
+                return Err(format!(
+                    "Duplicate log directories for {name} are found in both {} and {path}. Recover the broker from this failure by deleting one of the two directories for this partition; it is recommended to delete the one in the log directory that is known to have failed recently",
+                    other.path.display()
+                ));
+            }
+        }
+    }
+    Ok(recovered)
+}
+
+fn recover_dir(broker: &Broker, image: &Image, dir: &Arc<BrokerLogDir>) -> Vec<OpenedLog> {
+    let Some(files) = &dir.files else { return Vec::new() };
+    let started = Instant::now();
+    let found = match find(broker, image, files) {
+        Ok(found) => found,
+        Err(error) => {
+            dir.home.take_offline(&error.to_string());
+            return Vec::new();
+        }
+    };
+    let options = |name: &str| found.options.get(topic_of(name)).cloned().unwrap_or_default();
+    let threads = usize::try_from(broker.options.config.logs.recovery_threads_per_dir).unwrap_or(1);
+    let last_run = dir.last_run();
+    let opened = files.open_logs(&found.folders, &options, &last_run, threads, broker.clock.now_ms());
+    let scanned: u64 = opened
+        .iter()
+        .filter_map(|(_, log)| log.as_ref().ok())
+        .map(|log| log.recovery_report().scanned_bytes)
+        .sum();
+    if !opened.is_empty() {
+        tracing::info!(
+            partitions = opened.len(),
+            clean = last_run.was_clean,
+            scanned_bytes = scanned,
+            ms = started.elapsed().as_millis(),
+            "opened the logs in {}",
+            dir.path.display()
+        );
+    }
+    opened
+}
+
+/// What a directory holds of ours.
+struct Found {
+    folders: Vec<String>,
+    /// By topic.
+    options: HashMap<String, Arc<LogOptions>>,
+}
+
+fn find(broker: &Broker, image: &Image, files: &LogDir) -> Result<Found, LogError> {
+    let now_ms = broker.clock.now_ms();
+    broker.doomed.lock().extend(files.deleted_folders()?.into_iter().map(|folder| (now_ms, folder)));
+    let mut found = Found { folders: Vec::new(), options: HashMap::new() };
+    for name in files.partition_folders()? {
+        let topic = topic_of(&name);
+        if topic == TopicName::CLUSTER_METADATA {
+            continue;
+        }
+        if !is_ours(broker, image, files, &name)? {
+            let aside = files.set_aside(&name, random_id(broker))?;
+            tracing::warn!(
+                "Log in {} marked stray and renamed to {}: the cluster does not place this partition here; remove the folder if nobody needs it",
+                files.path().join(&name).display(),
+                aside.display()
+            );
+            continue;
+        }
+        if !found.options.contains_key(topic) {
+            found.options.insert(topic.to_owned(), settings_of(broker, image, topic).log);
+        }
+        found.folders.push(name);
+    }
+    Ok(found)
+}
+
+/// True for the folder of a partition that `image` places on this broker, by the id of its topic. One without an id
+/// is ours only while it is empty: the broker writes the id before the first record.
+fn is_ours(broker: &Broker, image: &Image, files: &LogDir, name: &str) -> Result<bool, LogError> {
+    let Some((topic, index)) = parse_partition_folder(name) else { return Ok(false) };
+    let id = match files.topic_id_in(name) {
+        Ok(Some(id)) => id,
+        Ok(None) if files.has_records(name)? => return Ok(false),
+        Ok(None) => image.topics.get(topic).map_or(Uuid::ZERO, |topic| topic.id),
+        Err(LogError::Corrupt { path, reason, .. }) => {
+            tracing::error!(path = %path.display(), reason, "the topic id cannot be read");
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(is_placed_here(broker, image, id, topic, index))
+}
+
+fn is_placed_here(broker: &Broker, image: &Image, id: Uuid, topic: &str, index: PartitionIndex) -> bool {
+    let agreed = image.topics.get_by_id(id).filter(|agreed| *agreed.name == *topic);
+    agreed
+        .and_then(|agreed| agreed.partition(index))
+        .is_some_and(|partition| partition.replicas.contains(&broker.options.node_id))
+}
+
+fn topic_of(folder: &str) -> &str {
+    parse_partition_folder(folder).map_or("", |(topic, _)| topic)
+}
