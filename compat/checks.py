@@ -1,9 +1,12 @@
 """The checks, by name. Each gets an empty folder and raises on what does not hold."""
 
+import os
+import subprocess
+
 import clients
 import flights
 import install
-from server import Server
+from server import Server, executable
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 4
@@ -21,6 +24,7 @@ def listed(full):
     yield "kcat and kafka-python list the topics", other_clients_list_topics
     yield "settings files of Kafka 4.x and of the seeds' era start a broker", settings_files_start
     yield "ready line and clean stop", ready_line_and_clean_stop
+    yield "differential: the same scripted requests to Kafka and Naru", the_same_answers
     limit = None if full else QUICK_FLIGHTS
     for codec in CODECS:
         name = f"flights in {codec}, by every client, before and after kill -9"
@@ -133,6 +137,16 @@ def ready_line_and_clean_stop(folder):
             raise AssertionError(f"the ready line lacks '{part}': {line}")
 
 
+def the_same_answers(folder):
+    """Deviations that are decided stand in deviations.txt; any other difference fails, named by case and field."""
+    libraries = need(install.kafka_tools(), "Java and Maven (Apache Kafka itself)")
+    environment = dict(os.environ, PEER_LIBS=str(libraries), NARU=str(executable()))
+    command = ["cargo", "run", "--quiet", "--package", "differential"]
+    outcome = subprocess.run(command, cwd=install.ROOT, env=environment, text=True, capture_output=True)
+    print("     " + outcome.stdout.strip().rpartition("\n")[2], flush=True)
+    equal(outcome.returncode, 0, f"exit code; it says:\n{outcome.stdout}{outcome.stderr}\n")
+
+
 def topic_id(described):
     return described.split("TopicId: ")[1].split()[0]
 
@@ -146,6 +160,7 @@ def contains(text, *parts):
 def need(found, what):
     if not found:
         raise Skip(f"this machine lacks {what}")
+    return found
 
 
 def equal(seen, expected, what):

@@ -1,10 +1,12 @@
 //! Differences that are decided. Each names its paragraph in `compat/deviations.txt`; one that no longer occurs
 //! fails the run, so that the table only holds what is true.
 
-use crate::compare::Difference;
+use crate::compare::{ABSENT, Difference};
 
 /// The paragraphs that users read.
 const PARAGRAPHS: &str = include_str!("../../deviations.txt");
+
+const UNKNOWN_ERROR: &str = "UNKNOWN_SERVER_ERROR";
 
 /// One decided difference.
 #[derive(Debug)]
@@ -23,8 +25,73 @@ pub struct Deviation {
     pub naru: &'static str,
 }
 
-/// Every decided difference.
-pub const DECIDED: &[Deviation] = &[];
+const INSIDE: &str = "Requests that make Kafka fail inside.";
+const NEGATIVE_LIMIT: &str = "A negative limit of bytes in a Fetch";
+const NO_BYTES: &str = "A Produce request without record bytes";
+const TRAILING: &str = "Bytes behind the batch of a Produce request";
+const EPOCH: &str = "A leader epoch below -1";
+const THREADS: &str = "Dynamic numbers of threads";
+const LOGGERS: &str = "Log levels by logger";
+const OWN: &str = "Own settings.";
+const CONTROLLERS: &str = "Listeners of controllers in DescribeQuorum";
+const TEXT: &str = "Text in requests must be UTF-8";
+
+/// A row of the table: paragraph, case, label, path, what Kafka says, what Naru says.
+const fn row(
+    paragraph: &'static str,
+    place: [&'static str; 3],
+    [kafka, naru]: [&'static str; 2],
+) -> Deviation {
+    let [case, label, path] = place;
+    Deviation { paragraph, case, label, path, kafka, naru }
+}
+
+/// Every decided difference. An empty text stands for anything.
+pub const DECIDED: &[Deviation] = &[
+    row(TEXT, ["Frames with bad headers", "client id that is not UTF-8", "connection"], [ABSENT, "closed"]),
+    row(TEXT, ["Frames with bad headers", "client id that is not UTF-8", "frame"], ["", ABSENT]),
+    row(TEXT, ["Frames with bad bodies", "Metadata with -2 topics", "connection"], [ABSENT, "closed"]),
+    row(TEXT, ["Frames with bad bodies", "Metadata with -2 topics", "frame"], ["", ABSENT]),
+    row(INSIDE, ["Metadata by id", "neither id nor name", "error_code"], [UNKNOWN_ERROR, "INVALID_REQUEST"]),
+    row(INSIDE, ["Fetch read committed", "unknown level", "error_code"], [UNKNOWN_ERROR, "INVALID_REQUEST"]),
+    row(INSIDE, ["IncrementalAlterConfigs", "", "error_code"], [UNKNOWN_ERROR, "INVALID_REQUEST"]),
+    row(INSIDE, ["IncrementalAlterConfigs", "", "error_message"], ["None", "Unknown config operation"]),
+    row(
+        INSIDE,
+        ["DescribeTopicPartitions", "[\"\"]", "error_code"],
+        [UNKNOWN_ERROR, "INVALID_TOPIC_EXCEPTION"],
+    ),
+    row(
+        INSIDE,
+        ["DescribeTopicPartitions", "[\"\"]", "topic_authorized_operations"],
+        ["-2147483648", "3576"],
+    ),
+    row(NO_BYTES, ["Produce of damaged batches", "no records", ""], ["silent", ABSENT]),
+    row(NO_BYTES, ["Produce of damaged batches", "no records", "error_code"], [ABSENT, "INVALID_RECORD"]),
+    row(NO_BYTES, ["Produce of damaged batches", "no records", ""], [ABSENT, ""]),
+    row(TRAILING, ["Produce of damaged batches", "bytes behind", "error_code"], ["NONE", "INVALID_RECORD"]),
+    row(TRAILING, ["Produce of damaged batches", "bytes behind", "base_offset"], ["", "-1"]),
+    row(TRAILING, ["Produce of damaged batches", "bytes behind", "log_start_offset"], ["0", "-1"]),
+    row(NEGATIVE_LIMIT, ["Fetch within limits of size", "limit -1", "error_code"], [UNKNOWN_ERROR, "NONE"]),
+    row(NEGATIVE_LIMIT, ["Fetch within limits of size", "limit -1", "high_watermark"], ["-1", "15"]),
+    row(NEGATIVE_LIMIT, ["Fetch within limits of size", "limit -1", "last_stable_offset"], ["-1", "15"]),
+    row(NEGATIVE_LIMIT, ["Fetch within limits of size", "limit -1", "log_start_offset"], ["-1", "0"]),
+    row(NEGATIVE_LIMIT, ["Fetch within limits of size", "limit -1", "records"], ["[]", ABSENT]),
+    row(NEGATIVE_LIMIT, ["Fetch within limits of size", "limit -1", ""], [ABSENT, ""]),
+    row(NEGATIVE_LIMIT, ["Fetch within limits of size", "limit -1", ""], ["", ABSENT]),
+    row(EPOCH, ["OffsetForLeaderEpoch", "epoch -5", "leader_epoch"], ["-5", "-1"]),
+    row(EPOCH, ["OffsetForLeaderEpoch", "epoch -5", "end_offset"], ["0", "-1"]),
+    row(
+        THREADS,
+        ["IncrementalAlterConfigs of threads", "threads", "error_code"],
+        ["INVALID_REQUEST", "NONE"],
+    ),
+    row(THREADS, ["IncrementalAlterConfigs of threads", "threads", "error_message"], ["double", "None"]),
+    row(LOGGERS, ["IncrementalAlterConfigs of loggers", "has loggers", "value"], ["true", "false"]),
+    row(OWN, ["DescribeConfigs of the broker", "the broker", ""], [ABSENT, ""]),
+    row(CONTROLLERS, ["DescribeQuorum", "2 the quorum", "listeners"], [ABSENT, "[]"]),
+    row(CONTROLLERS, ["DescribeQuorum", "2 the quorum", ""], ["", ABSENT]),
+];
 
 impl Deviation {
     /// True where this is the difference meant.

@@ -19,6 +19,8 @@ pub const CASES: &[Row] = &[
     ("DescribeConfigs of unknown resources", unknown),
     ("IncrementalAlterConfigs of topics", incremental_topics),
     ("IncrementalAlterConfigs of brokers", incremental_brokers),
+    ("IncrementalAlterConfigs of threads", incremental_threads),
+    ("IncrementalAlterConfigs of loggers", incremental_loggers),
     ("IncrementalAlterConfigs of others", incremental_others),
     ("AlterConfigs", alters),
     ("ListConfigResources", list),
@@ -143,6 +145,9 @@ fn unknown(session: &mut Session) -> Result<(), Stopped> {
     Ok(())
 }
 
+/// A setting and its value.
+type Given<'a> = (&'a str, Option<&'a str>);
+/// A setting, what to do with it, and the value to do it with.
 type Operation<'a> = (&'a str, i8, Option<&'a str>);
 
 fn change<'a>(
@@ -243,7 +248,6 @@ fn incremental_brokers(session: &mut Session) -> Result<(), Stopped> {
         ("1", &[("log.cleaner.threads", SET, Some("1"))]),
         ("1", &[("log.cleaner.threads", DELETE, None)]),
         ("1", &[("broker.rack", SET, Some("b"))]),
-        ("1", &[("num.network.threads", SET, Some("100"))]),
         ("1", &[("num.network.threads", SET, Some("0"))]),
         ("", &[("num.io.threads", SET, Some("9"))]),
         ("", &[("num.io.threads", DELETE, None)]),
@@ -260,6 +264,8 @@ fn incremental_brokers(session: &mut Session) -> Result<(), Stopped> {
         ("", &[("listeners", SET, Some("PLAINTEXT://:1"))]),
         ("1", &[("ssl.keystore.password", SET, Some("secret"))]),
         ("1", &[("ssl.keystore.password", DELETE, None)]),
+        ("1", &[("broker.rack", DELETE, None)]),
+        ("", &[("listeners", DELETE, None)]),
         ("2", &[("log.retention.ms", SET, Some("5"))]),
         ("x", &[("log.retention.ms", SET, Some("5"))]),
         ("-1", &[("log.retention.ms", SET, Some("5"))]),
@@ -267,6 +273,37 @@ fn incremental_brokers(session: &mut Session) -> Result<(), Stopped> {
     for (name, operations) in steps {
         try_change(session, 1, (BROKER, name), operations)?;
     }
+    Ok(())
+}
+
+/// Kafka lets a number of threads at most double or halve at a time.
+fn incremental_threads(session: &mut Session) -> Result<(), Stopped> {
+    session.note("threads");
+    let change_to = |value| change(BROKER, "1", &[("num.network.threads", SET, Some(value))]);
+    let request =
+        |resource| IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+    session.ask(1, &request(change_to("100")))?;
+    session.ask(1, &request(change_to("5")))?;
+    let reset = change(BROKER, "1", &[("num.network.threads", DELETE, None)]);
+    session.ask_quietly(1, &request(reset))?;
+    session.settle()
+}
+
+fn incremental_loggers(session: &mut Session) -> Result<(), Stopped> {
+    for (name, operation) in [
+        ("1", ("no.such.logger", SET, Some("DEBUG"))),
+        ("1", ("no.such.logger", APPEND, Some("DEBUG"))),
+        ("1", ("no.such.logger", SET, Some("LOUD"))),
+        ("2", ("no.such.logger", SET, Some("DEBUG"))),
+        ("x", ("no.such.logger", SET, Some("DEBUG"))),
+        ("", ("no.such.logger", SET, Some("DEBUG"))),
+    ] {
+        session.note(format!("'{name}' {operation:?}"));
+        let resources = vec![change(LOGGER, name, &[operation])];
+        session.ask(1, &IncrementalAlterConfigsRequest { resources, validate_only: false })?;
+    }
+    let answer = session.ask_quietly(4, &describe(LOGGER, "1", None))?;
+    session.tell("has loggers", answer.results.iter().any(|result| !result.configs.is_empty()));
     Ok(())
 }
 
@@ -304,7 +341,7 @@ fn incremental_others(session: &mut Session) -> Result<(), Stopped> {
 
 fn alters(session: &mut Session) -> Result<(), Stopped> {
     create(session, "replaced", 1, &[("segment.ms", "5000000")])?;
-    let steps: &[(i8, &str, &[(&str, Option<&str>)])] = &[
+    let steps: &[(i8, &str, &[Given<'_>])] = &[
         (TOPIC, "replaced", &[("retention.ms", Some("100"))]),
         (TOPIC, "replaced", &[("retention.ms", Some("x"))]),
         (TOPIC, "replaced", &[("retention.ms", None)]),

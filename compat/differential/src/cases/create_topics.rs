@@ -21,6 +21,11 @@ pub const CASES: &[Row] = &[
     ("CreateTopics of several", several),
 ];
 
+/// A partition and its brokers.
+type Assigned<'a> = (i32, &'a [i32]);
+/// A setting and its value.
+type Given<'a> = (&'a str, Option<&'a str>);
+
 fn topic(name: &str, partitions: i32, factor: i16) -> CreatableTopic<'_> {
     CreatableTopic {
         name: name.into(),
@@ -101,7 +106,7 @@ fn counts(session: &mut Session) -> Result<(), Stopped> {
 }
 
 fn assignments(session: &mut Session) -> Result<(), Stopped> {
-    let cases: [(&str, i32, i16, &[(i32, &[i32])]); 11] = [
+    let cases: [(&str, i32, i16, &[Assigned<'_>]); 11] = [
         ("one", -1, -1, &[(0, &[1])]),
         ("three", -1, -1, &[(2, &[1]), (0, &[1]), (1, &[1])]),
         ("with a count", 1, -1, &[(0, &[1])]),
@@ -133,7 +138,7 @@ fn assignments(session: &mut Session) -> Result<(), Stopped> {
 }
 
 fn settings(session: &mut Session) -> Result<(), Stopped> {
-    let cases: [(&str, &[(&str, Option<&str>)]); 12] = [
+    let cases: [(&str, &[Given<'_>]); 12] = [
         ("none", &[]),
         ("two", &[("retention.ms", Some("1000")), ("cleanup.policy", Some("compact"))]),
         ("unknown", &[("no.such.setting", Some("1"))]),
@@ -159,10 +164,9 @@ fn settings(session: &mut Session) -> Result<(), Stopped> {
             let wanted = CreateTopicsRequest { validate_only: true, ..request(vec![wanted.clone()]) };
             session.ask_sorted(version, &wanted, |response| {
                 for topic in &mut response.topics {
-                    topic
-                        .configs
-                        .as_mut()
-                        .map(|configs| configs.sort_by(|one, other| one.name.cmp(&other.name)));
+                    if let Some(configs) = &mut topic.configs {
+                        configs.sort_by(|one, other| one.name.cmp(&other.name));
+                    }
                 }
             })?;
         }

@@ -100,8 +100,11 @@ fn illegal(session: &mut Session) -> Result<(), Stopped> {
     Ok(())
 }
 
-fn grow<'a>(topics: &[(&'a str, i32, Option<&[&[i32]]>)]) -> CreatePartitionsRequest<'a> {
-    let topic = |(name, count, assigned): &(&'a str, i32, Option<&[&[i32]]>)| CreatePartitionsTopic {
+/// A topic, its new count, and the brokers of each new partition.
+type Grown<'a> = (&'a str, i32, Option<&'a [&'a [i32]]>);
+
+fn grow<'a>(topics: &[Grown<'a>]) -> CreatePartitionsRequest<'a> {
+    let topic = |(name, count, assigned): &Grown<'a>| CreatePartitionsTopic {
         name: (*name).into(),
         count: *count,
         assignments: assigned.map(|assigned| {

@@ -25,6 +25,9 @@ pub const API: Api = Api { key: ApiKey::DescribeConfigs, versions: VersionRange:
 /// Resource type of log levels, which Kafka keeps per broker.
 const BROKER_LOGGER: i8 = 8;
 
+/// Kafka's general words for its code, which it uses for resource types it does not know.
+const UNKNOWN_TYPE: &str = "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.";
+
 /// Code and message of a resource that cannot be described.
 type Refusal = (ErrorCode, String);
 
@@ -94,14 +97,22 @@ fn describe(
             Ok(describe::describe_client_metrics(overrides(ResourceKind::ClientMetrics, name)))
         }
         None if resource.resource_type == BROKER_LOGGER => {
-            check_broker_name(name, &own)?;
+            check_logger_name(name, &own)?;
             Ok(Vec::new())
         }
-        None => {
-            let message = format!("Unsupported resource type: {}", resource.resource_type);
-            Err((ErrorCode::INVALID_REQUEST, message))
-        }
+        None => Err((ErrorCode::INVALID_REQUEST, UNKNOWN_TYPE.to_owned())),
     }
+}
+
+/// Log levels belong to one broker, so that there is no name for all of them.
+fn check_logger_name(name: &str, own: &str) -> Result<(), Refusal> {
+    let message = match name.parse::<i32>() {
+        Ok(_) if name == own => return Ok(()),
+        Ok(asked) => format!("Unexpected broker id, expected {own} but received {asked}"),
+        Err(_) if name.is_empty() => "Broker id must not be empty".to_owned(),
+        Err(_) => format!("Broker id must be an integer, but it is: {name}"),
+    };
+    Err((ErrorCode::INVALID_REQUEST, message))
 }
 
 fn check_broker_name(name: &str, own: &str) -> Result<(), Refusal> {

@@ -27,8 +27,11 @@ use crate::request::{Outcome, Parked, Request, ResponseHead, Served, malformed};
 pub const API: Api = Api { key: ApiKey::Produce, versions: VersionRange::new(3, 13), serve };
 
 /// Where a batch has its format and its flags.
+const SIZE_AT: usize = 8;
 const MAGIC_AT: usize = 16;
 const ATTRIBUTES_AT: usize = 21;
+/// Bytes that a record of the oldest format has at least.
+const RECORD_OVERHEAD_MIN: i32 = 14;
 
 /// One partition of the request, in the request's order.
 pub struct Item {
@@ -161,7 +164,7 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
             Some(ticket) => State::Flushing(appended, ticket),
             None => State::Appended(appended),
         },
-        AppendTicket::Done(Err(error)) => State::Done(Box::new(failed(item.index, &error))),
+        AppendTicket::Done(Err(error)) => State::Done(Box::new(failed(item.index, Some(partition), &error))),
         AppendTicket::Queued(receiver) => State::Queued(receiver),
     };
 }
@@ -203,17 +206,36 @@ fn refused_batch(
         base_offset: -1,
         log_start_offset: if is_one_batch && !is_of_batch { partition.log.log_start_offset() } else { -1 },
         record_errors: record_errors.collect(),
-        error_message: has_words.then(|| error.message.into()),
+        error_message: has_words.then(|| unreadable(records).unwrap_or(error.message).into()),
         ..Default::default()
     }
 }
 
-fn failed(index: i32, error: &AppendError) -> PartitionProduceResponse<'static> {
+/// Kafka's words for bytes that cannot even be told to be a batch: the size and the magic are looked at first.
+fn unreadable(records: &[u8]) -> Option<String> {
+    let size = i32::from_be_bytes(*records.get(SIZE_AT..)?.first_chunk()?);
+    if size < RECORD_OVERHEAD_MIN {
+        let minimum = RECORD_OVERHEAD_MIN;
+        return Some(format!("Record size {size} is less than the minimum record overhead ({minimum})"));
+    }
+    let magic = i8::from_be_bytes([*records.get(MAGIC_AT)?]);
+    (!(0..=2).contains(&magic)).then(|| format!("Invalid magic found in record: {magic}"))
+}
+
+fn failed(
+    index: i32,
+    partition: Option<&Partition>,
+    error: &AppendError,
+) -> PartitionProduceResponse<'static> {
     let error_code = error.code();
     if error_code == ErrorCode::KAFKA_STORAGE_ERROR {
         tracing::error!(%error, "an append failed");
     }
-    PartitionProduceResponse { index, error_code, base_offset: -1, ..Default::default() }
+    let is_of_producer =
+        matches!(error_code, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER | ErrorCode::INVALID_PRODUCER_EPOCH);
+    let log_start_offset =
+        partition.filter(|_| is_of_producer).map_or(-1, |partition| partition.log.log_start_offset());
+    PartitionProduceResponse { index, error_code, base_offset: -1, log_start_offset, ..Default::default() }
 }
 
 fn appended(index: i32, appended: &Appended) -> PartitionProduceResponse<'static> {
@@ -307,7 +329,7 @@ async fn wait(item: Item, until_flushed: bool) -> PartitionProduceResponse<'stat
                 let partition = item.partition.as_ref().ok();
                 (done, partition.and_then(|partition| flush(partition, &done, until_flushed)))
             }
-            Ok(Err(error)) => return failed(index, &error),
+            Ok(Err(error)) => return failed(index, item.partition.as_deref().ok(), &error),
             // The thread that had the batch ended: nobody knows whether it was written.
             Err(_) => return unknown_end(index),
         },

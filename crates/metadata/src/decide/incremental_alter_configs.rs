@@ -13,6 +13,9 @@ use crate::context::{Decision, DecisionContext};
 use crate::image::Image;
 use crate::record::VersionedRecord;
 
+/// Resource type of log levels.
+const BROKER_LOGGER: i8 = 8;
+
 /// Changes single settings of each resource; resources that fail change nothing, the others change.
 pub fn decide(
     image: &Image,
@@ -48,6 +51,34 @@ pub fn decide(
     Decision { records, response: IncrementalAlterConfigsResponse { throttle_time_ms: 0, responses } }
 }
 
+/// There are no loggers by Kafka's names here, so that none has a level to change.
+fn refuse_loggers(
+    asked: &AlterConfigsResource<'_>,
+    broker_id: NodeId,
+) -> Result<Vec<VersionedRecord>, ApiError> {
+    let refused = |code, message: String| Err(ApiError::new(code, message));
+    let name = &*asked.resource_name;
+    match name.parse::<NodeId>() {
+        Err(_) => {
+            let message = format!("Node id must be an integer, but it is: {name}");
+            return refused(ErrorCode::INVALID_REQUEST, message);
+        }
+        Ok(id) if id != broker_id => {
+            let message = format!("Unexpected node id. Expected {broker_id}, but received {id}");
+            return refused(ErrorCode::INVALID_REQUEST, message);
+        }
+        Ok(_) => {}
+    }
+    let Some(config) = asked.configs.first() else { return Ok(Vec::new()) };
+    let operation = match Operation::from_code(config.config_operation) {
+        Some(Operation::Append) => "APPEND",
+        Some(Operation::Subtract) => "SUBTRACT",
+        _ => return refused(ErrorCode::INVALID_CONFIG, format!("Logger {} does not exist!", config.name)),
+    };
+    let message = format!("{operation} operation is not allowed for the BROKER_LOGGER resource");
+    refused(ErrorCode::INVALID_REQUEST, message)
+}
+
 fn alter(
     image: &Image,
     asked: &AlterConfigsResource<'_>,
@@ -62,6 +93,9 @@ fn alter(
         asked.configs.iter().map(|config| &*config.name),
         without_value.map(|config| &*config.name),
     )?;
+    if asked.resource_type == BROKER_LOGGER {
+        return refuse_loggers(asked, broker_id);
+    }
     let name = (asked.resource_type, &*asked.resource_name);
     let resource = Resource::find(image, context, name, broker_id)?;
     let mut changes = Vec::with_capacity(asked.configs.len());
