@@ -1,8 +1,6 @@
 //! What all cores share, and what each core has for itself.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -16,6 +14,7 @@ use transport::{ConnectionLimits, MemoryBudget};
 
 use crate::clock::Clock;
 use crate::controller::{Controller, ControllerCall};
+use crate::dynamic_settings;
 use crate::fetch_sessions::FetchSessions;
 use crate::handlers::fetch::Attempt;
 use crate::handlers::produce::Item;
@@ -100,11 +99,7 @@ impl Broker {
     pub fn new(parts: BrokerParts) -> Arc<Broker> {
         let network = &parts.options.config.network;
         let count = |value: i32| usize::try_from(value).unwrap_or_default();
-        let connection_limits = ConnectionLimits::new(
-            count(network.connections_max),
-            count(network.connections_per_ip_max),
-            addresses(&network.connections_per_ip_overrides),
-        );
+        let connection_limits = ConnectionLimits::new(dynamic_settings::connection_bounds(network));
         let sessions = count(parts.options.config.logs.fetch_sessions_max);
         Arc::new(Broker {
             metadata: MetadataView::new(parts.images),
@@ -148,21 +143,4 @@ impl Core {
     pub fn counters(&self) -> &CoreCounters {
         &self.broker.core_counters[self.index]
     }
-}
-
-/// Limits by address; a host name stands for every address it resolves to now.
-fn addresses(overrides: &[(String, i32)]) -> HashMap<IpAddr, usize> {
-    let mut limits = HashMap::new();
-    for (host, limit) in overrides {
-        match (host.as_str(), 0).to_socket_addrs() {
-            Ok(found) => {
-                limits
-                    .extend(found.map(|address| (address.ip(), usize::try_from(*limit).unwrap_or_default())));
-            }
-            Err(error) => {
-                tracing::warn!(host, %error, "max.connections.per.ip.overrides names a host that cannot be resolved");
-            }
-        }
-    }
-    limits
 }

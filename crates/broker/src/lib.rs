@@ -14,6 +14,7 @@ pub mod cores;
 mod delayed;
 pub mod directory_assignments;
 mod dispatch;
+mod dynamic_settings;
 mod fetch_sessions;
 mod handlers;
 pub mod housekeeping;

@@ -8,6 +8,7 @@ use model::Offset;
 use tokio::sync::watch;
 
 use crate::broker::Broker;
+use crate::dynamic_settings;
 use crate::partitions::{self, Recovered};
 
 /// The newest image this broker has applied.
@@ -62,7 +63,11 @@ pub fn apply(broker: &Arc<Broker>, image: Arc<Image>) {
             Err(reason) => return broker.log_dirs.end(reason),
         }
     }
-    partitions::apply_image(broker, &broker.metadata.image(), &image, &mut recovered);
+    let before = broker.metadata.image();
+    if before.configs != image.configs {
+        dynamic_settings::apply(broker, &image);
+    }
+    partitions::apply_image(broker, &before, &image, &mut recovered);
     let offset = image.applied_offset;
     broker.metadata.image.store(image);
     broker.log_dirs.tell_misplaced();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use config::{Layers, Overrides, TopicConfig};
+use config::{Overrides, TopicConfig};
 use metadata::image::{Partition as Agreed, ResourceKind, Topic as AgreedTopic};
 use metadata::{Image, directory};
 use model::{PartitionIndex, TopicName, Uuid};
@@ -12,6 +12,7 @@ use super::partition::Partition;
 use super::recovery::Recovered;
 use super::registry::Topic;
 use crate::broker::Broker;
+use crate::dynamic_settings;
 use crate::log_dirs::BrokerLogDir;
 use crate::options::TopicSettings;
 
@@ -91,16 +92,10 @@ fn apply_topic(broker: &Broker, image: &Image, agreed: &AgreedTopic, recovered: 
 }
 
 pub(super) fn settings_of(broker: &Broker, image: &Image, topic: &str) -> TopicSettings {
-    let none = Overrides::new();
-    let overrides =
-        |kind: ResourceKind, name: &str| image.config(kind, name).map_or(&none, |set| set.as_ref());
-    let own = broker.options.node_id.to_string();
-    let layers = Layers {
-        broker: overrides(ResourceKind::Broker, &own),
-        cluster: overrides(ResourceKind::Broker, ""),
-        fixed: &broker.options.settings,
-    };
-    TopicSettings::new(&TopicConfig::resolve(overrides(ResourceKind::Topic, topic), &layers), &broker.options)
+    const NONE: &Overrides = &Overrides::new();
+    let overrides = image.config(ResourceKind::Topic, topic).map_or(NONE, |set| set.as_ref());
+    let layers = dynamic_settings::layers(&broker.options, image);
+    TopicSettings::new(&TopicConfig::resolve(overrides, &layers), &broker.options)
 }
 
 fn open(
