@@ -20,8 +20,9 @@ pub struct VersionedRecord {
 }
 
 impl VersionedRecord {
-    /// Chooses the version that a cluster at this level of `metadata.version` writes.
-    pub fn new(record: MetadataRecord<'static>, metadata_version: i16) -> VersionedRecord {
+    /// Chooses the version that a cluster at this level of `metadata.version` writes; what it cannot carry is left
+    /// out, as Kafka does.
+    pub fn new(mut record: MetadataRecord<'static>, metadata_version: i16) -> VersionedRecord {
         let version = match &record {
             MetadataRecord::RegisterBroker(_) => match metadata_version {
                 CORDONED_LEVEL.. => 4,
@@ -36,12 +37,30 @@ impl VersionedRecord {
             MetadataRecord::BrokerRegistrationChange(change) => change_version(change),
             _ => 0,
         };
+        leave_out(&mut record, version);
         VersionedRecord { record, version }
     }
 
     /// Appends the record as the value of a record of `__cluster_metadata`.
     pub fn encode_into(&self, writer: &mut Writer) -> Result<(), EncodeError> {
         self.record.encode_into(writer, self.version)
+    }
+}
+
+/// Takes out what came to a record after `version`: log directories (KIP-858) and the cordoned among them.
+fn leave_out(record: &mut MetadataRecord<'static>, version: i16) {
+    match record {
+        MetadataRecord::RegisterBroker(broker) => {
+            if version < 3 {
+                broker.log_dirs.clear();
+            }
+            if version < 4 {
+                broker.cordoned_log_dirs = None;
+            }
+        }
+        MetadataRecord::Partition(partition) if version < 1 => partition.directories.clear(),
+        MetadataRecord::PartitionChange(change) if version < 1 => change.directories = None,
+        _ => {}
     }
 }
 
@@ -55,5 +74,44 @@ fn change_version(change: &BrokerRegistrationChangeRecord) -> i16 {
         1
     } else {
         0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Uuid;
+    use protocol::messages::{PartitionChangeRecord, PartitionRecord, RegisterBrokerRecord};
+
+    use super::*;
+
+    #[test]
+    fn older_levels_leave_log_directories_out() {
+        let broker = RegisterBrokerRecord {
+            log_dirs: vec![Uuid::ONE],
+            cordoned_log_dirs: Some(vec![Uuid::ONE]),
+            ..RegisterBrokerRecord::default()
+        };
+        let partition = PartitionRecord { directories: vec![Uuid::ONE], ..PartitionRecord::default() };
+        let change =
+            PartitionChangeRecord { directories: Some(vec![Uuid::ONE]), ..PartitionChangeRecord::default() };
+        for level in [7, DIRECTORIES_LEVEL - 1, DIRECTORIES_LEVEL, ELIGIBLE_LEADERS_LEVEL, CORDONED_LEVEL] {
+            let has_directories = level >= DIRECTORIES_LEVEL;
+            let written = |record: MetadataRecord<'static>| {
+                let versioned = VersionedRecord::new(record, level);
+                versioned.encode_into(&mut Writer::new()).unwrap();
+                versioned.record
+            };
+            let MetadataRecord::RegisterBroker(broker) =
+                written(MetadataRecord::RegisterBroker(broker.clone()))
+            else {
+                panic!("another record")
+            };
+            assert_eq!(broker.log_dirs.is_empty(), !has_directories, "level {level}");
+            assert_eq!(broker.cordoned_log_dirs.is_some(), level >= CORDONED_LEVEL, "level {level}");
+            let kept = MetadataRecord::Partition(partition.clone());
+            assert_eq!(written(kept.clone()) == kept, has_directories, "level {level}");
+            let kept = MetadataRecord::PartitionChange(change.clone());
+            assert_eq!(written(kept.clone()) == kept, has_directories, "level {level}");
+        }
     }
 }
