@@ -14,8 +14,11 @@ use crate::partitions::Partition;
 
 /// An append that took longer makes its log directory slow.
 const SLOW_APPEND: Duration = Duration::from_millis(2);
-/// How long a log directory stays slow after its last slow append.
+/// How long a log directory stays slow after its last slow append where little is appended.
 const SLOW_FOR: Duration = Duration::from_millis(500);
+/// Quick appends in a row after which a directory is no longer slow: on a busy machine an append also takes long
+/// where its thread has to wait for a processor, and the way over the side thread costs twice as much.
+const QUICK_AGAIN: u64 = 256;
 
 /// One log directory.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub struct BrokerLogDir {
     /// Milliseconds after `started` until which the directory counts as slow.
     slow_until_ms: AtomicU64,
     slow_appends: AtomicU64,
+    /// Quick appends since the last slow one.
+    quick_in_a_row: AtomicU64,
     aside: mpsc::Sender<Arc<Partition>>,
     /// Puts partitions here on stable storage.
     pub(crate) flusher: Flusher,
@@ -117,8 +122,13 @@ impl BrokerLogDir {
     pub fn observe_append(&self, took: Duration) {
         if took > SLOW_APPEND {
             let until = self.started.elapsed() + SLOW_FOR;
+            self.quick_in_a_row.store(0, Ordering::Relaxed);
             self.slow_until_ms.store(until.as_millis() as u64, Ordering::Relaxed);
             self.slow_appends.fetch_add(1, Ordering::Relaxed);
+        } else if self.slow_until_ms.load(Ordering::Relaxed) != 0
+            && self.quick_in_a_row.fetch_add(1, Ordering::Relaxed) >= QUICK_AGAIN
+        {
+            self.slow_until_ms.store(0, Ordering::Relaxed);
         }
     }
 
@@ -223,6 +233,7 @@ fn start(
         started: Instant::now(),
         slow_until_ms: AtomicU64::new(0),
         slow_appends: AtomicU64::new(0),
+        quick_in_a_row: AtomicU64::new(0),
         aside,
         flusher: Flusher::start().map_err(failed)?,
     }))

@@ -114,3 +114,17 @@ fn while_the_disk_stalls_300_ms_a_write_other_connections_of_the_core_are_served
         node.counts().queued_appends == before
     });
 }
+
+#[test]
+fn quick_appends_in_a_row_end_the_slowness_of_a_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(folder.path());
+    let log_dir = node.broker.log_dirs.iter().next().unwrap();
+    log_dir.observe_append(Duration::from_millis(3));
+    (0..200).for_each(|_| log_dir.observe_append(Duration::from_micros(20)));
+    log_dir.observe_append(Duration::from_millis(3));
+    (0..200).for_each(|_| log_dir.observe_append(Duration::from_micros(20)));
+    assert!(log_dir.is_slow(), "a slow one begins the count anew");
+    (0..100).for_each(|_| log_dir.observe_append(Duration::from_micros(20)));
+    assert!(!log_dir.is_slow());
+}
