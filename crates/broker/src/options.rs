@@ -12,6 +12,9 @@ use transport::MemoryBudget;
 /// Free buffers that one core keeps at most, in bytes.
 const POOLED_BYTES_PER_CORE_MAX: usize = 32 * 1024 * 1024;
 
+/// The part of the memory budget that one core may keep in free buffers: one in this many.
+const POOLED_SHARE: usize = 8;
+
 /// How the broker runs; fixed at its start.
 #[derive(Debug, Clone)]
 pub struct BrokerOptions {
@@ -37,14 +40,18 @@ impl BrokerOptions {
         cluster_id: String,
         incarnation_id: Uuid,
     ) -> BrokerOptions {
-        BrokerOptions {
+        let mut options = BrokerOptions {
             node_id: config.node_id,
             cluster_id,
             incarnation_id,
             settings,
             config,
             pooled_bytes_per_core_max: POOLED_BYTES_PER_CORE_MAX,
-        }
+        };
+        // Free memory is kept for speed, but not out of proportion to what may be in use.
+        let share = options.memory_bound().0 / POOLED_SHARE;
+        options.pooled_bytes_per_core_max = share.min(POOLED_BYTES_PER_CORE_MAX);
+        options
     }
 
     /// Largest frame taken, in bytes (`socket.request.max.bytes`).
@@ -63,14 +70,20 @@ impl BrokerOptions {
         usize::try_from(self.config.logs.fetch_bytes_max).unwrap_or_default()
     }
 
-    /// The bound on memory that requests and answers in flight may take together: `queued.max.request.bytes` where
-    /// it is given, else `memory.budget.bytes`.
+    /// The bound on memory that requests and answers in flight may take together, as the broker counts it.
     pub fn memory_budget(&self) -> Arc<MemoryBudget> {
+        let (bytes, setting) = self.memory_bound();
+        MemoryBudget::new(bytes, setting)
+    }
+
+    /// That bound in bytes and the setting it comes from: `queued.max.request.bytes` where it is given, else
+    /// `memory.budget.bytes`.
+    fn memory_bound(&self) -> (usize, &'static str) {
         let (bytes, setting) = match self.config.network.queued_request_bytes_max {
             Some(bytes) => (bytes, "queued.max.request.bytes"),
             None => (self.config.own.memory_budget_bytes, "memory.budget.bytes"),
         };
-        MemoryBudget::new(usize::try_from(bytes).unwrap_or(usize::MAX), setting)
+        (usize::try_from(bytes).unwrap_or(usize::MAX), setting)
     }
 }
 

@@ -25,6 +25,7 @@ impl Observed for NodeMetrics {
         self.expose_controller(&mut page);
         self.expose_traffic(&mut page);
         self.expose_sockets(&mut page);
+        self.expose_data_path(&mut page);
         expose_process(&mut page);
         page.finish()
     }
@@ -108,8 +109,35 @@ impl NodeMetrics {
     fn expose_sockets(&self, page: &mut Exposition) {
         let open = self.broker.connection_limits.open();
         page.gauge("kafka_server_socket_server_metrics_connection_count", &[], open as f64);
-        page.gauge("naru_memory_budget_reserved_bytes", &[], self.broker.budget.reserved_bytes() as f64);
-        page.counter("naru_memory_budget_waits_total", &[], self.broker.budget.waits());
+        let budget = &self.broker.budget;
+        let setting = [("setting", budget.setting())];
+        page.gauge("naru_memory_budget_bytes", &setting, budget.bytes_max() as f64);
+        page.gauge("naru_memory_budget_reserved_bytes", &setting, budget.reserved_bytes() as f64);
+        page.counter("naru_memory_budget_waits_total", &setting, budget.waits());
+    }
+
+    fn expose_data_path(&self, page: &mut Exposition) {
+        let counts = self.broker.data_path_counts();
+        let sockets = counts.sockets;
+        let counters = [
+            ("naru_socket_reads_total", sockets.reads),
+            ("naru_socket_received_bytes_total", sockets.received_bytes),
+            ("naru_socket_sends_total", sockets.sends),
+            ("naru_socket_sent_bytes_total", sockets.sent_bytes),
+            ("naru_sendfile_calls_total", sockets.file_sends),
+            ("naru_sendfile_bytes_total", sockets.file_bytes),
+            ("naru_tail_cache_hits_total", counts.tail_cache_hits),
+            ("naru_cold_reads_total", counts.cold_reads),
+            ("naru_parked_fetches_total", counts.parked_fetches),
+            ("naru_fetch_wakes_total", counts.fetch_wakes),
+            ("naru_queued_appends_total", counts.queued_appends),
+            ("naru_slow_appends_total", counts.slow_appends),
+            ("naru_flushes_total", counts.flushes),
+        ];
+        for (name, count) in counters {
+            page.counter(name, &[], count);
+        }
+        page.gauge("naru_waiting_fetches", &[], counts.waiting_fetches as f64);
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TimestampMs};
+use parking_lot::{Mutex, MutexGuard};
 use partition_log::{AppendError, AppendGuard, Appended, LeaderBatch, PartitionLog};
 use records::CheckedBatch;
 use tokio::sync::oneshot;
@@ -37,6 +38,9 @@ pub struct Partition {
     leader_epoch: AtomicI32,
     is_gone: AtomicBool,
     queue: AppendQueue,
+    /// Held by whoever appends, who looks into the queue afterwards; the log's own lock is also taken by those who
+    /// look after the log and know of no queue.
+    turn: Mutex<()>,
     /// A flush by time is on its way (`flush.ms`).
     flush_is_planned: AtomicBool,
 }
@@ -50,8 +54,36 @@ pub struct PartitionCounters {
     pub bytes_in: AtomicU64,
     /// Bytes of batches fetched.
     pub bytes_out: AtomicU64,
+    /// Bytes of batches refused because they are too large.
+    pub bytes_rejected: AtomicU64,
+    /// Times it was produced to, refused batches included.
+    pub produce_requests: AtomicU64,
+    /// Batches refused or not written.
+    pub failed_produce_requests: AtomicU64,
+    /// Times it was fetched from.
+    pub fetch_requests: AtomicU64,
+    /// Fetches answered with an error.
+    pub failed_fetch_requests: AtomicU64,
     /// Batches left to another thread.
     pub queued_appends: AtomicU64,
+}
+
+impl PartitionCounters {
+    /// Counts a batch that was refused or could not be written.
+    pub fn produce_failed(&self, code: ErrorCode, size: usize) {
+        self.failed_produce_requests.fetch_add(1, Ordering::Relaxed);
+        if code == ErrorCode::MESSAGE_TOO_LARGE {
+            self.bytes_rejected.fetch_add(size as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a fetch and how it ended.
+    pub fn fetched(&self, code: ErrorCode) {
+        self.fetch_requests.fetch_add(1, Ordering::Relaxed);
+        if !code.is_none() {
+            self.failed_fetch_requests.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Partition {
@@ -73,6 +105,7 @@ impl Partition {
             leader_epoch: AtomicI32::new(leader_epoch),
             is_gone: AtomicBool::new(false),
             queue: AppendQueue::default(),
+            turn: Mutex::new(()),
             flush_is_planned: AtomicBool::new(false),
         })
     }
@@ -143,10 +176,10 @@ impl Partition {
     ) -> AppendTicket {
         if self.queue.is_empty()
             && !self.log_dir.is_slow()
-            && let Some(mut guard) = self.lock_soon()
+            && let Some((mut guard, turn)) = self.lock_soon()
         {
             let outcome = self.append_locked(&mut guard, batch, &checked, now_ms);
-            drop(guard);
+            drop((guard, turn));
             self.see_to_queue();
             return AppendTicket::Done(outcome);
         }
@@ -161,7 +194,11 @@ impl Partition {
     /// Appends all that is queued, waiting for the lock and the disk: for the thread that may wait.
     pub fn drain_blocking(self: &Arc<Self>) {
         while !self.queue.is_empty() {
-            self.append_queued(&mut self.log.lock_append());
+            let turn = self.turn.lock();
+            let mut guard = self.log.lock_append();
+            self.append_queued(&mut guard);
+            drop((guard, turn));
+            fence(Ordering::SeqCst);
         }
     }
 
@@ -177,28 +214,40 @@ impl Partition {
         self.flush_is_planned.store(false, Ordering::Release);
     }
 
-    fn lock_soon(&self) -> Option<AppendGuard<'_>> {
+    fn lock_soon(&self) -> Option<(AppendGuard<'_>, MutexGuard<'_, ()>)> {
         for _ in 0..LOCK_ATTEMPTS {
-            if let Some(guard) = self.log.try_lock_append() {
-                return Some(guard);
+            if let Some(turn) = self.turn.try_lock() {
+                // Whoever else holds the log's lock looks after the log, which takes longer than it is worth waiting.
+                return self.log.try_lock_append().map(|guard| (guard, turn));
             }
             std::hint::spin_loop();
         }
         None
     }
 
-    /// Sees to it that somebody appends what is queued: this thread, the holder of the lock, or the side thread
-    /// while the disk is slow.
+    /// Sees to it that somebody appends what is queued: this thread, whoever has the turn, or the side thread while
+    /// the disk is slow or the log is being looked after.
     ///
-    /// Whoever lets the lock go calls this afterwards: a batch that came while it was held has been left behind by
-    /// a thread that found it taken and went on.
+    /// Whoever gives the turn back calls this afterwards: a batch that came meanwhile has been left behind by a
+    /// thread that found the turn taken and went on.
     fn see_to_queue(self: &Arc<Self>) {
-        while !self.queue.is_empty() {
+        loop {
+            // Between the queue and the turn, whichever of the two was changed here: one of two threads that meet
+            // sees what the other has done.
+            fence(Ordering::SeqCst);
+            if self.queue.is_empty() {
+                return;
+            }
             if self.log_dir.is_slow() {
                 return self.log_dir.append_aside(Arc::clone(self));
             }
-            let Some(mut guard) = self.log.try_lock_append() else { return };
+            let Some(turn) = self.turn.try_lock() else { return };
+            let Some(mut guard) = self.log.try_lock_append() else {
+                drop(turn);
+                return self.log_dir.append_aside(Arc::clone(self));
+            };
             self.append_queued(&mut guard);
+            drop((guard, turn));
         }
     }
 
@@ -251,6 +300,9 @@ impl Partition {
             self.counters.messages_in.fetch_add(checked.record_count() as u64, Ordering::Relaxed);
             self.counters.bytes_in.fetch_add(size as u64, Ordering::Relaxed);
             self.waits.bytes_appended(size);
+        }
+        if let Err(error) = outcome {
+            self.counters.produce_failed(error.code(), size);
         }
     }
 }

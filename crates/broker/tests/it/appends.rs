@@ -76,6 +76,32 @@ fn batches_that_find_the_lock_taken_go_with_one_write_of_its_holder() {
 }
 
 #[test]
+fn a_batch_that_comes_while_the_log_is_looked_after_is_appended_without_a_second_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, mut node) = held(folder.path(), 1);
+    node.create_topic("t", 1, &[("flush.messages", "72")]);
+    let (mut client, mut other) = (node.connect(), node.connect());
+    let large = batch(1_000_000, 1);
+    for _ in 0..71 {
+        client.produce("t", 0, &large).unwrap();
+    }
+    quiet(&node);
+    // After so many bytes a flush takes a snapshot of the producers, holding the lock of the log.
+    disk.holds_snapshots.store(true, Ordering::SeqCst);
+    disk.close_gate();
+    let flushing = client.produce_frame("t", 0, -1, &batch(10, 1));
+    client.send(&flushing);
+    disk.wait_for_write();
+    let frame = other.produce_frame("t", 0, 1, &batch(10, 1));
+    let before = node.counts().queued_appends;
+    other.send(&frame);
+    until("the batch is left to the side thread", || node.counts().queued_appends == before + 1);
+    disk.open_gate();
+    assert_eq!(produced(&client.receive(ApiKey::Produce, PRODUCE)), Ok(71));
+    assert_eq!(produced(&other.receive(ApiKey::Produce, PRODUCE)), Ok(72));
+}
+
+#[test]
 fn while_the_disk_stalls_300_ms_a_write_other_connections_of_the_core_are_served() {
     let folder = tempfile::tempdir().unwrap();
     let (disk, mut node) = held(folder.path(), 1);

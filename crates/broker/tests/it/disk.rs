@@ -24,6 +24,8 @@ pub struct HeldDisk {
     pub writes: AtomicUsize,
     /// Batches in the largest of them.
     pub parts_max: AtomicUsize,
+    /// The gate is before snapshots of producer state and not before writes.
+    pub holds_snapshots: AtomicBool,
     /// Syncs of files so far.
     pub syncs: AtomicUsize,
     /// Syncs fail.
@@ -71,6 +73,12 @@ impl HeldDisk {
 
 impl Disk for HeldDisk {
     fn open(&self, path: &Path, create: bool) -> io::Result<File> {
+        if create
+            && self.holds_snapshots.load(Ordering::SeqCst)
+            && path.to_string_lossy().contains(".snapshot")
+        {
+            self.gate.pass();
+        }
         RealDisk.open(path, create)
     }
 
@@ -79,7 +87,9 @@ impl Disk for HeldDisk {
         if is_batch {
             self.writes.fetch_add(1, Ordering::SeqCst);
             self.parts_max.fetch_max(parts.len(), Ordering::SeqCst);
-            self.gate.pass();
+            if !self.holds_snapshots.load(Ordering::SeqCst) {
+                self.gate.pass();
+            }
             std::thread::sleep(Duration::from_millis(self.write_ms.load(Ordering::SeqCst)));
         }
         RealDisk.write_at(file, parts, position)

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use protocol::ApiKey;
-use protocol::messages::ApiVersionsRequest;
+use protocol::messages::{ApiVersionsRequest, MetadataRequest};
 
 use crate::appends::until;
 use crate::client::{FETCH, PRODUCE, batch, fetch_of, fetched, produced};
@@ -64,25 +64,22 @@ fn a_parked_request_holds_back_the_answers_behind_it_but_not_the_requests() {
 fn answers_behind_a_parked_request_are_counted_in_the_budget() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = Node::start(folder.path());
-    let topic_id = node.create_topic("t", 2, &[]);
+    let topic_id = node.create_topic("t", 50, &[]);
     let mut client = node.connect();
     let mut waiting = fetch_of(topic_id, &[(0, 0)]);
     waiting.max_wait_ms = 15_000;
     let mut frames = client.fetch_frame(&waiting);
+    let all_topics = MetadataRequest { topics: None, ..MetadataRequest::default() };
     for _ in 0..200 {
-        frames.extend(client.frame(
-            ApiKey::ApiVersions,
-            3,
-            &ApiVersionsRequest { client_software_name: "test".into(), client_software_version: "1".into() },
-        ));
+        frames.extend(client.frame(ApiKey::Metadata, 9, &all_topics));
     }
     client.send(&frames);
     until("answers wait", || node.broker.budget.reserved_bytes() > 16 * 1024);
     let mut other = node.connect();
     other.produce("t", 0, &batch(10, 2)).unwrap();
     for id in 1..=201 {
-        let key = if id == 1 { ApiKey::Fetch } else { ApiKey::ApiVersions };
-        assert_eq!(client.receive(key, 3).id, id);
+        let key = if id == 1 { ApiKey::Fetch } else { ApiKey::Metadata };
+        assert_eq!(client.receive(key, 9).id, id);
     }
     assert_eq!(node.broker.budget.reserved_bytes(), 0);
 }

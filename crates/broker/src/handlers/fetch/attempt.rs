@@ -149,7 +149,9 @@ impl Attempt {
         self.reads.clear();
         (self.bytes, self.has_error, self.has_cold) = (0, false, false);
         // Where memory is short, records go out from their files, however few.
-        let manner = Manner { may_wait, from_memory: broker.budget.is_ample() };
+        let from_memory = broker.budget.is_ample();
+        self.splices.begin(from_memory);
+        let manner = Manner { may_wait, from_memory };
         for step in 0..targets.len() {
             let place = (begin_at + step) % targets.len();
             let Some(target) = targets.get(place) else { break };

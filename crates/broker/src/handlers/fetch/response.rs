@@ -22,8 +22,17 @@ const COPIED_MAX: usize = 8 * 1024;
 /// Where record bytes are spliced into an answer, and which; empty between answers, for the next one to use.
 #[derive(Debug, Default)]
 pub struct Splices {
+    /// Records of up to this many bytes are copied into the answer rather than spliced in.
+    copied_max: usize,
     cuts: Vec<Cut>,
     sources: Vec<Source>,
+}
+
+impl Splices {
+    /// Begins an answer; where memory is short nothing is copied.
+    pub fn begin(&mut self, memory_is_ample: bool) {
+        self.copied_max = if memory_is_ample { COPIED_MAX } else { 0 };
+    }
 }
 
 #[derive(Debug)]
@@ -59,6 +68,9 @@ pub fn write(plan: &Plan, attempt: &mut Attempt, out: &mut Outbound) -> Result<(
 fn remember(targets: &mut [FetchTarget], reads: &mut Vec<Read>, only_news: bool) {
     reads.retain(|read| {
         let Some(target) = targets.get_mut(read.target) else { return false };
+        if let Some(partition) = &target.partition {
+            partition.counters.fetched(read.error_code);
+        }
         let is_news = read.slice.is_some()
             || !read.error_code.is_none()
             || read.diverging.is_some()
@@ -111,14 +123,14 @@ fn encode_body(
     let head = FetchResponseHead { session_id, ..FetchResponseHead::default() };
     let same_topic = |one: &Read, other: &Read| targets[one.target].topic == targets[other.target].topic;
     let topic_count = reads.chunk_by(same_topic).count();
-    let Splices { cuts, sources } = splices;
+    let Splices { copied_max, cuts, sources } = splices;
     let mut response = FetchResponseWriter::begin(writer, cuts, version, head, topic_count)?;
     for reads in reads.chunk_by_mut(same_topic) {
         let Some(target) = reads.first().and_then(|read| targets.get(read.target)) else { continue };
         response.topic(wire_key(&target.topic), reads.len())?;
         for read in reads {
             let Some(target) = targets.get(read.target) else { continue };
-            encode_partition(&mut response, target, read, sources)?;
+            encode_partition(&mut response, target, read, sources, *copied_max)?;
         }
     }
     response.finish(&[])
@@ -129,6 +141,7 @@ fn encode_partition(
     target: &FetchTarget,
     read: &mut Read,
     sources: &mut Vec<Source>,
+    copied_max: usize,
 ) -> Result<(), EncodeError> {
     let mut data = PartitionData {
         partition_index: target.index,
@@ -157,13 +170,13 @@ fn encode_partition(
         partition.counters.bytes_out.fetch_add(slice.len() as u64, Ordering::Relaxed);
     }
     if let Some(bytes) = slice.cached_bytes() {
-        if bytes.len() <= COPIED_MAX {
+        if bytes.len() <= copied_max {
             return response.partition_inline(&data, bytes);
         }
         sources.push(Source::Shared(bytes.clone()));
         return response.partition(&data, Some(slice.len()));
     }
-    if slice.len() <= COPIED_MAX {
+    if slice.len() <= copied_max {
         let mut copied = [0; COPIED_MAX];
         let copied = &mut copied[..slice.len()];
         return match slice.read_into(copied) {
