@@ -8,6 +8,6 @@ mod registry;
 
 pub use append_queue::AppendTicket;
 pub use apply::apply_image;
-pub use partition::Partition;
+pub use partition::{Partition, PartitionCounters};
 pub use recovery::{Recovered, recover};
 pub use registry::Registry;

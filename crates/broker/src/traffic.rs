@@ -7,7 +7,7 @@ use telemetry::RequestMetrics;
 use transport::{SocketCounters, SocketCounts};
 
 use crate::broker::Broker;
-use crate::partitions::Partition;
+use crate::partitions::{Partition, PartitionCounters};
 
 /// One topic since the broker started.
 #[derive(Debug, Clone)]
@@ -20,6 +20,18 @@ pub struct TopicTraffic {
     pub bytes_in: u64,
     /// Bytes of batches fetched.
     pub bytes_out: u64,
+    /// Bytes of batches refused because they are too large.
+    pub bytes_rejected: u64,
+    /// Times its partitions were produced to, refused batches included.
+    pub produce_requests: u64,
+    /// Batches refused or not written.
+    pub failed_produce_requests: u64,
+    /// Times its partitions were fetched from.
+    pub fetch_requests: u64,
+    /// Fetches answered with an error.
+    pub failed_fetch_requests: u64,
+    /// `min.insync.replicas`.
+    pub min_insync_replicas: i32,
     /// Its partitions here.
     pub partitions: Vec<PartitionTraffic>,
 }
@@ -102,13 +114,20 @@ impl Broker {
         let topics = self.partitions.topics();
         let shown = topics.iter().map(|topic| {
             let partitions = topic.partitions();
-            let sum =
-                |count: fn(&Partition) -> u64| partitions.iter().map(|partition| count(partition)).sum();
+            let sum = |count: fn(&PartitionCounters) -> &AtomicU64| {
+                partitions.iter().map(|partition| count(&partition.counters).load(Ordering::Relaxed)).sum()
+            };
             TopicTraffic {
                 name: topic.name.to_string(),
-                messages_in: sum(|partition| partition.counters.messages_in.load(Ordering::Relaxed)),
-                bytes_in: sum(|partition| partition.counters.bytes_in.load(Ordering::Relaxed)),
-                bytes_out: sum(|partition| partition.counters.bytes_out.load(Ordering::Relaxed)),
+                messages_in: sum(|counters| &counters.messages_in),
+                bytes_in: sum(|counters| &counters.bytes_in),
+                bytes_out: sum(|counters| &counters.bytes_out),
+                bytes_rejected: sum(|counters| &counters.bytes_rejected),
+                produce_requests: sum(|counters| &counters.produce_requests),
+                failed_produce_requests: sum(|counters| &counters.failed_produce_requests),
+                fetch_requests: sum(|counters| &counters.fetch_requests),
+                failed_fetch_requests: sum(|counters| &counters.failed_fetch_requests),
+                min_insync_replicas: topic.settings.load().min_insync_replicas,
                 partitions: partitions.iter().map(|partition| partition_traffic(partition)).collect(),
             }
         });

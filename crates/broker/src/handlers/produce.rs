@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use model::{ErrorCode, TopicName};
 use partition_log::{AppendError, Appended};
@@ -141,6 +142,7 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
     if !(-1..=1).contains(&terms.acks) {
         return item.state = refused(item.index, ErrorCode::INVALID_REQUIRED_ACKS);
     }
+    partition.counters.produce_requests.fetch_add(1, Ordering::Relaxed);
     // Replicas in sync are not counted: Kafka wants min.insync.replicas of them, but never more than there are.
     let settings = partition.topic.settings.load();
     let records = item.records.clone().and_then(|range| body.get_mut(range)).unwrap_or_default();
@@ -153,6 +155,7 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
             partition.append(&mut batch, checked, now_ms, &broker.budget)
         }
         Err(error) => {
+            partition.counters.produce_failed(error.code, records.len());
             return item.state = State::Done(Box::new(refused_batch(item.index, partition, records, error)));
         }
     };

@@ -12,6 +12,34 @@ use protocol::messages::{DeleteTopicsResponse, MetadataRequest, MetadataResponse
 
 use crate::node::{Client, Node, command, free_port, get};
 
+/// What dashboards of Kafka ask for and a broker without groups and replicas can tell.
+const METRICS: &str = "
+    kafka_server_brokertopicmetrics_messagesin_total kafka_server_brokertopicmetrics_bytesin_total
+    kafka_server_brokertopicmetrics_bytesout_total kafka_server_brokertopicmetrics_bytesrejected_total
+    kafka_server_brokertopicmetrics_totalproducerequests_total
+    kafka_server_brokertopicmetrics_failedproducerequests_total
+    kafka_server_brokertopicmetrics_totalfetchrequests_total
+    kafka_server_brokertopicmetrics_failedfetchrequests_total
+    kafka_server_replicamanager_leadercount kafka_server_replicamanager_partitioncount
+    kafka_server_replicamanager_underreplicatedpartitions kafka_server_replicamanager_underminisrpartitioncount
+    kafka_server_replicamanager_atminisrpartitioncount kafka_server_replicamanager_offlinereplicacount
+    kafka_cluster_partition_underminisr kafka_cluster_partition_atminisr kafka_cluster_partition_underreplicated
+    kafka_log_log_size kafka_log_log_logstartoffset kafka_log_log_logendoffset kafka_log_log_numlogsegments
+    kafka_controller_kafkacontroller_activecontrollercount kafka_controller_kafkacontroller_offlinepartitionscount
+    kafka_controller_kafkacontroller_globaltopiccount kafka_controller_kafkacontroller_globalpartitioncount
+    kafka_controller_kafkacontroller_activebrokercount kafka_controller_kafkacontroller_fencedbrokercount
+    kafka_controller_kafkacontroller_preferredreplicaimbalancecount
+    kafka_network_requestmetrics_requests_total kafka_network_requestmetrics_totaltimems
+    kafka_network_requestmetrics_localtimems kafka_network_requestmetrics_remotetimems
+    kafka_network_requestmetrics_requestqueuetimems kafka_network_requestmetrics_responsesendtimems
+    kafka_server_delayedoperationpurgatory_purgatorysize kafka_server_socket_server_metrics_connection_count
+    kafka_server_kafkaserver_linux_disk_read_bytes kafka_server_kafkaserver_linux_disk_write_bytes
+    process_open_fds process_resident_memory_bytes kafka_brokers kafka_broker_info kafka_topic_partitions
+    kafka_topic_partition_current_offset kafka_topic_partition_oldest_offset kafka_topic_partition_leader
+    kafka_topic_partition_leader_is_preferred kafka_topic_partition_replicas
+    kafka_topic_partition_in_sync_replica kafka_topic_partition_under_replicated_partition
+";
+
 /// Asks for a topic and returns its error and how many partitions it has.
 fn describe(client: &mut Client, topic: &str) -> (ErrorCode, usize) {
     let topics = vec![MetadataRequestTopic { name: Some(topic.into()), ..Default::default() }];
@@ -150,10 +178,18 @@ fn as_many_cores_serve_as_are_set() {
 fn metrics_and_health_are_served_where_it_was_set() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
-    let _node = Node::ready(folder.path(), &[&format!("metrics.listener=127.0.0.1:{port}")]);
+    let mut node = Node::ready(folder.path(), &[&format!("metrics.listener=127.0.0.1:{port}")]);
+    created(&mut node.connect(), "shown");
     let (status, body) = get(port, "/metrics");
     assert!(status.ends_with("200 OK"), "{status}");
-    assert!(body.contains("\n# TYPE ") && body.contains("kafka_server_"), "{body}");
+    for name in METRICS.split_whitespace() {
+        assert!(body.lines().any(|line| line.split([' ', '{']).next() == Some(name)), "{name} in {body}");
+    }
+    assert!(
+        body.contains("\nkafka_server_brokertopicmetrics_messagesin_total{topic=\"shown\"} 0\n"),
+        "{body}"
+    );
+    assert!(body.contains("\nkafka_topic_partition_leader{topic=\"shown\",partition=\"0\"} 1\n"), "{body}");
     assert_eq!(get(port, "/healthz"), ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned()));
 }
 

@@ -165,12 +165,15 @@ impl Attempt {
     }
 
     fn read_target(&self, broker: &Broker, target: &FetchTarget, limits: &Limits, manner: Manner) -> Read {
+        let read_counted = |partition: &Arc<Partition>| {
+            let outcome = self.read_partition(partition, target, limits, manner);
+            partition.counters.fetched(outcome.as_ref().err().copied().unwrap_or(ErrorCode::NONE));
+            outcome
+        };
         let outcome = match &target.partition {
-            Some(partition) if !partition.is_gone() => self.read_partition(partition, target, limits, manner),
-            _ => match super::found(broker, &target.topic, target.index) {
-                Ok(partition) => self.read_partition(&partition, target, limits, manner),
-                Err(code) => Err(code),
-            },
+            Some(partition) if !partition.is_gone() => read_counted(partition),
+            _ => super::found(broker, &target.topic, target.index)
+                .and_then(|partition| read_counted(&partition)),
         };
         outcome.unwrap_or_else(|error_code| Read {
             error_code,

@@ -68,9 +68,6 @@ pub fn write(plan: &Plan, attempt: &mut Attempt, out: &mut Outbound) -> Result<(
 fn remember(targets: &mut [FetchTarget], reads: &mut Vec<Read>, only_news: bool) {
     reads.retain(|read| {
         let Some(target) = targets.get_mut(read.target) else { return false };
-        if let Some(partition) = &target.partition {
-            partition.counters.fetched(read.error_code);
-        }
         let is_news = read.slice.is_some()
             || !read.error_code.is_none()
             || read.diverging.is_some()
