@@ -29,6 +29,8 @@ const INSIDE: &str = "Requests that make Kafka fail inside.";
 const NEGATIVE_LIMIT: &str = "A negative limit of bytes in a Fetch";
 const NO_BYTES: &str = "A Produce request without record bytes";
 const TRAILING: &str = "Bytes behind the batch of a Produce request";
+const TWICE: &str = "A partition that a Fetch names twice";
+const DELETED_TIME: &str = "The largest timestamp (-3) in ListOffsets";
 const EPOCH: &str = "A leader epoch below -1";
 const THREADS: &str = "Dynamic numbers of threads";
 const LOGGERS: &str = "Log levels by logger";
@@ -55,6 +57,15 @@ pub const DECIDED: &[Deviation] = &[
     row(INSIDE, ["Metadata by id", "neither id nor name", "error_code"], [UNKNOWN_ERROR, "INVALID_REQUEST"]),
     row(INSIDE, ["Fetch read committed", "unknown level", "error_code"], [UNKNOWN_ERROR, "INVALID_REQUEST"]),
     row(INSIDE, ["IncrementalAlterConfigs", "", "error_code"], [UNKNOWN_ERROR, "INVALID_REQUEST"]),
+    row(
+        INSIDE,
+        ["ListOffsets of an unknown isolation", "", "error_code"],
+        [UNKNOWN_ERROR, "INVALID_REQUEST"],
+    ),
+    row(TWICE, ["Fetch of a topic by several names", "a partition twice", ""], [ABSENT, ""]),
+    row(DELETED_TIME, ["ListOffsets of a shortened", "-3", "timestamp"], ["9009", "-1"]),
+    row(DELETED_TIME, ["ListOffsets of a shortened", "-3", "offset"], ["9", "-1"]),
+    row(DELETED_TIME, ["ListOffsets of a shortened", "-3", "leader_epoch"], ["0", "-1"]),
     row(INSIDE, ["IncrementalAlterConfigs", "", "error_message"], ["None", "Unknown config operation"]),
     row(
         INSIDE,

@@ -45,7 +45,8 @@ struct Totals {
     answers: usize,
     fields: usize,
     failures: usize,
-    decided: [usize; DECIDED.len()],
+    /// How often each row of the table of deviations was met.
+    decided: Vec<usize>,
     codes: Codes,
 }
 
@@ -82,7 +83,7 @@ fn run(options: &Options) -> Result<bool, String> {
     let started = Instant::now();
     let (kafka, naru) = servers::start_both(folder.path(), &kafka_libraries(), &naru_executable())?;
     println!("both servers started in {:.1} s", started.elapsed().as_secs_f32());
-    let mut totals = Totals::default();
+    let mut totals = Totals { decided: vec![0; DECIDED.len()], ..Totals::default() };
     for case in cases::all().iter().filter(|case| case.name.contains(&options.only)) {
         run_case(case, &kafka, &naru, options, &mut totals);
     }
@@ -163,7 +164,7 @@ fn show(exchanges: &[Exchange]) {
 
 /// A deviation in the table that does not occur (any more) has no business there.
 fn unused_deviations(totals: &Totals) -> usize {
-    let unused = DECIDED.iter().zip(totals.decided).filter(|(_, times)| *times == 0);
+    let unused = DECIDED.iter().zip(&totals.decided).filter(|(_, times)| **times == 0);
     let unused: Vec<_> = unused.map(|(deviation, _)| deviation).collect();
     for deviation in &unused {
         println!("UNUSED deviation: {deviation:?}");

@@ -189,6 +189,21 @@ impl Session {
         self.write(writer.as_slice())
     }
 
+    /// Compares the answer to a request like `_request` that was sent before; answers keep the order of requests.
+    pub fn answer<'q, Q>(&mut self, version: i16, _request: &Q) -> Result<Q::Response<'static>, Stopped>
+    where
+        Q: Request + Message<'q>,
+        Q::Response<'static>: Debug,
+    {
+        let Incoming::Frame(frame) = self.receive()? else {
+            self.keep(Q::KEY, version, vec![closed()]);
+            return Err("the connection was closed before an answer".to_owned());
+        };
+        let response = decode::<Q>(version, frame)?;
+        self.keep(Q::KEY, version, fields::of(&response));
+        Ok(response)
+    }
+
     /// Sends bytes as they are on a new connection and compares what happens.
     pub fn raw(&mut self, label: &str, bytes: &[u8]) -> Result<(), Stopped> {
         self.reconnect();

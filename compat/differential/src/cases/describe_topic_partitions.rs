@@ -12,6 +12,7 @@ pub const CASES: &[Row] = &[
     ("DescribeTopicPartitions by name", by_name),
     ("DescribeTopicPartitions in pages", pages),
     ("DescribeTopicPartitions of illegal requests", illegal),
+    ("DescribeTopicPartitions of all topics", everything),
 ];
 
 fn request<'a>(names: &[&'a str], limit: i32) -> DescribeTopicPartitionsRequest<'a> {
@@ -79,4 +80,15 @@ fn illegal(session: &mut Session) -> Result<(), Stopped> {
     session.ask_or_close(0, &from(request(&["pages-illegal"], 5), "pages-illegal", -1))?;
     session.note("cursor of a topic that is not asked for");
     session.ask_or_close(0, &from(request(&["pages-illegal"], 5), "other", 3))
+}
+
+/// Both servers have the same topics, by the cases before.
+fn everything(session: &mut Session) -> Result<(), Stopped> {
+    session.note("the first");
+    session.ask(0, &request(&[], 5))?;
+    for topic in ["pages-", "pages-one", "zzz"] {
+        session.note(format!("from {topic}"));
+        session.ask_or_close(0, &from(request(&[], 4), topic, 0))?;
+    }
+    Ok(())
 }

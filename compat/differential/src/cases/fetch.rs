@@ -8,7 +8,9 @@ use protocol::messages::fetch_request::{
     FetchPartition, FetchRequest, FetchTopic, ForgottenTopic, ReplicaState,
 };
 
+use protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use protocol::messages::fetch_response::{FetchResponse, FetchableTopicResponse};
+use protocol::messages::{DeleteRecordsRequest, DeleteTopicsRequest};
 
 use super::Row;
 use super::topics::{batch, create, write};
@@ -29,6 +31,10 @@ pub const CASES: &[Row] = &[
     ("Fetch in sessions with errors", session_errors),
     ("Fetch in sessions by name", sessions_by_name),
     ("Fetch as a replica", replica),
+    ("Fetch woken by a produce", woken),
+    ("Fetch in sessions of deleted topics", deleted),
+    ("Fetch of shortened partitions", shortened),
+    ("Fetch of a topic by several names", several_topics),
 ];
 
 type Place<'a> = (&'a str, Uuid);
@@ -325,6 +331,94 @@ fn replica(session: &mut Session) -> Result<(), Stopped> {
             }
             session.ask_or_close(version, &wanted)?;
         }
+    }
+    Ok(())
+}
+
+fn woken(session: &mut Session) -> Result<(), Stopped> {
+    let place = ("fetch-woken", create(session, "fetch-woken", 2, &[])?);
+    let mut writer = Session::new(session.side, session.address);
+    for (at, version) in [4, 7, 12, 13, 18].into_iter().enumerate() {
+        let offset = i64::try_from(at).unwrap_or_default() * 3;
+        let both = vec![partition(0, 0), partition(1, offset)];
+        let wanted = FetchRequest { max_wait_ms: 10_000, ..request(vec![topic(version, place, both)]) };
+        let started = Instant::now();
+        session.send(version, &wanted)?;
+        // Behind it on the same connection, and answered after it.
+        let behind = single(version, place, 0, 0);
+        session.send(version, &behind)?;
+        write(&mut writer, place.0, 1, &batch(3, 1))?;
+        session.note("woken");
+        session.answer(version, &wanted)?;
+        session.note("behind it");
+        session.answer(version, &behind)?;
+        session.tell("in time", started.elapsed().as_millis() < 8_000);
+    }
+    Ok(())
+}
+
+fn deleted(session: &mut Session) -> Result<(), Stopped> {
+    for version in [7, 12, 13, 18] {
+        let name = format!("fetch-deleted-{version}");
+        let place = (&*name, create(session, &name, 1, &[])?);
+        write(session, &name, 0, &batch(2, 1))?;
+        session.note("begins");
+        let begin = request(vec![topic(version, place, vec![partition(0, 0)])]);
+        let session_id = session.ask(version, &FetchRequest { session_epoch: 0, ..begin })?.session_id;
+        let names = vec![place.0.to_owned().into()];
+        let request_deletion =
+            DeleteTopicsRequest { topic_names: names, timeout_ms: 5_000, ..Default::default() };
+        session.ask_quietly(5, &request_deletion)?;
+        session.settle()?;
+        session.note("deleted");
+        let go_on = |session_epoch| FetchRequest { session_id, session_epoch, ..request(Vec::new()) };
+        session.ask(version, &go_on(1))?;
+        create(session, &name, 1, &[])?;
+        write(session, &name, 0, &batch(1, 5))?;
+        session.note("created again");
+        session.ask(version, &go_on(2))?;
+        session.ask(version, &go_on(3))?;
+        session.note("by its old id or its name");
+        session.ask(version, &single(version, place, 0, 0))?;
+    }
+    Ok(())
+}
+
+fn shortened(session: &mut Session) -> Result<(), Stopped> {
+    let place = ("fetch-shortened", create(session, "fetch-shortened", 1, &[])?);
+    for _ in 0..3 {
+        write(session, place.0, 0, &batch(5, 1))?;
+    }
+    let partitions = vec![DeleteRecordsPartition { partition_index: 0, offset: 7 }];
+    let topics = vec![DeleteRecordsTopic { name: place.0.into(), partitions }];
+    session.ask(2, &DeleteRecordsRequest { topics, timeout_ms: 5_000 })?;
+    for version in [4, 5, 12, 18] {
+        for offset in [0, 6, 7, 9, 10, 15] {
+            session.note(format!("from {offset}"));
+            session.ask(version, &single(version, place, 0, offset))?;
+        }
+    }
+    Ok(())
+}
+
+fn several_topics(session: &mut Session) -> Result<(), Stopped> {
+    let one = ("fetch-one", create(session, "fetch-one", 2, &[])?);
+    let other = ("fetch-two", create(session, "fetch-two", 1, &[])?);
+    write(session, one.0, 1, &batch(2, 1))?;
+    write(session, other.0, 0, &batch(3, 1))?;
+    for version in versions(ApiKey::Fetch) {
+        session.note("a topic in two pieces");
+        let topics = vec![
+            topic(version, one, vec![partition(1, 0)]),
+            topic(version, other, vec![partition(0, 0)]),
+            topic(version, one, vec![partition(0, 0)]),
+        ];
+        session.ask_sorted(version, &request(topics), sort)?;
+        session.note("a partition twice");
+        let topics = vec![topic(version, one, vec![partition(1, 0), partition(1, 1)])];
+        session.ask_sorted(version, &request(topics), sort)?;
+        session.note("no partitions");
+        session.ask_sorted(version, &request(vec![topic(version, one, Vec::new())]), sort)?;
     }
     Ok(())
 }

@@ -1,9 +1,13 @@
 //! ListOffsets 1-11: named places, times, and what cannot be looked up.
 
 use protocol::ApiKey;
+use protocol::messages::DeleteRecordsRequest;
+use protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 
 use super::Row;
+use records::Compression;
+
 use super::topics::{batch, create, write};
 use crate::session::{Session, Stopped, versions};
 
@@ -15,6 +19,9 @@ pub const CASES: &[Row] = &[
     ("ListOffsets with leader epochs", epochs),
     ("ListOffsets of a partition twice", twice),
     ("ListOffsets for replicas", replicas),
+    ("ListOffsets of an unknown isolation level", isolation),
+    ("ListOffsets by time in compressed batches", compressed),
+    ("ListOffsets of a shortened partition", shortened),
 ];
 
 const SPECIAL: [i64; 8] = [-1, -2, -3, -4, -5, -6, -7, i64::MIN];
@@ -115,6 +122,55 @@ fn replicas(session: &mut Session) -> Result<(), Stopped> {
         for timestamp in [-1, -2, 11] {
             let wanted = request(6, "offsets-replicas", &[(0, timestamp, -1)]);
             session.ask(6, &ListOffsetsRequest { replica_id, ..wanted })?;
+        }
+    }
+    Ok(())
+}
+
+fn isolation(session: &mut Session) -> Result<(), Stopped> {
+    create(session, "offsets-isolation", 1, &[])?;
+    for version in 2..=11 {
+        let wanted = request(version, "offsets-isolation", &[(0, -1, -1)]);
+        session.ask_or_close(version, &ListOffsetsRequest { isolation_level: 5, ..wanted })?;
+    }
+    Ok(())
+}
+
+fn compressed(session: &mut Session) -> Result<(), Stopped> {
+    for (name, settings) in
+        [("offsets-gzip", &[][..]), ("offsets-stamped", &[("message.timestamp.type", "LogAppendTime")])]
+    {
+        create(session, name, 1, settings)?;
+        for (first_ms, codec) in
+            [(1_000, Compression::Gzip), (5_000, Compression::Lz4), (3_000, Compression::None)]
+        {
+            write(session, name, 0, &batch(10, first_ms).compression(codec))?;
+        }
+        for version in [1, 6, 7, 11] {
+            for timestamp in [-3, 0, 1_005, 3_003, 4_000, 5_005, 9_000] {
+                if timestamp != -3 || version >= 7 {
+                    session.note(format!("{name} {timestamp}"));
+                    session.ask(version, &request(version, name, &[(0, timestamp, -1)]))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn shortened(session: &mut Session) -> Result<(), Stopped> {
+    create(session, "offsets-shortened", 1, &[])?;
+    for first_ms in [9_000, 1_000, 2_000] {
+        write(session, "offsets-shortened", 0, &batch(10, first_ms))?;
+    }
+    for before in [5, 12, 30] {
+        let partitions = vec![DeleteRecordsPartition { partition_index: 0, offset: before }];
+        let topics = vec![DeleteRecordsTopic { name: "offsets-shortened".into(), partitions }];
+        session.note(format!("before {before}"));
+        session.ask(2, &DeleteRecordsRequest { topics, timeout_ms: 5_000 })?;
+        for timestamp in [-1, -2, -3, -4, -5, -6, 0, 1_000, 1_005, 9_003] {
+            session.note(format!("before {before}, {timestamp}"));
+            session.ask(11, &request(11, "offsets-shortened", &[(0, timestamp, -1)]))?;
         }
     }
     Ok(())

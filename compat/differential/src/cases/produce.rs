@@ -2,9 +2,11 @@
 
 use model::Uuid;
 use protocol::ApiKey;
-use protocol::messages::MetadataRequest;
+use protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use protocol::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use records::{BatchBuilder, Compression, crc32c};
+use protocol::messages::{IncrementalAlterConfigsRequest, MetadataRequest};
+use records::{BatchBuilder, Compression, Scratch, batches, crc32c};
 
 use super::Row;
 use super::topics::{batch, create, first_producer_id, produce_request};
@@ -25,6 +27,11 @@ pub const CASES: &[Row] = &[
     ("Produce without answer", without_answer),
     ("Produce several partitions", several),
     ("Produce compressed", compressed),
+    ("Produce under the topic's compression", recompressed),
+    ("Produce of more than a segment", beyond_segment),
+    ("Produce in transactions nobody began", transactions),
+    ("Produce after settings have changed", changed_settings),
+    ("Produce in a row", in_a_row),
 ];
 
 fn one(session: &mut Session, name: &str, id: Uuid, records: &[u8]) -> Result<(), Stopped> {
@@ -324,6 +331,114 @@ fn compressed(session: &mut Session) -> Result<(), Stopped> {
         let middle = damaged.len() - 20;
         damaged = edited(damaged.clone(), middle, &[0xff; 8]);
         session.ask_or_close(9, &produce_request(9, ("produce-compressed", id), 0, -1, Some(damaged)))?;
+    }
+    Ok(())
+}
+
+/// What consumers read of a topic whose compression is not the producer's.
+fn recompressed(session: &mut Session) -> Result<(), Stopped> {
+    for codec in ["gzip", "snappy", "lz4", "zstd", "uncompressed", "producer"] {
+        let name = format!("produce-to-{codec}");
+        let id = create(session, &name, 1, &[("compression.type", codec)])?;
+        for sent in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            session.note(format!("{sent:?} to {codec}"));
+            let records = batch(20, 1).compression(sent).build();
+            session.ask(9, &produce_request(9, (&name, id), 0, -1, Some(records)))?;
+        }
+        let partition = FetchPartition { partition_max_bytes: 1 << 20, ..FetchPartition::default() };
+        let topic =
+            FetchTopic { topic: name.clone().into(), partitions: vec![partition], ..Default::default() };
+        let fetch =
+            FetchRequest { max_bytes: 1 << 20, session_epoch: -1, topics: vec![topic], ..Default::default() };
+        let answer = session.ask_quietly(11, &fetch)?;
+        let partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
+        for bytes in partitions.filter_map(|partition| partition.records.as_deref()) {
+            // Compressors differ in the bytes they make, not in what comes out.
+            for batch in batches(bytes) {
+                let batch = batch.map_err(|error| error.to_string())?;
+                let head =
+                    (batch.base_offset(), batch.attributes(), batch.record_count(), batch.max_timestamp());
+                session.tell("batch", head);
+                let mut scratch = Scratch::default();
+                let records = scratch.records(&batch, 1 << 20).map_err(|error| error.to_string())?;
+                let texts: Vec<String> = records.map(|record| format!("{record:?}")).collect();
+                session.tell("records", texts);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn beyond_segment(session: &mut Session) -> Result<(), Stopped> {
+    let settings = [("segment.bytes", "1048576"), ("max.message.bytes", "3000000")];
+    let id = create(session, "produce-segment", 1, &settings)?;
+    let value = vec![7; 1_200_000];
+    let large = BatchBuilder::new().record(1, None, Some(&value)).build();
+    one(session, "produce-segment", id, &large)?;
+    session.note("small again");
+    one(session, "produce-segment", id, &batch(1, 1).build())
+}
+
+fn transactions(session: &mut Session) -> Result<(), Stopped> {
+    let id = create(session, "produce-transaction", 1, &[])?;
+    for version in [3, 8, 9] {
+        session.note("a plain batch with a transactional id");
+        let plain = produce_request(version, ("produce-transaction", id), 0, -1, Some(batch(1, 1).build()));
+        session.ask(version, &ProduceRequest { transactional_id: Some("t".into()), ..plain })?;
+        session.note("a transactional batch without one, beside a plain one");
+        let records = batch(1, 1).producer(9_001, 0, 0).transactional().build();
+        let mut both = produce_request(version, ("produce-transaction", id), 0, -1, Some(records));
+        let plain = PartitionProduceData { index: 7, records: Some(batch(1, 1).build().into()) };
+        both.topic_data[0].partition_data.push(plain);
+        session.ask_sorted(version, &both, |response| {
+            for topic in &mut response.responses {
+                topic.partition_responses.sort_by_key(|partition| partition.index);
+            }
+        })?;
+    }
+    Ok(())
+}
+
+fn changed_settings(session: &mut Session) -> Result<(), Stopped> {
+    let id = create(session, "produce-changed", 1, &[])?;
+    for (key, value) in [
+        ("max.message.bytes", "100"),
+        ("max.message.bytes", "1000"),
+        ("message.timestamp.type", "LogAppendTime"),
+        ("message.timestamp.type", "CreateTime"),
+        ("message.timestamp.before.max.ms", "1000"),
+        ("message.timestamp.before.max.ms", "9223372036854775807"),
+        ("cleanup.policy", "compact"),
+    ] {
+        session.note(format!("{key}={value}"));
+        let config = AlterableConfig { name: key.into(), config_operation: 0, value: Some(value.into()) };
+        let resource = AlterConfigsResource {
+            resource_type: 2,
+            resource_name: "produce-changed".into(),
+            configs: vec![config],
+        };
+        let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+        session.ask(1, &request)?;
+        session.settle()?;
+        let records = BatchBuilder::new().record(1, None, Some(&[1; 100])).build();
+        session.ask(9, &produce_request(9, ("produce-changed", id), 0, -1, Some(records)))?;
+    }
+    Ok(())
+}
+
+/// Several requests before the first answer is read.
+fn in_a_row(session: &mut Session) -> Result<(), Stopped> {
+    let id = create(session, "produce-row", 1, &[("max.message.bytes", "300")])?;
+    let sent: Vec<_> = [1, 2, 30, 3, 1]
+        .into_iter()
+        .map(|count| produce_request(9, ("produce-row", id), 0, -1, Some(batch(count, 1).build())))
+        .collect();
+    for request in &sent {
+        session.send(9, request)?;
+    }
+    for (at, request) in sent.iter().enumerate() {
+        session.note(format!("request {at}"));
+        session.answer(9, request)?;
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
 /// Answers name leader epochs from this version on.
 const LEADER_EPOCH_SINCE: i16 = 4;
+const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
 /// Replica id of a consumer.
 const CONSUMER: i32 = -1;
@@ -72,6 +73,9 @@ fn look_up(
     topic: usize,
     wanted: &ListOffsetsPartition,
 ) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
+    if !matches!(asked.isolation_level, READ_UNCOMMITTED | READ_COMMITTED) {
+        return Err(ErrorCode::INVALID_REQUEST);
+    }
     if !is_known_timestamp(wanted.timestamp, version) {
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     }

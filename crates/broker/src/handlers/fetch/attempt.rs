@@ -173,6 +173,7 @@ impl Attempt {
         let outcome = match &target.partition {
             Some(partition) if !partition.is_gone() => read_counted(partition),
             _ => super::found(broker, &target.topic, target.index)
+                .map_err(|code| code_of_deleted(broker, target).unwrap_or(code))
                 .and_then(|partition| read_counted(&partition)),
         };
         outcome.unwrap_or_else(|error_code| Read {
@@ -251,6 +252,13 @@ impl Attempt {
         }
         Ok(read)
     }
+}
+
+/// What becomes of a topic's id that was known before: as Kafka, which knows its name by then.
+fn code_of_deleted(broker: &Broker, target: &FetchTarget) -> Option<ErrorCode> {
+    let (TopicKey::Id(_), Some(partition)) = (&target.topic, &target.partition) else { return None };
+    let again = broker.partitions.partition(partition.topic.name.as_str(), target.index);
+    Some(again.map_or_else(|code| code, |_| ErrorCode::INCONSISTENT_TOPIC_ID))
 }
 
 fn is_unknown(code: ErrorCode) -> bool {
