@@ -100,6 +100,8 @@ impl Broker {
         let network = &parts.options.config.network;
         let count = |value: i32| usize::try_from(value).unwrap_or_default();
         let connection_limits = ConnectionLimits::new(dynamic_settings::connection_bounds(network));
+        let tail_memory_max = parts.options.tail_memory_max() / parts.log_dirs.iter().count().max(1);
+        parts.log_dirs.iter().for_each(|log_dir| log_dir.home.set_tail_memory_max(tail_memory_max));
         let sessions = count(parts.options.config.logs.fetch_sessions_max);
         Arc::new(Broker {
             metadata: MetadataView::new(parts.images),

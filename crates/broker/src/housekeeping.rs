@@ -44,17 +44,24 @@ struct Checkpoints {
     log_starts: bool,
 }
 
+/// How long the tail of a partition is kept in memory after its last reader.
+const TAIL_KEPT_MS: i32 = 30_000;
+
 /// Works until the broker stops.
 pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
     let logs = &broker.options.config.logs;
     let mut recovery_points = Due::every_ms(logs.recovery_point_checkpoint_interval_ms);
     let mut log_starts = Due::every_ms(logs.start_offset_checkpoint_interval_ms);
+    let mut tails = Due::every_ms(TAIL_KEPT_MS);
     loop {
         tokio::select! {
             () = tokio::time::sleep(TURN) => {}
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
         let due = Checkpoints { recovery_points: recovery_points.is_now(), log_starts: log_starts.is_now() };
+        if tails.is_now() {
+            broker.partitions.partitions().iter().for_each(|partition| partition.log.trim_tail_cache());
+        }
         let working = Arc::clone(&broker);
         let turn = tokio::task::spawn_blocking(move || turn(&working, due)).await;
         if let Err(error) = turn {
@@ -91,7 +98,7 @@ fn checkpoint(broker: &Broker, log_dir: &Arc<BrokerLogDir>, due: Checkpoints) ->
 }
 
 /// Folders of deleted partitions go after `log.segment.delete.delay.ms`, when nobody reads from them any more.
-fn remove_doomed(broker: &Broker) {
+pub fn remove_doomed(broker: &Broker) {
     let delay_ms = broker.options.config.topics.defaults.retention.file_delete_delay_ms;
     let due_ms = broker.clock.now_ms() - delay_ms;
     let due: Vec<_> = broker.doomed.lock().extract_if(.., |(deleted_ms, _)| *deleted_ms <= due_ms).collect();

@@ -15,6 +15,9 @@ const POOLED_BYTES_PER_CORE_MAX: usize = 32 * 1024 * 1024;
 /// The part of the memory budget that one core may keep in free buffers: one in this many.
 const POOLED_SHARE: usize = 8;
 
+/// The part of the memory budget that the tails of partitions may take: one in this many.
+const TAIL_SHARE: usize = 4;
+
 /// How the broker runs; fixed at its start.
 #[derive(Debug, Clone)]
 pub struct BrokerOptions {
@@ -76,14 +79,23 @@ impl BrokerOptions {
         MemoryBudget::new(bytes, setting)
     }
 
-    /// That bound in bytes and the setting it comes from: `queued.max.request.bytes` where it is given, else
+    /// Most bytes in which all partitions together keep their last batches for readers: a part of
     /// `memory.budget.bytes`.
+    pub fn tail_memory_max(&self) -> usize {
+        self.budget_bytes() / TAIL_SHARE
+    }
+
+    /// The bound on requests and answers and the setting it comes from: `queued.max.request.bytes` where it is
+    /// given, else what others leave of `memory.budget.bytes`.
     fn memory_bound(&self) -> (usize, &'static str) {
-        let (bytes, setting) = match self.config.network.queued_request_bytes_max {
-            Some(bytes) => (bytes, "queued.max.request.bytes"),
-            None => (self.config.own.memory_budget_bytes, "memory.budget.bytes"),
-        };
-        (usize::try_from(bytes).unwrap_or(usize::MAX), setting)
+        match self.config.network.queued_request_bytes_max {
+            Some(bytes) => (usize::try_from(bytes).unwrap_or(usize::MAX), "queued.max.request.bytes"),
+            None => (self.budget_bytes() - self.tail_memory_max(), "memory.budget.bytes"),
+        }
+    }
+
+    fn budget_bytes(&self) -> usize {
+        usize::try_from(self.config.own.memory_budget_bytes).unwrap_or(usize::MAX)
     }
 }
 

@@ -81,6 +81,8 @@ pub struct DataPathCounts {
     pub cold_reads: u64,
     /// Reads answered from the tail of a partition kept in memory.
     pub tail_cache_hits: u64,
+    /// Memory in which tails are kept now, in bytes.
+    pub tail_cache_bytes: u64,
     /// Batches that found the append lock taken or the disk slow, and were left to another thread.
     pub queued_appends: u64,
     /// Appends that took long enough to make their log directory count as slow.
@@ -105,6 +107,8 @@ impl Broker {
             counts.queued_appends += partition.counters.queued_appends.load(Ordering::Relaxed);
         }
         counts.slow_appends = self.log_dirs.iter().map(|log_dir| log_dir.slow_appends()).sum();
+        counts.tail_cache_bytes =
+            self.log_dirs.iter().map(|log_dir| log_dir.home.tail_memory_bytes() as u64).sum();
         counts.flushes = self.log_dirs.iter().map(|log_dir| log_dir.flusher.flushes()).sum();
         counts
     }

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use crate::disk::Disk;
 use crate::error::LogError;
 use crate::file_handles::FileHandles;
+use crate::tail_cache::TailMemory;
 
 /// Called once, when a log directory goes offline.
 type Watcher = Box<dyn Fn() + Send + Sync>;
@@ -19,6 +20,7 @@ type Watcher = Box<dyn Fn() + Send + Sync>;
 pub struct LogHome {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) files: Arc<FileHandles>,
+    pub(crate) tail_memory: Arc<TailMemory>,
     offline: AtomicBool,
     reason: Mutex<String>,
     watcher: OnceLock<Watcher>,
@@ -28,7 +30,18 @@ impl LogHome {
     /// Surroundings over `disk`, with open files counted in `files`.
     pub fn new(disk: Arc<dyn Disk>, files: Arc<FileHandles>) -> Arc<LogHome> {
         let (offline, reason) = (AtomicBool::new(false), Mutex::new(String::new()));
-        Arc::new(LogHome { disk, files, offline, reason, watcher: OnceLock::new() })
+        let (tail_memory, watcher) = (Arc::default(), OnceLock::new());
+        Arc::new(LogHome { disk, files, tail_memory, offline, reason, watcher })
+    }
+
+    /// Bounds the memory in which the logs of this directory keep their last batches for readers, in bytes.
+    pub fn set_tail_memory_max(&self, bytes_max: usize) {
+        self.tail_memory.set_bytes_max(bytes_max);
+    }
+
+    /// Memory in which the logs of this directory keep their last batches now, in bytes.
+    pub fn tail_memory_bytes(&self) -> usize {
+        self.tail_memory.taken()
     }
 
     /// Has `watcher` called when the directory goes offline, from whichever thread finds out; it must not block.

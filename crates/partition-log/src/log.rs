@@ -172,9 +172,10 @@ impl PartitionLog {
         self.tail.hits()
     }
 
-    /// Gives back the tail cache's memory; for a timer of the caller, on partitions nobody reads.
-    pub fn drop_tail_cache(&self) {
-        self.tail.drop_all();
+    /// Gives back the tail cache's memory unless somebody has read at the tail since the last call; for a timer of
+    /// the caller.
+    pub fn trim_tail_cache(&self) {
+        self.tail.trim();
     }
 
     pub(crate) fn disk(&self) -> &dyn crate::disk::Disk {

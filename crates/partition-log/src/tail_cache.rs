@@ -1,7 +1,8 @@
 //! The last appended bytes of a partition, kept in memory while consumers read at its tail.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use model::Offset;
@@ -13,12 +14,27 @@ const CAPACITY: usize = 64 * 1024;
 /// Appended bytes without any read from memory after which the memory is given back.
 const UNREAD_MAX: usize = 4 * CAPACITY;
 
+/// What a cache in use is counted as: the run that grows, and runs that readers have taken from before.
+const SHARE: usize = 2 * CAPACITY;
+/// Bytes that the tail caches of one log directory may take where nobody says how many.
+const MEMORY_MAX_IMPLIED: usize = 64 * 1024 * 1024;
+
+/// Memory that the tail caches of one log directory may take together.
+#[derive(Debug)]
+pub(crate) struct TailMemory {
+    bytes_max: AtomicUsize,
+    taken: AtomicUsize,
+}
+
 /// Empty and free until a reader arrives at the tail.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TailCache {
     wanted: AtomicBool,
+    /// Read from or asked for since the last trim.
+    is_used: AtomicBool,
     hits: AtomicU64,
     tail: Mutex<Tail>,
+    memory: Arc<TailMemory>,
 }
 
 /// Runs of whole batches: the older ones frozen and shared with readers, the newest still growing.
@@ -39,7 +55,48 @@ struct Run {
     bytes: Bytes,
 }
 
+impl Default for TailMemory {
+    fn default() -> TailMemory {
+        TailMemory { bytes_max: AtomicUsize::new(MEMORY_MAX_IMPLIED), taken: AtomicUsize::new(0) }
+    }
+}
+
+impl TailMemory {
+    /// Changes the bound; caches in use stay.
+    pub(crate) fn set_bytes_max(&self, bytes_max: usize) {
+        self.bytes_max.store(bytes_max, Ordering::Relaxed);
+    }
+
+    /// Bytes counted now.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    fn take_share(&self) -> bool {
+        let bytes_max = self.bytes_max.load(Ordering::Relaxed);
+        let grown = |taken: usize| Some(taken + SHARE).filter(|taken| *taken <= bytes_max);
+        // A look first: readers at the tail come often, and a full directory stays full for long.
+        self.taken() + SHARE <= bytes_max
+            && self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok()
+    }
+
+    fn give_share(&self) {
+        self.taken.fetch_sub(SHARE, Ordering::Relaxed);
+    }
+}
+
 impl TailCache {
+    /// A cache whose memory counts in `memory`.
+    pub(crate) fn new(memory: &Arc<TailMemory>) -> TailCache {
+        TailCache {
+            wanted: AtomicBool::new(false),
+            is_used: AtomicBool::new(false),
+            hits: AtomicU64::new(0),
+            tail: Mutex::default(),
+            memory: Arc::clone(memory),
+        }
+    }
+
     /// Takes a copy of appended batches, if a reader wants them. `base` and `end` are their offsets.
     #[inline]
     pub(crate) fn appended(&self, parts: &[&[u8]], base: Offset, end: Offset) {
@@ -51,11 +108,17 @@ impl TailCache {
     fn keep(&self, parts: &[&[u8]], base: Offset, end: Offset) {
         let size: usize = parts.iter().map(|part| part.len()).sum();
         let mut tail = self.tail.lock();
-        tail.unread += size;
-        if size > CAPACITY || tail.unread > UNREAD_MAX {
-            *tail = Tail::default();
-            self.wanted.store(size > CAPACITY, Ordering::Relaxed);
+        if !self.wanted.load(Ordering::Relaxed) {
+            // Given back a moment ago.
             return;
+        }
+        tail.unread += size;
+        if size > CAPACITY {
+            *tail = Tail::default();
+            return;
+        }
+        if tail.unread > UNREAD_MAX {
+            return self.give_back(&mut tail);
         }
         if tail.growing.is_empty() {
             tail.growing_base = base;
@@ -103,27 +166,57 @@ impl TailCache {
             select(&found.bytes, start, until, bytes_max, at_least_one)?
         };
         tail.unread = 0;
+        self.is_used.store(true, Ordering::Relaxed);
         self.hits.fetch_add(1, Ordering::Relaxed);
         Some((bytes, base))
     }
 
-    /// A reader has come to the end of the log: from now on appended batches are kept.
+    /// A reader has come to the end of the log: from now on appended batches are kept, if there is memory for it.
     pub(crate) fn want(&self) {
-        if !self.wanted.swap(true, Ordering::Relaxed) {
-            self.tail.lock().unread = 0;
+        if !self.wanted.load(Ordering::Relaxed) {
+            self.begin();
+        } else if !self.is_used.load(Ordering::Relaxed) {
+            self.is_used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn begin(&self) {
+        let mut tail = self.tail.lock();
+        if !self.wanted.load(Ordering::Relaxed) && self.memory.take_share() {
+            tail.unread = 0;
+            self.is_used.store(true, Ordering::Relaxed);
+            self.wanted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn give_back(&self, tail: &mut Tail) {
+        *tail = Tail::default();
+        if self.wanted.swap(false, Ordering::Relaxed) {
+            self.memory.give_share();
         }
     }
 
     /// Gives the memory back, until the next reader at the tail.
     pub(crate) fn drop_all(&self) {
-        let mut tail = self.tail.lock();
-        self.wanted.store(false, Ordering::Relaxed);
-        *tail = Tail::default();
+        self.give_back(&mut self.tail.lock());
+    }
+
+    /// Gives the memory back if no reader has come since the last call.
+    pub(crate) fn trim(&self) {
+        if self.wanted.load(Ordering::Relaxed) && !self.is_used.swap(false, Ordering::Relaxed) {
+            self.drop_all();
+        }
     }
 
     /// Reads served from here since the log was opened.
     pub(crate) fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for TailCache {
+    fn drop(&mut self) {
+        self.drop_all();
     }
 }
 
@@ -193,14 +286,14 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_before_a_reader_comes() {
-        let cache = TailCache::default();
+        let cache = TailCache::new(&Arc::default());
         cache.appended(&[&batch(0)], 0, 2);
         assert!(cache.read(0, 2, 10_000, true).is_none());
     }
 
     #[test]
     fn readers_get_whole_batches_within_their_bounds() {
-        let cache = TailCache::default();
+        let cache = TailCache::new(&Arc::default());
         cache.want();
         let all: Vec<Vec<u8>> = (0..5).map(|n| batch(n * 2)).collect();
         let size = all[0].len();
@@ -222,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_reader_behind_others_gets_all_there_is() {
-        let cache = TailCache::default();
+        let cache = TailCache::new(&Arc::default());
         cache.want();
         let size = batch(0).len();
         for n in 0..3 {
@@ -242,7 +335,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_given_back() {
-        let cache = TailCache::default();
+        let cache = TailCache::new(&Arc::default());
         cache.want();
         let size = batch(0).len();
         for n in 0..200 {
@@ -257,5 +350,25 @@ mod tests {
         }
         assert!(!cache.wanted.load(Ordering::Relaxed));
         assert_eq!(cache.tail.lock().growing.capacity(), 0);
+    }
+    #[test]
+    fn caches_beyond_the_memory_of_all_are_refused_until_others_give_it_back() {
+        let memory = Arc::new(TailMemory::default());
+        memory.set_bytes_max(2 * SHARE + 1);
+        let caches: Vec<TailCache> = (0..3).map(|_| TailCache::new(&memory)).collect();
+        let keeps = |cache: &TailCache| {
+            cache.want();
+            cache.appended(&[&batch(0)], 0, 2);
+            cache.read(0, 2, 10_000, true).is_some()
+        };
+        assert_eq!(caches.iter().map(keeps).collect::<Vec<_>>(), [true, true, false]);
+        // Who is read from stays, who is not gives way.
+        caches.iter().for_each(TailCache::trim);
+        assert!(keeps(&caches[0]));
+        caches.iter().for_each(TailCache::trim);
+        assert_eq!(memory.taken(), SHARE);
+        assert!(keeps(&caches[2]));
+        drop(caches);
+        assert_eq!(memory.taken(), 0);
     }
 }

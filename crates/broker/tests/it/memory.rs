@@ -93,6 +93,24 @@ fn unread_fetches_stay_within_the_memory_budget() {
 }
 
 #[test]
+fn tails_kept_for_readers_stay_within_their_part_of_the_memory_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("memory.budget.bytes", "16777216")];
+    let mut node = Setup { settings: &settings, ..Setup::new(folder.path()) }.start();
+    let topic_id = node.create_topic("t", 200, &[]);
+    let mut client = node.connect();
+    let fetch = fetch_of(topic_id, &(0..200).map(|partition| (partition, 0)).collect::<Vec<_>>());
+    client.fetch(&fetch);
+    for partition in 0..200 {
+        client.produce("t", partition, &batch(50_000, 1)).unwrap();
+    }
+    assert!(client.fetch(&fetch).bytes() > 200 * 50_000);
+    let counts = node.counts();
+    assert!((MIB as u64..=4 * MIB as u64).contains(&counts.tail_cache_bytes), "{counts:?}");
+    assert!((8..200).contains(&counts.tail_cache_hits), "{counts:?}");
+}
+
+#[test]
 fn unread_answers_of_any_kind_count_and_hold_back_new_requests_until_they_are_taken() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [("memory.budget.bytes", "16777216")];

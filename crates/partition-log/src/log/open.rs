@@ -148,7 +148,7 @@ impl Opening<'_> {
             segments: ArcSwap::from_pointee(segments),
             ends,
             epochs: RwLock::new(epochs),
-            tail: TailCache::default(),
+            tail: TailCache::new(&place.home.tail_memory),
             recovered: report,
             writer: Mutex::new(writer),
             flushing: Mutex::new(()),
