@@ -194,6 +194,10 @@ fn described_partition(
 
 /// Replicas on brokers that are not there.
 pub fn offline_replicas(partition: &Partition, image: &Image) -> Vec<i32> {
-    let is_offline = |id: &i32| image.brokers.get(id).is_none_or(|broker| broker.is_fenced);
-    partition.replicas.iter().copied().filter(is_offline).collect()
+    // A replica whose log directory has failed counts as well (KIP-858).
+    let is_online = |id: i32| {
+        let broker = image.brokers.get(&id).filter(|broker| !broker.is_fenced);
+        broker.is_some_and(|broker| broker.has_online_dir(partition.directory_of(id)))
+    };
+    partition.replicas.iter().copied().filter(|id| !is_online(*id)).collect()
 }

@@ -34,7 +34,7 @@ fn remove_deleted(broker: &Broker, image: &Image) {
             continue;
         }
         broker.partitions.remove(topic.id);
-        for partition in topic.partitions() {
+        for partition in topic.take_partitions() {
             partition.gone();
             partition.log_dir.uncount_partition();
             match partition.log.delete(random_id(broker)) {

@@ -146,9 +146,10 @@ impl Partition {
         self.waits.wake_all();
     }
 
-    /// True once the topic was deleted.
+    /// True once the topic was deleted or the log directory has failed: whoever held on to the partition asks the
+    /// registry again, which says which.
     pub fn is_gone(&self) -> bool {
-        self.is_gone.load(Ordering::Acquire)
+        self.is_gone.load(Ordering::Acquire) || self.log_dir.is_offline()
     }
 
     /// The offset below which consumers may read. With one replica all that is appended is committed.

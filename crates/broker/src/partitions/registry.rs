@@ -76,6 +76,11 @@ impl Topic {
         self.partitions.read().iter().flatten().cloned().collect()
     }
 
+    /// Takes the partitions out; each knows its topic, so that neither would ever be freed.
+    pub fn take_partitions(&self) -> Vec<Arc<Partition>> {
+        std::mem::take(&mut *self.partitions.write()).into_iter().flatten().collect()
+    }
+
     /// Adds a partition.
     pub fn insert(&self, partition: Arc<Partition>) {
         let Ok(place) = usize::try_from(partition.index) else { return };
@@ -142,5 +147,13 @@ impl Registry {
     /// All partitions.
     pub fn partitions(&self) -> Vec<Arc<Partition>> {
         self.topics().iter().flat_map(|topic| topic.partitions()).collect()
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        for topic in self.topics.get_mut().by_id.values() {
+            topic.take_partitions();
+        }
     }
 }

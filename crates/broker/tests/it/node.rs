@@ -14,7 +14,7 @@ use broker::{Broker, BrokerParts, DataPathCounts, metadata_view};
 use config::{Inputs, SecurityProtocol};
 use metadata::Image;
 use model::Uuid;
-use partition_log::{Disk, FileHandles, LogDir, RealDisk};
+use partition_log::{Disk, FileHandles, LogDir, LogHome, RealDisk};
 use protocol::messages::{ConfigRecord, MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord};
 use tokio::sync::{mpsc, watch};
 use transport::{Listener, ListenerOptions};
@@ -41,6 +41,8 @@ pub struct Setup<'a> {
     pub cores: usize,
     pub disk: Arc<dyn Disk>,
     pub open_files_max: usize,
+    /// Log directories besides `folder`; one that cannot be opened is offline.
+    pub more_folders: &'a [&'a Path],
     pub settings: &'a [(&'a str, &'a str)],
     /// Counts the allocations of the cores' threads, told once the node has stopped.
     pub allocations: Option<Arc<AtomicU64>>,
@@ -53,6 +55,7 @@ impl<'a> Setup<'a> {
             cores: 2,
             disk: Arc::new(RealDisk),
             open_files_max: 1000,
+            more_folders: &[],
             settings: &[],
             allocations: None,
         }
@@ -81,12 +84,21 @@ impl<'a> Setup<'a> {
             advertised_port: address.port(),
         });
         let files = Arc::new(FileHandles::new(self.open_files_max));
-        let log_dir = LogDir::open(self.folder, self.disk, files).unwrap();
-        let log_dir = BrokerLogDir::start(log_dir, Uuid([7; 16])).unwrap();
+        let folders = [self.folder].into_iter().chain(self.more_folders.iter().copied());
+        let log_dirs = folders.zip(7..).map(|(folder, number)| {
+            match LogDir::open(folder, Arc::clone(&self.disk), Arc::clone(&files)) {
+                Ok(log_dir) => BrokerLogDir::start(log_dir, Uuid([number; 16])).unwrap(),
+                Err(error) => {
+                    let home = LogHome::new(Arc::clone(&self.disk), Arc::clone(&files));
+                    home.take_offline(&error.to_string());
+                    BrokerLogDir::offline(folder, home).unwrap()
+                }
+            }
+        });
         let broker = Broker::new(BrokerParts {
             options: BrokerOptions::new(loaded.settings, loaded.broker, "test".into(), Uuid([8; 16])),
             listeners: vec![Arc::clone(&info)],
-            log_dirs: LogDirs::new(vec![log_dir]),
+            log_dirs: LogDirs::new(log_dirs.collect()),
             seed: 1,
             images: agreed,
             controller,

@@ -1,0 +1,130 @@
+//! Several log directories: where partitions lie, what a failed one answers, what a start finds in them.
+
+use std::fs;
+use std::path::Path;
+
+use broker::housekeeping;
+use model::{ErrorCode, Uuid};
+
+use crate::client::{batch, fetch_of};
+use crate::node::{Node, Setup};
+
+fn start(folder: &Path, more: &[&Path]) -> Node {
+    Setup { more_folders: more, ..Setup::new(folder) }.start()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = entries.collect();
+    names.sort();
+    names
+}
+
+fn partition_folder(dir: &Path, name: &str, id: Option<Uuid>) {
+    fs::create_dir_all(dir.join(name)).unwrap();
+    if let Some(id) = id {
+        let text = format!("version: 0\ntopic_id: {id}");
+        fs::write(dir.join(name).join("partition.metadata"), text).unwrap();
+    }
+}
+
+#[test]
+fn a_failed_directory_answers_storage_errors_and_the_others_go_on() {
+    let root = tempfile::tempdir().unwrap();
+    let (one, two) = (root.path().join("one"), root.path().join("two"));
+    let mut node = start(&one, &[&two]);
+    let topic_id = node.create_topic("t", 4, &[]);
+    let is_in_two = |index: i32| two.join(format!("t-{index}")).is_dir();
+    assert_eq!((0..4).filter(|index| is_in_two(*index)).count(), 2);
+    let mut client = node.connect();
+    for index in 0..4 {
+        assert_eq!(client.produce("t", index, &batch(100, 1)), Ok(0));
+    }
+    node.broker.log_dirs.iter().nth(1).unwrap().home.take_offline("a test");
+    for index in 0..4 {
+        let expected = if is_in_two(index) { Err(ErrorCode::KAFKA_STORAGE_ERROR) } else { Ok(1) };
+        assert_eq!(client.produce("t", index, &batch(100, 1)), expected, "{index}");
+        let fetched = client.fetch(&fetch_of(topic_id, &[(index, 0)]));
+        assert_eq!(fetched.partitions[0].1, expected.err().unwrap_or(ErrorCode::NONE), "{index}");
+    }
+    assert_eq!(node.broker.log_dirs.online_ids(), [Uuid([7; 16])]);
+    assert_eq!(node.broker.log_dirs.offline_ids(), [Uuid([8; 16])]);
+}
+
+#[test]
+fn a_partition_that_may_lie_in_a_failed_directory_is_not_made_anew() {
+    let root = tempfile::tempdir().unwrap();
+    let (one, file) = (root.path().join("one"), root.path().join("file"));
+    fs::write(&file, "x").unwrap();
+    let mut node = start(&one, &[&file]);
+    node.create_topic("t", 1, &[]);
+    assert_eq!(node.connect().produce("t", 0, &batch(100, 1)), Err(ErrorCode::KAFKA_STORAGE_ERROR));
+    assert!(!one.join("t-0").exists());
+}
+
+#[test]
+fn what_the_cluster_does_not_place_here_is_put_aside() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    let first = start(dir, &[]).create_topic("t", 1, &[]);
+    partition_folder(dir, "t-7", Some(first));
+    partition_folder(dir, "u-0", Some(Uuid([9; 16])));
+    partition_folder(dir, "v-0", None);
+    fs::write(dir.join("v-0/00000000000000000000.log"), "records").unwrap();
+    partition_folder(dir, "w-0.0123456789abcdef0123456789abcdef-delete", None);
+    let mut node = Setup { settings: &[("log.segment.delete.delay.ms", "0")], ..Setup::new(dir) }.start();
+    node.create_topic("t", 1, &[]);
+    let found = names(dir);
+    for stray in ["t-7.", "u-0.", "v-0."] {
+        let is_aside = |name: &&String| name.starts_with(stray) && name.ends_with("-stray");
+        assert_eq!(found.iter().filter(is_aside).count(), 1, "{stray} {found:?}");
+    }
+    assert!(found.contains(&"t-0".to_owned()) && !found.contains(&"t-7".to_owned()), "{found:?}");
+    // Left by an unfinished deletion: it waits its time, then goes.
+    assert!(found.iter().any(|name| name.starts_with("w-0.") && name.ends_with("-delete")));
+    housekeeping::remove_doomed(&node.broker);
+    assert!(!names(dir).iter().any(|name| name.ends_with("-delete")));
+}
+
+#[test]
+fn a_partition_found_in_two_directories_ends_the_broker() {
+    let root = tempfile::tempdir().unwrap();
+    let (one, two) = (root.path().join("one"), root.path().join("two"));
+    let id = start(&one, &[]).create_topic("t", 1, &[]);
+    partition_folder(&two, "t-0", Some(id));
+    let mut node = start(&one, &[&two]);
+    node.create_topic("t", 1, &[]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let reason = runtime.block_on(node.broker.log_dirs.ended());
+    assert!(reason.contains("Duplicate log directories for t-0 are found in both"), "{reason}");
+}
+
+#[test]
+fn a_clean_stop_leaves_mark_and_checkpoints_and_a_crash_none() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    let mark = dir.join(".kafka_cleanshutdown");
+    {
+        let mut node = start(dir, &[]);
+        node.create_topic("t", 2, &[]);
+        node.connect().produce("t", 1, &batch(100, 1)).unwrap();
+        housekeeping::close_logs(&node.broker);
+    }
+    assert_eq!(fs::read_to_string(&mark).unwrap(), "{\"version\":0,\"brokerEpoch\":-1}");
+    let points = fs::read_to_string(dir.join("recovery-point-offset-checkpoint")).unwrap();
+    assert_eq!(points, "0\n2\nt 0 0\nt 1 1\n");
+    assert_eq!(fs::read_to_string(dir.join("log-start-offset-checkpoint")).unwrap(), "0\n0\n");
+    fs::write(&mark, "{\"version\":0,\"brokerEpoch\":41}").unwrap();
+    {
+        let mut node = start(dir, &[]);
+        assert_eq!(node.broker.log_dirs.previous_broker_epoch(), 41);
+        node.create_topic("t", 2, &[]);
+        assert_eq!(node.connect().produce("t", 1, &batch(100, 1)), Ok(1));
+    }
+    assert!(!mark.exists());
+    let mut node = start(dir, &[]);
+    assert_eq!(node.broker.log_dirs.previous_broker_epoch(), -1);
+    node.create_topic("t", 2, &[]);
+    assert_eq!(node.connect().produce("t", 1, &batch(100, 1)), Ok(2));
+}
