@@ -13,6 +13,7 @@ mod list_offsets;
 mod metadata;
 mod offsets_and_producers;
 mod produce;
+mod restart;
 mod topics;
 
 use crate::session::{Session, Stopped};
@@ -28,7 +29,7 @@ pub struct Case {
 
 /// Every case.
 pub fn all() -> Vec<Case> {
-    [
+    named(&[
         frames::CASES,
         api_versions::CASES,
         metadata::CASES,
@@ -42,11 +43,17 @@ pub fn all() -> Vec<Case> {
         offsets_and_producers::CASES,
         configs::CASES,
         cluster::CASES,
-    ]
-    .into_iter()
-    .flatten()
-    .map(|(name, script)| Case { name, script: *script })
-    .collect()
+        restart::BEFORE,
+    ])
+}
+
+/// Cases for servers that were stopped and started again on what they had, under other settings.
+pub fn after_restart() -> Vec<Case> {
+    named(&[restart::AFTER])
+}
+
+fn named(files: &[&[Row]]) -> Vec<Case> {
+    files.iter().copied().flatten().map(|(name, script)| Case { name, script: *script }).collect()
 }
 
 /// A row of a file's list of cases.

@@ -7,8 +7,157 @@ use protocol::ApiKey;
 use crate::masks::last_name;
 use crate::session::Exchange;
 
-/// Error codes that the cases must have drawn from Kafka, by API.
-const REQUIRED: &[(ApiKey, &[&str])] = &[];
+/// Error codes that the cases must have drawn from Kafka, by API; a case that stops drawing one is noticed.
+///
+/// Others need what a single broker without security does not have: a failing disk (KAFKA_STORAGE_ERROR), other
+/// brokers (NOT_ENOUGH_REPLICAS, LEADER_NOT_AVAILABLE, NOT_CONTROLLER), an authorizer (the authorization codes),
+/// transactions (INVALID_TXN_STATE and its kin), quotas (THROTTLING_QUOTA_EXCEEDED), or a lost answer
+/// (REQUEST_TIMED_OUT).
+const REQUIRED: &[(ApiKey, &[&str])] = &[
+    (
+        ApiKey::Produce,
+        &[
+            "CORRUPT_MESSAGE",
+            "INVALID_PRODUCER_EPOCH",
+            "INVALID_RECORD",
+            "INVALID_REQUIRED_ACKS",
+            "INVALID_TIMESTAMP",
+            "INVALID_TOPIC_EXCEPTION",
+            "MESSAGE_TOO_LARGE",
+            "NONE",
+            "OUT_OF_ORDER_SEQUENCE_NUMBER",
+            "RECORD_LIST_TOO_LARGE",
+            "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+            "UNKNOWN_SERVER_ERROR",
+            "UNKNOWN_TOPIC_ID",
+            "UNKNOWN_TOPIC_OR_PARTITION",
+            "UNSUPPORTED_COMPRESSION_TYPE",
+        ],
+    ),
+    (
+        ApiKey::Fetch,
+        &[
+            "FENCED_LEADER_EPOCH",
+            "FETCH_SESSION_ID_NOT_FOUND",
+            "FETCH_SESSION_TOPIC_ID_ERROR",
+            "INCONSISTENT_TOPIC_ID",
+            "INVALID_FETCH_SESSION_EPOCH",
+            "NONE",
+            "NOT_LEADER_OR_FOLLOWER",
+            "OFFSET_OUT_OF_RANGE",
+            "UNKNOWN_LEADER_EPOCH",
+            "UNKNOWN_SERVER_ERROR",
+            "UNKNOWN_TOPIC_ID",
+            "UNKNOWN_TOPIC_OR_PARTITION",
+        ],
+    ),
+    (
+        ApiKey::ListOffsets,
+        &[
+            "FENCED_LEADER_EPOCH",
+            "INVALID_REQUEST",
+            "NONE",
+            "UNKNOWN_LEADER_EPOCH",
+            "UNKNOWN_SERVER_ERROR",
+            "UNKNOWN_TOPIC_OR_PARTITION",
+            "UNSUPPORTED_VERSION",
+        ],
+    ),
+    (
+        ApiKey::Metadata,
+        &[
+            "INVALID_REQUEST",
+            "INVALID_TOPIC_EXCEPTION",
+            "NONE",
+            "UNKNOWN_SERVER_ERROR",
+            "UNKNOWN_TOPIC_ID",
+            "UNKNOWN_TOPIC_OR_PARTITION",
+        ],
+    ),
+    (ApiKey::ApiVersions, &["INVALID_REQUEST", "NONE"]),
+    (
+        ApiKey::CreateTopics,
+        &[
+            "INVALID_CONFIG",
+            "INVALID_PARTITIONS",
+            "INVALID_REPLICATION_FACTOR",
+            "INVALID_REPLICA_ASSIGNMENT",
+            "INVALID_REQUEST",
+            "INVALID_TOPIC_EXCEPTION",
+            "NONE",
+            "POLICY_VIOLATION",
+            "TOPIC_ALREADY_EXISTS",
+        ],
+    ),
+    (
+        ApiKey::DeleteTopics,
+        &[
+            "INVALID_REQUEST",
+            "NONE",
+            "TOPIC_DELETION_DISABLED",
+            "UNKNOWN_TOPIC_ID",
+            "UNKNOWN_TOPIC_OR_PARTITION",
+        ],
+    ),
+    (
+        ApiKey::DeleteRecords,
+        &[
+            "INVALID_TOPIC_EXCEPTION",
+            "NONE",
+            "OFFSET_OUT_OF_RANGE",
+            "POLICY_VIOLATION",
+            "UNKNOWN_TOPIC_OR_PARTITION",
+        ],
+    ),
+    (ApiKey::InitProducerId, &["INVALID_REQUEST", "NONE"]),
+    (
+        ApiKey::OffsetForLeaderEpoch,
+        &["FENCED_LEADER_EPOCH", "NONE", "UNKNOWN_LEADER_EPOCH", "UNKNOWN_TOPIC_OR_PARTITION"],
+    ),
+    (
+        ApiKey::DescribeConfigs,
+        &["INVALID_REQUEST", "INVALID_TOPIC_EXCEPTION", "NONE", "UNKNOWN_TOPIC_OR_PARTITION"],
+    ),
+    (ApiKey::AlterConfigs, &["INVALID_CONFIG", "INVALID_REQUEST", "NONE", "UNKNOWN_TOPIC_OR_PARTITION"]),
+    (ApiKey::DescribeLogDirs, &["NONE"]),
+    (
+        ApiKey::CreatePartitions,
+        &[
+            "INVALID_PARTITIONS",
+            "INVALID_REPLICA_ASSIGNMENT",
+            "INVALID_REQUEST",
+            "NONE",
+            "UNKNOWN_TOPIC_OR_PARTITION",
+        ],
+    ),
+    (
+        ApiKey::IncrementalAlterConfigs,
+        &[
+            "INVALID_CONFIG",
+            "INVALID_REQUEST",
+            "INVALID_TOPIC_EXCEPTION",
+            "NONE",
+            "UNKNOWN_SERVER_ERROR",
+            "UNKNOWN_TOPIC_OR_PARTITION",
+        ],
+    ),
+    (ApiKey::DescribeQuorum, &["NONE", "UNKNOWN_TOPIC_OR_PARTITION"]),
+    (ApiKey::UpdateFeatures, &["INVALID_UPDATE_VERSION", "NONE"]),
+    (ApiKey::DescribeCluster, &["MISMATCHED_ENDPOINT_TYPE", "NONE", "UNSUPPORTED_ENDPOINT_TYPE"]),
+    (ApiKey::DescribeProducers, &["INVALID_TOPIC_EXCEPTION", "NONE", "UNKNOWN_TOPIC_OR_PARTITION"]),
+    (ApiKey::UnregisterBroker, &["BROKER_ID_NOT_REGISTERED"]),
+    (ApiKey::ListConfigResources, &["NONE", "UNSUPPORTED_VERSION"]),
+    (
+        ApiKey::DescribeTopicPartitions,
+        &[
+            "INVALID_REQUEST",
+            "INVALID_TOPIC_EXCEPTION",
+            "NONE",
+            "UNKNOWN_SERVER_ERROR",
+            "UNKNOWN_TOPIC_OR_PARTITION",
+        ],
+    ),
+];
 
 /// The codes seen.
 #[derive(Debug, Default)]

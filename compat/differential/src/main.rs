@@ -26,7 +26,7 @@ use std::time::Instant;
 use crate::cases::Case;
 use crate::coverage::Codes;
 use crate::deviations::DECIDED;
-use crate::servers::Server;
+use crate::servers::{Homes, Server};
 use crate::session::{Exchange, Session, Side, Stopped};
 
 /// What the command line asks for.
@@ -81,10 +81,23 @@ fn options() -> Result<Options, String> {
 fn run(options: &Options) -> Result<bool, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let started = Instant::now();
-    let (kafka, naru) = servers::start_both(folder.path(), &kafka_libraries(), &naru_executable())?;
+    let (kafka_libraries, executable) = (kafka_libraries(), naru_executable());
+    let homes = Homes::new(folder.path(), &kafka_libraries, &executable)?;
+    let (kafka, naru) = homes.start()?;
     println!("both servers started in {:.1} s", started.elapsed().as_secs_f32());
     let mut totals = Totals { decided: vec![0; DECIDED.len()], ..Totals::default() };
-    for case in cases::all().iter().filter(|case| case.name.contains(&options.only)) {
+    let is_wanted = |case: &Case| case.name.contains(&options.only);
+    for case in cases::all().iter().filter(|case| is_wanted(case)) {
+        run_case(case, &kafka, &naru, options, &mut totals);
+    }
+    let again: Vec<_> = cases::after_restart().into_iter().filter(is_wanted).collect();
+    let (kafka, naru) = if again.is_empty() {
+        (kafka, naru)
+    } else {
+        drop((kafka, naru));
+        homes.start()?
+    };
+    for case in &again {
         run_case(case, &kafka, &naru, options, &mut totals);
     }
     if options.codes {

@@ -1,4 +1,4 @@
-//! Both servers, started on empty folders with the same settings and stopped at the end.
+//! Both servers, started on empty folders with the same settings, started again on what they left, stopped.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -26,8 +26,16 @@ const BOTH: &[(&str, &str)] = &[
     ("socket.request.max.bytes", "8388608"),
 ];
 
+/// What both are given in addition when they are started again.
+const AGAIN: &[(&str, &str)] = &[
+    ("delete.topic.enable", "false"),
+    ("auto.create.topics.enable", "false"),
+    ("max.incremental.fetch.session.cache.slots", "0"),
+];
+
 /// What only Kafka is given, so that a script need not wait for its broker to follow its controller.
-const KAFKA_ONLY: &[(&str, &str)] = &[("metadata.max.idle.interval.ms", "20")];
+const KAFKA_ONLY: &[(&str, &str)] =
+    &[("metadata.max.idle.interval.ms", "5"), ("controller.quorum.append.linger.ms", "1")];
 
 /// Options of its virtual machine: a short start counts, throughput does not.
 const JVM: &[&str] = &["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
@@ -46,71 +54,94 @@ pub struct Server {
     child: Child,
 }
 
-/// Starts both at the same time, each in a folder of its own.
-pub fn start_both(folder: &Path, kafka_libraries: &Path, naru: &Path) -> Result<(Server, Server), String> {
-    let mut kafka = start_kafka(&folder.join("kafka"), kafka_libraries)?;
-    let mut naru = start_naru(&folder.join("naru"), naru)?;
-    kafka.wait()?;
-    naru.wait()?;
-    Ok((kafka, naru))
+/// Where both servers keep their data and listen, over a restart too.
+pub struct Homes<'a> {
+    /// Folder of both.
+    pub folder: &'a Path,
+    /// Folder of Kafka's jars.
+    pub kafka_libraries: &'a Path,
+    /// Naru's executable.
+    pub naru: &'a Path,
+    ports: [u16; 3],
 }
 
-fn start_naru(folder: &Path, executable: &Path) -> Result<Server, String> {
-    let [port, _] = free_ports()?;
-    let executable = executable.canonicalize().map_err(|error| {
-        format!("{}: {error} (build it with cargo build -p launcher)", executable.display())
-    })?;
-    let mut command = Command::new(executable);
-    command.arg("server");
-    let own = [
-        ("listeners", format!("PLAINTEXT://127.0.0.1:{port}")),
-        ("log.dirs", folder.join("data").display().to_string()),
-        ("metrics.listener", "127.0.0.1:0".to_owned()),
-    ];
-    let both = BOTH.iter().map(|(key, value)| (*key, (*value).to_owned()));
-    for (key, value) in own.into_iter().chain(both) {
-        command.arg("--override").arg(format!("{key}={value}"));
+impl<'a> Homes<'a> {
+    /// Empty folders below `folder`.
+    pub fn new(folder: &'a Path, kafka_libraries: &'a Path, naru: &'a Path) -> Result<Homes<'a>, String> {
+        Ok(Homes { folder, kafka_libraries, naru, ports: free_ports()? })
     }
-    spawn(Side::Naru, folder, port, command)
-}
 
-fn start_kafka(folder: &Path, libraries: &Path) -> Result<Server, String> {
-    let [port, controller_port] = free_ports()?;
-    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-    let settings = folder.join("server.properties");
-    let logging = folder.join("log4j2.yaml");
-    let listeners = format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}");
-    let mut text = format!(
-        "process.roles=broker,controller\nnode.id=1\n\
-         controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}\n\
-         listeners={listeners}\nadvertised.listeners={listeners}\n\
-         controller.listener.names=CONTROLLER\n\
-         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
-         log.dirs={}\n",
-        folder.join("data").display()
-    );
-    for (key, value) in BOTH.iter().chain(KAFKA_ONLY) {
-        text += &format!("{key}={value}\n");
+    /// Starts both at the same time, for the first time or again.
+    pub fn start(&self) -> Result<(Server, Server), String> {
+        let folder = self.folder.join("kafka");
+        let is_again = folder.join("data/meta.properties").exists();
+        let more = if is_again { AGAIN } else { &[] };
+        let mut kafka = self.start_kafka(&folder, is_again, more)?;
+        let mut naru = self.start_naru(&self.folder.join("naru"), more)?;
+        kafka.wait()?;
+        naru.wait()?;
+        Ok((kafka, naru))
     }
-    fs::write(&settings, text).map_err(|error| error.to_string())?;
-    fs::write(&logging, LOGGING).map_err(|error| error.to_string())?;
-    let java = |main_class: &str| {
-        let mut command = Command::new("java");
-        command.args(JVM).arg(format!("-Dlog4j2.configurationFile={}", logging.display()));
-        command.arg("-cp").arg(libraries.join("*")).arg(main_class);
-        command
-    };
-    let formatted = java("kafka.tools.StorageTool")
-        .args(["format", "--standalone", "-t", "AAAAAAAAQACAAAAAAAAAAA", "-c"])
-        .arg(&settings)
-        .output()
-        .map_err(|error| format!("cannot run java: {error}"))?;
-    if !formatted.status.success() {
-        return Err(format!("formatting failed: {}", String::from_utf8_lossy(&formatted.stderr)));
+
+    fn start_naru(&self, folder: &Path, more: &[(&str, &str)]) -> Result<Server, String> {
+        let port = self.ports[0];
+        let executable = self.naru.canonicalize().map_err(|error| {
+            format!("{}: {error} (build it with cargo build -p launcher)", self.naru.display())
+        })?;
+        let mut command = Command::new(executable);
+        command.arg("server");
+        let own = [
+            ("listeners", format!("PLAINTEXT://127.0.0.1:{port}")),
+            ("log.dirs", folder.join("data").display().to_string()),
+            ("metrics.listener", "127.0.0.1:0".to_owned()),
+        ];
+        let both = BOTH.iter().chain(more).map(|(key, value)| (*key, (*value).to_owned()));
+        for (key, value) in own.into_iter().chain(both) {
+            command.arg("--override").arg(format!("{key}={value}"));
+        }
+        spawn(Side::Naru, folder, port, command)
     }
-    let mut command = java("kafka.Kafka");
-    command.arg(&settings);
-    spawn(Side::Kafka, folder, port, command)
+
+    fn start_kafka(&self, folder: &Path, is_again: bool, more: &[(&str, &str)]) -> Result<Server, String> {
+        let [_, port, controller_port] = self.ports;
+        fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+        let settings = folder.join("server.properties");
+        let logging = folder.join("log4j2.yaml");
+        let listeners = format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}");
+        let mut text = format!(
+            "process.roles=broker,controller\nnode.id=1\n\
+             controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}\n\
+             listeners={listeners}\nadvertised.listeners={listeners}\n\
+             controller.listener.names=CONTROLLER\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+             log.dirs={}\n",
+            folder.join("data").display()
+        );
+        for (key, value) in BOTH.iter().chain(more).chain(KAFKA_ONLY) {
+            text += &format!("{key}={value}\n");
+        }
+        fs::write(&settings, text).map_err(|error| error.to_string())?;
+        fs::write(&logging, LOGGING).map_err(|error| error.to_string())?;
+        let java = |main_class: &str| {
+            let mut command = Command::new("java");
+            command.args(JVM).arg(format!("-Dlog4j2.configurationFile={}", logging.display()));
+            command.arg("-cp").arg(self.kafka_libraries.join("*")).arg(main_class);
+            command
+        };
+        if !is_again {
+            let formatted = java("kafka.tools.StorageTool")
+                .args(["format", "--standalone", "-t", "AAAAAAAAQACAAAAAAAAAAA", "-c"])
+                .arg(&settings)
+                .output()
+                .map_err(|error| format!("cannot run java: {error}"))?;
+            if !formatted.status.success() {
+                return Err(format!("formatting failed: {}", String::from_utf8_lossy(&formatted.stderr)));
+            }
+        }
+        let mut command = java("kafka.Kafka");
+        command.arg(&settings);
+        spawn(Side::Kafka, folder, port, command)
+    }
 }
 
 fn spawn(side: Side, folder: &Path, port: u16, mut command: Command) -> Result<Server, String> {
@@ -156,11 +187,11 @@ impl Drop for Server {
     }
 }
 
-fn free_ports() -> Result<[u16; 2], String> {
+fn free_ports() -> Result<[u16; 3], String> {
     let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string());
-    // Both are held at the same time, so that they differ.
-    let listeners = [bind()?, bind()?];
-    let mut ports = [0; 2];
+    // All are held at the same time, so that they differ.
+    let listeners = [bind()?, bind()?, bind()?];
+    let mut ports = [0; 3];
     for (port, listener) in ports.iter_mut().zip(&listeners) {
         *port = listener.local_addr().map_err(|error| error.to_string())?.port();
     }

@@ -38,7 +38,7 @@ const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
 /// Settings whose values the two servers are started with differently.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "listeners",
     "advertised.listeners",
     "log.dirs",
@@ -48,6 +48,7 @@ const OWN: [&str; 10] = [
     "controller.quorum.bootstrap.servers",
     "listener.security.protocol.map",
     "metadata.max.idle.interval.ms",
+    "controller.quorum.append.linger.ms",
     "metrics.listener",
 ];
 

@@ -145,6 +145,8 @@ fn compressed(session: &mut Session) -> Result<(), Stopped> {
             [(1_000, Compression::Gzip), (5_000, Compression::Lz4), (3_000, Compression::None)]
         {
             write(session, name, 0, &batch(10, first_ms).compression(codec))?;
+            // The next batch gets another append time.
+            std::thread::sleep(std::time::Duration::from_millis(3));
         }
         for version in [1, 6, 7, 11] {
             for timestamp in [-3, 0, 1_005, 3_003, 4_000, 5_005, 9_000] {

@@ -129,7 +129,10 @@ fn damaged(session: &mut Session) -> Result<(), Stopped> {
         for version in [3, 8, 9, 13] {
             let request = produce_request(version, ("produce-damaged", id), 0, -1, records.clone());
             if what == "no records" {
-                session.ask_or_silence(version, &request)?;
+                // Silence takes its time, so that the oldest and the newest version have to do.
+                if matches!(version, 3 | 13) {
+                    session.ask_or_silence(version, &request)?;
+                }
             } else {
                 session.ask_or_close(version, &request)?;
             }

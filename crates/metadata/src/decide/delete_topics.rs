@@ -118,7 +118,7 @@ fn remove(
     if !context.with_layers(image, |layers| layers.boolean("delete.topic.enable")) {
         // KIP-322: clients before version 3 do not know the code.
         let code = if version < 3 { ErrorCode::INVALID_REQUEST } else { ErrorCode::TOPIC_DELETION_DISABLED };
-        return Err(ApiError { code, message: Some("Topic deletion is disabled.".to_owned()) });
+        return Err(ApiError { code, message: None });
     }
     let found = match (asked.name.as_deref(), asked.topic_id) {
         (None, id) if id.is_zero() => return refused("Neither topic name nor id were specified."),
