@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use partition_log::DeletedLog;
 use records::Scratch;
 use tokio::sync::{mpsc, watch};
-use transport::{ConnectionLimits, MemoryBudget};
+use transport::{ConnectionLimits, FilePins, MemoryBudget};
 
 use crate::clock::Clock;
 use crate::controller::{Controller, ControllerCall};
@@ -29,6 +29,9 @@ use crate::traffic::CoreCounters;
 /// How long a fetch session is safe from giving way to another (`min.incremental.fetch.session.eviction.ms` in Kafka).
 const SESSION_EVICTION_MS: i64 = 120_000;
 
+/// The part of the files that may be open which may also wait to be sent, beside them: one in this many.
+const PINNED_SHARE: usize = 4;
+
 /// The broker: everything that requests are answered from.
 #[derive(Debug)]
 pub struct Broker {
@@ -44,6 +47,8 @@ pub struct Broker {
     pub(crate) producer_ids: ProducerIds,
     /// Memory that requests in flight may take.
     pub budget: Arc<MemoryBudget>,
+    /// Files that wait to be sent.
+    pub(crate) file_pins: Arc<FilePins>,
     /// How many connections there may be.
     pub connection_limits: Arc<ConnectionLimits>,
     /// Counters of each core.
@@ -102,12 +107,14 @@ impl Broker {
         let connection_limits = ConnectionLimits::new(dynamic_settings::connection_bounds(network));
         let tail_memory_max = parts.options.tail_memory_max() / parts.log_dirs.iter().count().max(1);
         parts.log_dirs.iter().for_each(|log_dir| log_dir.home.set_tail_memory_max(tail_memory_max));
+        let open_files_max = parts.log_dirs.iter().map(|log_dir| log_dir.home.open_files_max()).max();
         let sessions = count(parts.options.config.logs.fetch_sessions_max);
         Arc::new(Broker {
             metadata: MetadataView::new(parts.images),
             controller: Controller::new(parts.options.node_id, parts.controller),
             producer_ids: ProducerIds::default(),
             budget: parts.options.memory_budget(),
+            file_pins: FilePins::new(open_files_max.unwrap_or_default() / PINNED_SHARE),
             connection_limits,
             core_counters: (0..parts.cores.max(1)).map(|_| CoreCounters::default()).collect(),
             clock: Clock::new(parts.seed),

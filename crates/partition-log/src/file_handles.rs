@@ -12,6 +12,9 @@ use parking_lot::Mutex;
 
 use crate::disk::Disk;
 
+/// Files let go at most to open one where the process has no descriptor left: those that readers hold free none.
+const WAYS_MADE_MAX: usize = 64;
+
 /// The open files of a process. Above its capacity the ones not used lately are let go; a file that
 /// somebody still reads stays open until the last reader drops it.
 #[derive(Debug)]
@@ -57,11 +60,35 @@ impl FileHandles {
             return Ok(file);
         }
         Self::make_room(&mut clock, self.capacity);
-        let file = Arc::new(disk.open(path, create)?);
+        let file = Arc::new(Self::open(&mut clock, disk, path, create)?);
         slot.file.store(Some(Arc::clone(&file)));
         slot.used.store(true, Ordering::Relaxed);
         clock.push_back(Arc::downgrade(slot));
         Ok(file)
+    }
+
+    /// Opens a file; where the process has no descriptor left, files of the set make way one after the other.
+    fn open(
+        clock: &mut VecDeque<Weak<HandleSlot>>,
+        disk: &dyn Disk,
+        path: &Path,
+        create: bool,
+    ) -> io::Result<File> {
+        for _ in 0..WAYS_MADE_MAX {
+            match disk.open(path, create) {
+                Err(error) if is_out_of_descriptors(&error) && !clock.is_empty() => {
+                    let one_less = clock.len();
+                    Self::make_room(clock, one_less);
+                }
+                outcome => return outcome,
+            }
+        }
+        disk.open(path, create)
+    }
+
+    /// Files kept open at most.
+    pub fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// Notes that the open file of `slot` has been used.
@@ -90,6 +117,12 @@ impl FileHandles {
             }
         }
     }
+}
+
+/// True where the process or the machine may open no further file.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let out = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE];
+    out.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 impl HandleSlot {

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::disk::Disk;
 use crate::error::LogError;
-use crate::file_handles::FileHandles;
+use crate::file_handles::{FileHandles, is_out_of_descriptors};
 use crate::tail_cache::TailMemory;
 
 /// Called once, when a log directory goes offline.
@@ -32,6 +32,11 @@ impl LogHome {
         let (offline, reason) = (AtomicBool::new(false), Mutex::new(String::new()));
         let (tail_memory, watcher) = (Arc::default(), OnceLock::new());
         Arc::new(LogHome { disk, files, tail_memory, offline, reason, watcher })
+    }
+
+    /// How many files the logs of this process may hold open.
+    pub fn open_files_max(&self) -> usize {
+        self.files.capacity()
     }
 
     /// Bounds the memory in which the logs of this directory keep their last batches for readers, in bytes.
@@ -82,10 +87,12 @@ impl LogHome {
         }
     }
 
-    /// Turns a failed write into an error and, unless the disk was merely full, takes the directory offline.
+    /// Turns a failed write into an error and takes the directory offline, unless the disk was merely full or the
+    /// process had no descriptor left.
     pub(crate) fn failed(&self, action: &'static str, path: &Path, source: io::Error) -> LogError {
+        let is_passing = is_out_of_descriptors(&source);
         let error = LogError::Io { action, path: path.to_owned(), source };
-        if !error.is_no_space() {
+        if !is_passing && !error.is_no_space() {
             self.take_offline(&error.to_string());
         }
         error

@@ -24,5 +24,5 @@ pub use connection_limits::{
 pub use frame_buffer::{FrameBuffer, FrameError};
 pub use listener::{BindError, Listener, ListenerOptions};
 pub use memory_budget::{MemoryBudget, MemoryReservation};
-pub use outbound::{FileRange, Outbound};
+pub use outbound::{FilePin, FilePins, FileRange, Outbound};
 pub use socket_counters::{SocketCounters, SocketCounts};

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Buf, Bytes};
 use rustix::net::{SendAncillaryBuffer, SendFlags};
@@ -17,9 +18,50 @@ const GATHERED_MAX: usize = 16;
 /// Encoded bytes up to this many are copied behind what is queued rather than taken over with their buffer.
 const COPIED_MAX: usize = 16 * 1024;
 
+/// How many files wait to be sent, over all connections: each holds a descriptor that nobody can take back.
+#[derive(Debug)]
+pub struct FilePins {
+    taken: AtomicUsize,
+    ample_max: usize,
+}
+
+/// One file that waits to be sent.
+#[derive(Debug)]
+pub struct FilePin(Arc<FilePins>);
+
+impl FilePins {
+    /// Nothing waits yet; up to `ample_max` files may do so without anybody holding back.
+    pub fn new(ample_max: usize) -> Arc<FilePins> {
+        Arc::new(FilePins { taken: AtomicUsize::new(0), ample_max })
+    }
+
+    /// Counts one file more.
+    pub fn pin(self: &Arc<Self>) -> FilePin {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        FilePin(Arc::clone(self))
+    }
+
+    /// Files that wait now.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Files that the next answer may hold: half of what is left, and one in any case.
+    pub fn per_answer(&self) -> usize {
+        (self.ample_max.saturating_sub(self.taken()) / 2).max(1)
+    }
+}
+
+impl Drop for FilePin {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A part of a file to be sent without passing through our memory. The file stays open until then.
-#[derive(Clone)]
 pub struct FileRange {
+    /// Counts the file until it is sent.
+    pub pin: FilePin,
     /// The open file.
     pub file: Arc<File>,
     /// First byte to send.
@@ -267,13 +309,23 @@ mod tests {
         let counters = SocketCounters::default();
         let mut outbound = Outbound::default();
         outbound.buffer().extend_from_slice(b"head");
-        outbound.push_file(FileRange { file: file_with(b"0123456789"), position: 2, len: 3 });
+        outbound.push_file(FileRange {
+            pin: FilePins::new(1).pin(),
+            file: file_with(b"0123456789"),
+            position: 2,
+            len: 3,
+        });
         outbound.buffer().extend_from_slice(b"tail");
         outbound.push_shared_at(8, Bytes::from_static(b"[shared]"));
         let mut behind = Outbound::default();
         behind.buffer().extend_from_slice(b"next");
         behind.push_shared_at(2, Bytes::from_static(b"-"));
-        behind.push_file(FileRange { file: file_with(b"ab"), position: 0, len: 2 });
+        behind.push_file(FileRange {
+            pin: FilePins::new(1).pin(),
+            file: file_with(b"ab"),
+            position: 0,
+            len: 2,
+        });
         outbound.append(behind);
         assert_eq!((outbound.buffered_bytes(), outbound.file_bytes()), (21, 5));
         outbound.send(&writer, &counters).unwrap();
@@ -330,10 +382,31 @@ mod tests {
     }
 
     #[test]
+    fn files_that_wait_are_counted_until_they_are_sent_or_dropped() {
+        let (_reader, writer) = UnixStream::pair().unwrap();
+        let pins = FilePins::new(9);
+        let mut outbound = Outbound::default();
+        for _ in 0..5 {
+            outbound.push_file(FileRange { pin: pins.pin(), file: file_with(b"ab"), position: 0, len: 2 });
+        }
+        assert_eq!((pins.taken(), pins.per_answer()), (5, 2));
+        let more: Vec<FilePin> = (0..5).map(|_| pins.pin()).collect();
+        assert_eq!((pins.taken(), pins.per_answer()), (10, 1));
+        outbound.send(&writer, &SocketCounters::default()).unwrap();
+        drop(more);
+        assert_eq!(pins.taken(), 0);
+    }
+
+    #[test]
     fn a_file_cut_short_is_an_error() {
         let (_reader, writer) = UnixStream::pair().unwrap();
         let mut outbound = Outbound::default();
-        outbound.push_file(FileRange { file: file_with(b"ab"), position: 0, len: 3 });
+        outbound.push_file(FileRange {
+            pin: FilePins::new(1).pin(),
+            file: file_with(b"ab"),
+            position: 0,
+            len: 3,
+        });
         let outcome = outbound.send(&writer, &SocketCounters::default());
         assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }

@@ -77,7 +77,7 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     let wait = Duration::from_millis(u64::try_from(view.max_wait_ms).unwrap_or_default());
     plan.attempt(broker, &mut attempt, false);
     if attempt.is_enough(&plan.limits) || (wait.is_zero() && !attempt.is_cold()) {
-        let answered = response::write(&plan, &mut attempt, out);
+        let answered = response::write(broker, &plan, &mut attempt, out);
         if let Targets::Once(mut targets) = plan.targets {
             targets.clear();
             attempt.spare_targets = targets;
@@ -219,6 +219,7 @@ async fn wait_and_answer(core: Rc<Core>, plan: Plan, mut attempt: Attempt, wait:
         // An append between the first look and the listing has woken nobody.
         plan.attempt(&core.broker, &mut attempt, false);
         if !attempt.is_cold() && !attempt.is_enough(&plan.limits) {
+            attempt.let_go();
             is_over = tokio::time::timeout_at(deadline, listed.wait.woken()).await.is_err();
             if !is_over {
                 count(&counters.fetch_wakes);
@@ -229,7 +230,7 @@ async fn wait_and_answer(core: Rc<Core>, plan: Plan, mut attempt: Attempt, wait:
     }
     let mut out = Outbound::default();
     out.lend(Vec::with_capacity(ANSWER_CAPACITY));
-    let written = response::write(&plan, &mut attempt, &mut out);
+    let written = response::write(&core.broker, &plan, &mut attempt, &mut out);
     core.fetch_attempt.replace(attempt);
     written.map(|()| out)
 }

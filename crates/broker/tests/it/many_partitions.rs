@@ -1,5 +1,7 @@
 //! Far more partitions than descriptors.
 
+use std::collections::BTreeMap;
+
 use crate::child;
 use crate::client::{batch, fetch_of};
 use crate::node::{Node, Setup};
@@ -11,6 +13,61 @@ const IDLE_BYTES_MAX: usize = 2 * 1024;
 
 fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn limit_descriptors(count: usize) {
+    let limit = rustix::process::Rlimit { current: Some(count as u64), maximum: Some(count as u64) };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+}
+
+#[test]
+fn a_fetch_of_more_partitions_than_descriptors_is_answered_in_parts_and_harms_nobody() {
+    const PARTITIONS: i32 = 1_000;
+    const DESCRIPTORS: usize = 256;
+    const NAME: &str =
+        "many_partitions::a_fetch_of_more_partitions_than_descriptors_is_answered_in_parts_and_harms_nobody";
+    if child::ran(NAME) {
+        return;
+    }
+    limit_descriptors(DESCRIPTORS);
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Setup { open_files_max: DESCRIPTORS / 2, ..Setup::new(folder.path()) }.start();
+    let topic_id = node.create_topic("t", PARTITIONS, &[]);
+    let mut client = node.connect();
+    // Few records in each, which are copied; then more, which are sent from their files.
+    for size in [100, 20_000] {
+        for partition in 0..PARTITIONS {
+            client.produce("t", partition, &batch(size, 1)).unwrap();
+        }
+    }
+    // Readers that never read hold what their answers need.
+    let all: Vec<(i32, i64)> = (0..PARTITIONS).map(|partition| (partition, 0)).collect();
+    let mut greedy: Vec<_> = (0..20).map(|_| node.connect()).collect();
+    for client in &mut greedy {
+        let frames: Vec<u8> = (0..4).flat_map(|_| client.fetch_frame(&fetch_of(topic_id, &all))).collect();
+        client.send(&frames);
+    }
+    // Everybody else gets everything, if in parts.
+    let mut wanted: BTreeMap<i32, i64> = all.into_iter().collect();
+    let mut answers = 0;
+    while !wanted.is_empty() {
+        let fetch: Vec<(i32, i64)> = wanted.iter().map(|(partition, offset)| (*partition, *offset)).collect();
+        let answer = client.fetch(&fetch_of(topic_id, &fetch));
+        assert!(answer.bytes() > 0 && answer.partitions.iter().all(|(_, error, _)| error.is_none()));
+        for (partition, _, records) in &answer.partitions {
+            let mut records = &records[..];
+            while let Ok(Some(batch)) = records::next_batch(records) {
+                wanted.insert(*partition, batch.next_offset());
+                records = &records[batch.size()..];
+            }
+        }
+        wanted.retain(|_, offset| *offset < 2);
+        assert!(open_descriptors() < DESCRIPTORS);
+        answers += 1;
+    }
+    println!("{answers} answers for {PARTITIONS} partitions with {DESCRIPTORS} descriptors");
+    client.produce("t", 0, &batch(100, 3)).unwrap();
+    assert!(!node.broker.log_dirs.iter().any(|log_dir| log_dir.is_offline()));
 }
 
 #[test]

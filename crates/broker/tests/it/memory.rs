@@ -85,10 +85,10 @@ fn unread_fetches_stay_within_the_memory_budget() {
     assert!(node.broker.budget.reserved_bytes() <= 16 * MIB + 16 * MIB / 10);
     let grown = child::resident_bytes().saturating_sub(before);
     assert!(grown <= 16 * MIB + 16 * MIB / 10, "{grown} bytes more than before");
-    // They get what they asked for once they read.
+    // They get answers once they read, if smaller ones: files that wait for others count too.
     let mut client = greedy.pop().unwrap();
     for _ in 0..10 {
-        assert!(fetched(&client.receive(ApiKey::Fetch, FETCH)).bytes() > 40 * 60_000);
+        assert!(fetched(&client.receive(ApiKey::Fetch, FETCH)).bytes() >= 60_000);
     }
 }
 
@@ -96,7 +96,7 @@ fn unread_fetches_stay_within_the_memory_budget() {
 fn tails_kept_for_readers_stay_within_their_part_of_the_memory_budget() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [("memory.budget.bytes", "16777216")];
-    let mut node = Setup { settings: &settings, ..Setup::new(folder.path()) }.start();
+    let mut node = Setup { settings: &settings, open_files_max: 10_000, ..Setup::new(folder.path()) }.start();
     let topic_id = node.create_topic("t", 200, &[]);
     let mut client = node.connect();
     let fetch = fetch_of(topic_id, &(0..200).map(|partition| (partition, 0)).collect::<Vec<_>>());

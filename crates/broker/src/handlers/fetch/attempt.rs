@@ -1,9 +1,10 @@
 //! One look at what a fetch could be answered with: per partition an error or a slice of its log.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use model::{ErrorCode, LeaderEpoch, NodeId, Offset};
-use partition_log::{AbortedTransaction, LogSlice, ReadError};
+use partition_log::{AbortedTransaction, LogSlice, PartitionLog, ReadError};
 use protocol::views::FetchView;
 
 use super::response::Splices;
@@ -15,6 +16,13 @@ use crate::partitions::Partition;
 pub const READ_COMMITTED: i8 = 1;
 /// Answers name the leader where it is another from this version on.
 const LEADERS_TOLD_SINCE: i16 = 16;
+
+/// Records up to this size are copied into the answer; a file range of its own costs two system calls more.
+pub const COPIED_MAX: usize = 8 * 1024;
+/// Bytes copied for one answer at most.
+const COPIES_MAX: usize = 1024 * 1024;
+/// Bytes of memory for copies that are kept from answer to answer.
+const COPIES_KEPT_MAX: usize = 64 * 1024;
 
 /// What a request allows and asks for.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +52,10 @@ pub struct Read {
     pub last_stable_offset: Offset,
     /// Its log start offset, -1 with an error.
     pub log_start_offset: Offset,
-    /// Its records.
+    /// Its records, to be sent from where they are.
     pub slice: Option<LogSlice>,
+    /// Its records, where in [`Attempt::copies`] they are.
+    pub copied: Option<Range<usize>>,
     /// Its records are not in memory: what to bring there first.
     pub cold: Option<ColdRead>,
     /// Aborted transactions among them, for read_committed only.
@@ -84,11 +94,16 @@ pub struct Attempt {
     pub reads: Vec<Read>,
     /// For encoding the answer: what is spliced in, and where.
     pub splices: Splices,
+    /// Records that are too few to be sent from where they are.
+    pub copies: Vec<u8>,
     /// Empty, for the partitions of a request without a session.
     pub spare_targets: Vec<FetchTarget>,
     bytes: usize,
+    /// Files that the answer would hold.
+    files: usize,
     has_error: bool,
     has_cold: bool,
+    is_full: bool,
 }
 
 impl Limits {
@@ -112,6 +127,14 @@ impl Limits {
 struct Manner {
     may_wait: bool,
     from_memory: bool,
+    files_max: usize,
+}
+
+impl Read {
+    /// True where there are records.
+    pub fn has_records(&self) -> bool {
+        self.slice.is_some() || self.copied.is_some()
+    }
 }
 
 impl Attempt {
@@ -122,7 +145,8 @@ impl Attempt {
 
     /// True where there is no reason to wait: enough bytes, an error, or nothing asked for.
     pub fn is_enough(&self, limits: &Limits) -> bool {
-        !self.has_cold && (self.bytes >= limits.bytes_min || self.has_error || self.reads.is_empty())
+        !self.has_cold
+            && (self.bytes >= limits.bytes_min || self.has_error || self.is_full || self.reads.is_empty())
     }
 
     /// True where records have to be brought into memory before they can be sent.
@@ -150,8 +174,9 @@ impl Attempt {
         (self.bytes, self.has_error, self.has_cold) = (0, false, false);
         // Where memory is short, records go out from their files, however few.
         let from_memory = broker.budget.is_ample();
-        self.splices.begin(from_memory);
-        let manner = Manner { may_wait, from_memory };
+        let files_max = broker.file_pins.per_answer();
+        let manner = Manner { may_wait, from_memory, files_max };
+        self.let_go();
         for step in 0..targets.len() {
             let place = (begin_at + step) % targets.len();
             let Some(target) = targets.get(place) else { break };
@@ -159,9 +184,41 @@ impl Attempt {
             read.target = place;
             self.has_cold |= read.cold.is_some();
             self.bytes += read.slice.as_ref().map_or(0, LogSlice::len);
+            self.copy_few(&mut read, manner);
             self.has_error |= !read.error_code.is_none() || read.diverging.is_some();
             self.reads.push(read);
         }
+        // What is left for the next answer is no reason to wait with this one.
+        self.is_full = self.files >= files_max;
+    }
+
+    /// Lets go of records and files, as before a wait.
+    pub fn let_go(&mut self) {
+        self.reads.iter_mut().for_each(|read| read.slice = None);
+        self.copies.clear();
+        self.copies.shrink_to(COPIES_KEPT_MAX);
+        self.files = 0;
+    }
+
+    /// Takes few records over at once, so that an answer does not hold a file for each of thousands of partitions.
+    fn copy_few(&mut self, read: &mut Read, manner: Manner) {
+        let Some(slice) = read.slice.as_ref().filter(|slice| slice.cached_bytes().is_none()) else { return };
+        let start = self.copies.len();
+        let is_short_of_room = start + slice.len() > COPIES_MAX || !manner.from_memory;
+        if slice.len() > COPIED_MAX || is_short_of_room {
+            self.files += 1;
+            return;
+        }
+        self.copies.resize(start + slice.len(), 0);
+        match self.copies.get_mut(start..).map(|target| slice.read_into(target)) {
+            Some(Ok(())) => read.copied = Some(start..self.copies.len()),
+            outcome => {
+                tracing::error!(?outcome, "a read failed");
+                read.error_code = ErrorCode::KAFKA_STORAGE_ERROR;
+                self.copies.truncate(start);
+            }
+        }
+        read.slice = None;
     }
 
     fn read_target(&self, broker: &Broker, target: &FetchTarget, limits: &Limits, manner: Manner) -> Read {
@@ -232,6 +289,10 @@ impl Attempt {
         let bytes_left = limits.bytes_max.saturating_sub(self.bytes);
         let bytes_max = target.bytes_max.min(bytes_left);
         let (offset, is_first) = (target.offset, self.bytes == 0);
+        let is_inside = (log.log_start_offset()..=log.log_end_offset()).contains(&offset);
+        if is_inside && !is_first && (bytes_max == 0 || self.files >= manner.files_max) {
+            return with_aborted(read, log, offset, until, limits);
+        }
         let found = if manner.may_wait {
             log.read(offset, bytes_max, until, is_first).map(Some)
         } else {
@@ -246,12 +307,23 @@ impl Attempt {
                 return Ok(read);
             }
         }
-        if limits.read_committed {
-            let aborted = log.try_aborted_transactions(offset, until);
-            read.aborted = Some(aborted.map_err(|error| code_of(error.into()))?);
-        }
-        Ok(read)
+        with_aborted(read, log, offset, until, limits)
     }
+}
+
+/// Adds what a reader of decided transactions has to skip.
+fn with_aborted(
+    mut read: Read,
+    log: &PartitionLog,
+    offset: Offset,
+    until: Offset,
+    limits: &Limits,
+) -> Result<Read, ErrorCode> {
+    if limits.read_committed {
+        let aborted = log.try_aborted_transactions(offset, until);
+        read.aborted = Some(aborted.map_err(|error| code_of(error.into()))?);
+    }
+    Ok(read)
 }
 
 /// What becomes of a topic's id that was known before: as Kafka, which knows its name by then.

@@ -8,31 +8,28 @@ use protocol::messages::fetch_response::{
 };
 use protocol::views::{Cut, FetchResponseHead, FetchResponseWriter, TopicKey as WireTopic};
 use protocol::{EncodeError, Writer, encode_response_header};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use transport::{FileRange, Outbound};
+use transport::{FilePins, FileRange, Outbound};
 
-use super::attempt::{Attempt, Read};
+use super::attempt::{Attempt, COPIED_MAX, Read};
 use super::{Plan, Targets};
+use crate::broker::Broker;
 use crate::connection_loop::CloseConnection;
 use crate::fetch_sessions::{FetchTarget, NO_SESSION, TopicKey};
-
-/// Records up to this size are copied into the answer; a file range of its own costs two system calls more.
-const COPIED_MAX: usize = 8 * 1024;
 
 /// Where record bytes are spliced into an answer, and which; empty between answers, for the next one to use.
 #[derive(Debug, Default)]
 pub struct Splices {
-    /// Records of up to this many bytes are copied into the answer rather than spliced in.
-    copied_max: usize,
     cuts: Vec<Cut>,
     sources: Vec<Source>,
 }
 
-impl Splices {
-    /// Begins an answer; where memory is short nothing is copied.
-    pub fn begin(&mut self, memory_is_ample: bool) {
-        self.copied_max = if memory_is_ample { COPIED_MAX } else { 0 };
-    }
+/// Where what an answer tells is found.
+struct Places<'a> {
+    targets: &'a [FetchTarget],
+    copies: &'a [u8],
+    pins: &'a Arc<FilePins>,
 }
 
 #[derive(Debug)]
@@ -42,23 +39,29 @@ enum Source {
 }
 
 /// Writes the answer and keeps in the session what was answered.
-pub fn write(plan: &Plan, attempt: &mut Attempt, out: &mut Outbound) -> Result<(), CloseConnection> {
+pub fn write(
+    broker: &Broker,
+    plan: &Plan,
+    attempt: &mut Attempt,
+    out: &mut Outbound,
+) -> Result<(), CloseConnection> {
+    let pins = &broker.file_pins;
     let outcome = match &plan.targets {
-        Targets::Once(targets) => encode(plan, NO_SESSION, targets, attempt, out),
+        Targets::Once(targets) => encode(plan, NO_SESSION, targets, attempt, pins, out),
         Targets::Full(session) => {
             let mut session = session.lock();
             let id = session.id;
             remember(&mut session.targets, &mut attempt.reads, false);
-            encode(plan, id, &session.targets, attempt, out)
+            encode(plan, id, &session.targets, attempt, pins, out)
         }
         Targets::Incremental(session) => {
             let mut session = session.lock();
             let id = session.id;
             remember(&mut session.targets, &mut attempt.reads, true);
-            if let Some(last) = attempt.reads.iter().rev().find(|read| read.slice.is_some()) {
+            if let Some(last) = attempt.reads.iter().rev().find(|read| read.has_records()) {
                 session.begin_at = (last.target + 1) % session.targets.len().max(1);
             }
-            encode(plan, id, &session.targets, attempt, out)
+            encode(plan, id, &session.targets, attempt, pins, out)
         }
     };
     outcome.map_err(|error| plan.head.failed(error))
@@ -68,7 +71,7 @@ pub fn write(plan: &Plan, attempt: &mut Attempt, out: &mut Outbound) -> Result<(
 fn remember(targets: &mut [FetchTarget], reads: &mut Vec<Read>, only_news: bool) {
     reads.retain(|read| {
         let Some(target) = targets.get_mut(read.target) else { return false };
-        let is_news = read.slice.is_some()
+        let is_news = read.has_records()
             || !read.error_code.is_none()
             || read.diverging.is_some()
             || target.answered_high_watermark != read.high_watermark
@@ -85,15 +88,17 @@ fn encode(
     session_id: i32,
     targets: &[FetchTarget],
     attempt: &mut Attempt,
+    pins: &Arc<FilePins>,
     out: &mut Outbound,
 ) -> Result<(), EncodeError> {
     let head = plan.head;
-    let Attempt { reads, splices, .. } = attempt;
+    let Attempt { reads, splices, copies, .. } = attempt;
+    let places = Places { targets, copies, pins };
     let before = out.buffer().len();
     let mut writer = Writer::from(std::mem::take(out.buffer()));
     let place = writer.begin_frame();
     let encoded = encode_response_header(&mut writer, head.api_key, head.version, head.correlation_id)
-        .and_then(|()| encode_body(head.version, session_id, targets, reads, &mut writer, splices))
+        .and_then(|()| encode_body(head.version, session_id, &places, reads, &mut writer, splices))
         .and_then(|spliced_bytes| writer.end_frame(place, spliced_bytes));
     if encoded.is_err() {
         writer.truncate(before);
@@ -112,22 +117,23 @@ fn encode(
 fn encode_body(
     version: i16,
     session_id: i32,
-    targets: &[FetchTarget],
+    places: &Places<'_>,
     reads: &mut [Read],
     writer: &mut Writer,
     splices: &mut Splices,
 ) -> Result<usize, EncodeError> {
     let head = FetchResponseHead { session_id, ..FetchResponseHead::default() };
+    let targets = places.targets;
     let same_topic = |one: &Read, other: &Read| targets[one.target].topic == targets[other.target].topic;
     let topic_count = reads.chunk_by(same_topic).count();
-    let Splices { copied_max, cuts, sources } = splices;
+    let Splices { cuts, sources } = splices;
     let mut response = FetchResponseWriter::begin(writer, cuts, version, head, topic_count)?;
     for reads in reads.chunk_by_mut(same_topic) {
         let Some(target) = reads.first().and_then(|read| targets.get(read.target)) else { continue };
         response.topic(wire_key(&target.topic), reads.len())?;
         for read in reads {
             let Some(target) = targets.get(read.target) else { continue };
-            encode_partition(&mut response, target, read, sources, *copied_max)?;
+            encode_partition(&mut response, target, read, places, sources)?;
         }
     }
     response.finish(&[])
@@ -137,8 +143,8 @@ fn encode_partition(
     response: &mut FetchResponseWriter<'_>,
     target: &FetchTarget,
     read: &mut Read,
+    places: &Places<'_>,
     sources: &mut Vec<Source>,
-    copied_max: usize,
 ) -> Result<(), EncodeError> {
     let mut data = PartitionData {
         partition_index: target.index,
@@ -162,33 +168,29 @@ fn encode_partition(
     if let Some((leader_id, leader_epoch)) = read.leader {
         data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch };
     }
-    let Some(slice) = read.slice.take() else { return response.partition(&data, Some(0)) };
-    if let Some(partition) = &target.partition {
-        partition.counters.bytes_out.fetch_add(slice.len() as u64, Ordering::Relaxed);
+    let count = |bytes: usize| {
+        if let Some(partition) = &target.partition {
+            partition.counters.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    };
+    if let Some(copied) = read.copied.take().and_then(|copied| places.copies.get(copied)) {
+        count(copied.len());
+        return response.partition_inline(&data, copied);
     }
+    let Some(slice) = read.slice.take() else { return response.partition(&data, Some(0)) };
+    count(slice.len());
     if let Some(bytes) = slice.cached_bytes() {
-        if bytes.len() <= copied_max {
+        if bytes.len() <= COPIED_MAX {
             return response.partition_inline(&data, bytes);
         }
         sources.push(Source::Shared(bytes.clone()));
         return response.partition(&data, Some(slice.len()));
     }
-    if slice.len() <= copied_max {
-        let mut copied = [0; COPIED_MAX];
-        let copied = &mut copied[..slice.len()];
-        return match slice.read_into(copied) {
-            Ok(()) => response.partition_inline(&data, copied),
-            Err(error) => {
-                tracing::error!(%error, "a read failed");
-                data.error_code = model::ErrorCode::KAFKA_STORAGE_ERROR;
-                response.partition(&data, Some(0))
-            }
-        };
-    }
     match slice.file() {
         Some(file) => {
-            sources.push(Source::File(FileRange { file, position: slice.position(), len: slice.len() }));
-            response.partition(&data, Some(slice.len()))
+            let (pin, position, len) = (places.pins.pin(), slice.position(), slice.len());
+            sources.push(Source::File(FileRange { pin, file, position, len }));
+            response.partition(&data, Some(len))
         }
         None => response.partition(&data, Some(0)),
     }
