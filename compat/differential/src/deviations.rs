@@ -34,6 +34,7 @@ const DELETED_TIME: &str = "The largest timestamp (-3) in ListOffsets";
 const EPOCH: &str = "A leader epoch below -1";
 const THREADS: &str = "Dynamic numbers of threads";
 const LOGGERS: &str = "Log levels by logger";
+const DOCUMENTATION: &str = "Documentation of settings is not told";
 const OWN: &str = "Own settings.";
 const CONTROLLERS: &str = "Listeners of controllers in DescribeQuorum";
 const TEXT: &str = "Text in requests must be UTF-8";
@@ -99,6 +100,7 @@ pub const DECIDED: &[Deviation] = &[
     ),
     row(THREADS, ["IncrementalAlterConfigs of threads", "threads", "error_message"], ["double", "None"]),
     row(LOGGERS, ["IncrementalAlterConfigs of loggers", "has loggers", "value"], ["true", "false"]),
+    row(DOCUMENTATION, ["DescribeConfigs with documentation", "", "value"], ["[true]", "[false]"]),
     row(OWN, ["DescribeConfigs of the broker", "the broker", ""], [ABSENT, ""]),
     row(CONTROLLERS, ["DescribeQuorum", "2 the quorum", "listeners"], [ABSENT, "[]"]),
     row(CONTROLLERS, ["DescribeQuorum", "2 the quorum", ""], ["", ABSENT]),

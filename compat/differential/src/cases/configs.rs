@@ -2,6 +2,7 @@
 
 use protocol::ApiKey;
 use protocol::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
+use protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
 use protocol::messages::{
     AlterConfigsRequest, DescribeConfigsResponse, IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
     alter_configs_request as alter, incremental_alter_configs_request as incremental,
@@ -19,6 +20,9 @@ pub const CASES: &[Row] = &[
     ("DescribeConfigs of unknown resources", unknown),
     ("IncrementalAlterConfigs of topics", incremental_topics),
     ("IncrementalAlterConfigs of brokers", incremental_brokers),
+    ("DescribeConfigs with documentation", documentation),
+    ("DescribeConfigs of several resources", several),
+    ("DescribeConfigs of a topic under broker settings", under_broker),
     ("IncrementalAlterConfigs of threads", incremental_threads),
     ("IncrementalAlterConfigs of loggers", incremental_loggers),
     ("IncrementalAlterConfigs of others", incremental_others),
@@ -275,6 +279,73 @@ fn incremental_brokers(session: &mut Session) -> Result<(), Stopped> {
     ];
     for (name, operations) in steps {
         try_change(session, 1, (BROKER, name), operations)?;
+    }
+    Ok(())
+}
+
+fn documentation(session: &mut Session) -> Result<(), Stopped> {
+    create(session, "documented", 1, &[])?;
+    for version in [3, 4] {
+        for (kind, name, key) in [
+            (TOPIC, "documented", "retention.ms"),
+            (BROKER, "1", "log.retention.hours"),
+            (GROUP, "g2", "consumer.session.timeout.ms"),
+        ] {
+            session.note(format!("{kind} '{name}'"));
+            let wanted = describe(kind, name, Some(&[key]));
+            let answer = session
+                .ask_quietly(version, &DescribeConfigsRequest { include_documentation: true, ..wanted })?;
+            let configs = answer.results.iter().flat_map(|result| &result.configs);
+            let has_text = |config: &DescribeConfigsResourceResult<'_>| {
+                config.documentation.as_deref().is_some_and(|text| !text.is_empty())
+            };
+            session.tell("documented", configs.map(has_text).collect::<Vec<_>>());
+        }
+    }
+    Ok(())
+}
+
+fn several(session: &mut Session) -> Result<(), Stopped> {
+    create(session, "configured-too", 1, &[])?;
+    for version in versions(ApiKey::DescribeConfigs) {
+        let keys = ["retention.ms", "log.retention.ms"];
+        let one = |kind, name| describe(kind, name, Some(&keys)).resources.remove(0);
+        let resources = vec![
+            one(TOPIC, "configured-too"),
+            one(BROKER, "1"),
+            one(TOPIC, "nowhere"),
+            one(BROKER, ""),
+            one(TOPIC, "configured-too"),
+        ];
+        let wanted = DescribeConfigsRequest { resources, ..describe(TOPIC, "", None) };
+        session.ask_sorted(version, &wanted, |response| {
+            sort(response);
+            response.results.sort_by(|one, other| {
+                (one.resource_type, &one.resource_name).cmp(&(other.resource_type, &other.resource_name))
+            });
+        })?;
+    }
+    Ok(())
+}
+
+fn under_broker(session: &mut Session) -> Result<(), Stopped> {
+    create(session, "under-broker", 1, &[])?;
+    let shown = ["retention.ms", "segment.bytes", "compression.type", "max.message.bytes", "cleanup.policy"];
+    for (name, operation) in [
+        ("", ("log.retention.ms", SET, Some("700000"))),
+        ("", ("log.retention.minutes", SET, Some("5"))),
+        ("1", ("log.retention.ms", SET, Some("800000"))),
+        ("1", ("compression.type", SET, Some("lz4"))),
+        ("", ("message.max.bytes", SET, Some("5000"))),
+        ("", ("log.cleanup.policy", APPEND, Some("compact"))),
+        ("", ("log.retention.ms", DELETE, None)),
+        ("1", ("log.retention.ms", DELETE, None)),
+        ("1", ("compression.type", DELETE, None)),
+        ("", ("message.max.bytes", DELETE, None)),
+        ("", ("log.cleanup.policy", DELETE, None)),
+    ] {
+        try_change(session, 1, (BROKER, name), &[operation])?;
+        session.ask_sorted(4, &describe(TOPIC, "under-broker", Some(&shown)), sort)?;
     }
     Ok(())
 }

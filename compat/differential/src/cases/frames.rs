@@ -13,6 +13,7 @@ pub const CASES: &[Row] = &[
     ("Frames of unsupported versions", unsupported),
     ("Frames with bad bodies", bodies),
     ("Frames in a row", pipelined),
+    ("Frames with tagged fields", tagged),
 ];
 
 /// A frame with a header of version 1 and no client id.
@@ -98,4 +99,27 @@ fn pipelined(session: &mut Session) -> Result<(), Stopped> {
     }
     session.note("good after that");
     session.ask(12, &metadata).map(|_| ())
+}
+
+/// Fields that came after the version of the schema are skipped by their size.
+fn tagged(session: &mut Session) -> Result<(), Stopped> {
+    let header = |tags: &[u8]| {
+        let mut content = vec![0, 60, 0, 0, 0, 0, 0, 9, 0, 1, b'c'];
+        content.extend_from_slice(tags);
+        content
+    };
+    // DescribeCluster 0: whether operations are wanted, then tags.
+    let body = |tags: &[u8]| [&[0][..], tags].concat();
+    for (what, header_tags, body_tags) in [
+        ("none", &[0][..], &[0][..]),
+        ("in the header", &[1, 77, 2, 9, 9], &[0]),
+        ("in the body", &[0], &[2, 5, 1, 9, 6, 0]),
+        ("descending", &[0], &[2, 6, 0, 5, 1, 9]),
+        ("twice the same", &[0], &[2, 5, 0, 5, 0]),
+        ("longer than the frame", &[0], &[1, 5, 9, 9]),
+        ("more than there are", &[0], &[9, 5, 0]),
+    ] {
+        session.raw(what, &sized(&[header(header_tags), body(body_tags)].concat()))?;
+    }
+    Ok(())
 }

@@ -201,3 +201,48 @@ pub fn offline_replicas(partition: &Partition, image: &Image) -> Vec<i32> {
     };
     partition.replicas.iter().copied().filter(|id| !is_online(*id)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(topics: &[(Option<&'static str>, Uuid)]) -> MetadataRequest<'static> {
+        let topic = |(name, topic_id): &(Option<&'static str>, Uuid)| MetadataRequestTopic {
+            topic_id: *topic_id,
+            name: name.map(Into::into),
+        };
+        MetadataRequest { topics: Some(topics.iter().map(topic).collect()), ..MetadataRequest::default() }
+    }
+
+    #[test]
+    fn ids_have_a_meaning_from_version_12_on() {
+        let by_id = asked(&[(None, Uuid::ONE)]);
+        assert!(is_illegal(&by_id, 11) && !is_illegal(&by_id, 12));
+        let by_name = asked(&[(Some("t"), Uuid::ZERO)]);
+        assert!(!is_illegal(&by_name, 9) && !is_illegal(&by_name, 13));
+        let by_nothing = asked(&[(None, Uuid::ZERO)]);
+        assert!(is_illegal(&by_nothing, 10) && is_illegal(&by_nothing, 13));
+        // One id is enough for names not to be looked at.
+        assert!(!is_illegal(&asked(&[(None, Uuid::ZERO), (None, Uuid::ONE)]), 13));
+    }
+
+    #[test]
+    fn a_refusal_names_each_topic_and_nothing_else() {
+        let answer = refusal(&asked(&[(Some("__consumer_offsets"), Uuid::ONE)]));
+        assert_eq!(
+            (answer.error_code, answer.brokers.len(), answer.controller_id),
+            (ErrorCode::INVALID_REQUEST, 0, -1)
+        );
+        assert_eq!(answer.topics[0].error_code, ErrorCode::INVALID_REQUEST);
+        assert!(!answer.topics[0].is_internal);
+    }
+
+    #[test]
+    fn topics_asked_for_by_id_are_told_once_and_names_beside_them_not_at_all() {
+        let wanted = asked(&[(None, Uuid::ONE), (Some("t"), Uuid::ZERO), (None, Uuid::ONE)]);
+        let image = Image::new();
+        let found = topics_by_id(wanted.topics.as_deref().unwrap_or_default(), &image, false);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].error_code, found[0].topic_id), (ErrorCode::UNKNOWN_TOPIC_ID, Uuid::ONE));
+    }
+}

@@ -350,3 +350,41 @@ fn unknown_end(index: i32) -> PartitionProduceResponse<'static> {
     let error_code = ErrorCode::KAFKA_STORAGE_ERROR;
     PartitionProduceResponse { index, error_code, base_offset: -1, ..Default::default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use records::BatchBuilder;
+
+    use super::*;
+
+    fn batch() -> BatchBuilder {
+        BatchBuilder::new().record(1, None, Some(b"v"))
+    }
+
+    #[test]
+    fn the_flag_of_the_batch_tells_a_transaction() {
+        let plain = batch().build();
+        let mut transactional = batch().producer(1, 0, 0).transactional().build();
+        assert!(!is_transactional(Some(&plain)));
+        assert!(is_transactional(Some(&transactional)));
+        // Older formats have no such flag.
+        transactional[MAGIC_AT] = 1;
+        assert!(!is_transactional(Some(&transactional)));
+        assert!(!is_transactional(Some(&plain[..20])));
+        assert!(!is_transactional(None));
+    }
+
+    #[test]
+    fn only_bytes_that_are_no_batch_have_words_of_their_own() {
+        let whole = batch().build();
+        assert_eq!(unreadable(&whole), None);
+        assert_eq!(unreadable(&whole[..10]), None);
+        let mut magic = whole.clone();
+        magic[MAGIC_AT] = 3;
+        assert_eq!(unreadable(&magic).as_deref(), Some("Invalid magic found in record: 3"));
+        let mut size = whole;
+        size[SIZE_AT..SIZE_AT + 4].copy_from_slice(&(-5i32).to_be_bytes());
+        let words = "Record size -5 is less than the minimum record overhead (14)";
+        assert_eq!(unreadable(&size).as_deref(), Some(words));
+    }
+}
