@@ -102,6 +102,47 @@ fn a_batch_that_comes_while_the_log_is_looked_after_is_appended_without_a_second
 }
 
 #[test]
+fn readers_do_not_wait_for_the_append_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, mut node) = held(folder.path(), 2);
+    let topic_id = node.create_topic("t", 1, &[]);
+    // One connection to each core.
+    let (mut writer, mut reader) = (node.connect(), node.connect());
+    for client in [&mut writer, &mut reader] {
+        client.produce("t", 0, &batch(100, 1)).unwrap();
+    }
+    quiet(&node);
+    disk.close_gate();
+    let frame = writer.produce_frame("t", 0, -1, &batch(100, 2));
+    writer.send(&frame);
+    disk.wait_for_write();
+    // The writer holds the lock and does not let go.
+    assert_eq!(reader.fetch(&fetch_of(topic_id, &[(0, 0)])).bytes(), 2 * batch(100, 1).len());
+    disk.open_gate();
+    assert_eq!(produced(&writer.receive(ApiKey::Produce, PRODUCE)), Ok(2));
+}
+
+#[test]
+fn new_connections_go_to_the_core_with_the_fewest() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Setup { cores: 3, ..Setup::new(folder.path()) }.start();
+    let mut clients: Vec<Client> = Vec::new();
+    let mut add = |count| {
+        for _ in 0..count {
+            let mut client = node.connect();
+            let frame = client.frame(ApiKey::ApiVersions, 0, &ApiVersionsRequest::default());
+            client.send(&frame);
+            client.receive(ApiKey::ApiVersions, 0);
+            clients.push(client);
+        }
+    };
+    add(9);
+    let reads =
+        || -> Vec<u64> { node.broker.core_counters.iter().map(|core| core.sockets.counts().reads).collect() };
+    until("each core serves three", || reads() == [3, 3, 3]);
+}
+
+#[test]
 fn while_the_disk_stalls_300_ms_a_write_other_connections_of_the_core_are_served() {
     let folder = tempfile::tempdir().unwrap();
     let (disk, mut node) = held(folder.path(), 1);
