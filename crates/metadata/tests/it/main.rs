@@ -1,5 +1,6 @@
 //! Whole-crate tests: scripts of requests with their records and answers, replay, bootstrap.
 
+mod any_request;
 mod bootstrap;
 mod replay;
 mod script;
