@@ -165,7 +165,7 @@ pub(crate) fn read_whole(disk: &dyn Disk, path: &Path, size_max: usize) -> io::R
 }
 
 /// Replaces a file: write beside it, sync, rename over it, sync the folder.
-pub(crate) fn replace_file(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn replace_file(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
     write_beside(disk, path, content, true)?;
     match path.parent() {
         Some(folder) => disk.sync_dir(folder),

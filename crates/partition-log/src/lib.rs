@@ -15,7 +15,6 @@ mod home;
 mod index;
 mod log;
 mod log_dir;
-mod meta_properties;
 mod names;
 mod options;
 mod partition_metadata;
@@ -27,7 +26,7 @@ mod tail_cache;
 mod txn_index;
 
 pub use checkpoint::OffsetCheckpoint;
-pub use disk::{DirEntry, Disk, RealDisk};
+pub use disk::{DirEntry, Disk, RealDisk, replace_file};
 pub use epochs::EpochStart;
 pub use error::{AppendError, LogError, ReadError};
 pub use file_handles::FileHandles;
@@ -37,7 +36,6 @@ pub use log::{
     RecoveryStart,
 };
 pub use log_dir::{CheckpointFile, LastRun, LogDir, OpenedLog};
-pub use meta_properties::MetaProperties;
 pub use names::parse_partition_folder;
 pub use options::LogOptions;
 pub use producers::ActiveProducer;

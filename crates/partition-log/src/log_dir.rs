@@ -15,7 +15,6 @@ use crate::error::LogError;
 use crate::file_handles::FileHandles;
 use crate::home::LogHome;
 use crate::log::{DeletedLog, PartitionLog, RecoveryStart};
-use crate::meta_properties::MetaProperties;
 use crate::names;
 use crate::options::LogOptions;
 use crate::partition_metadata;
@@ -93,16 +92,6 @@ impl LogDir {
     /// What its logs share; also tells whether it is offline.
     pub fn home(&self) -> &Arc<LogHome> {
         &self.home
-    }
-
-    /// Reads `meta.properties`; `None` where the directory has not been formatted.
-    pub fn meta_properties(&self) -> Result<Option<MetaProperties>, LogError> {
-        MetaProperties::read(self.home.disk.as_ref(), &self.path)
-    }
-
-    /// Replaces `meta.properties`.
-    pub fn set_meta_properties(&self, properties: &MetaProperties) -> Result<(), LogError> {
-        properties.write(self.home.disk.as_ref(), &self.path)
     }
 
     /// Reads a checkpoint; empty where there is none.

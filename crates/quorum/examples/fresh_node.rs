@@ -2,10 +2,12 @@
 //! took; scripts look at the files it leaves (tests/kafka-dump.sh).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use metadata::{ControllerRequest, StaticSettings};
 use model::Uuid;
+use partition_log::{FileHandles, LogHome, RealDisk};
 use protocol::messages::api_key::ApiKey;
 use protocol::messages::{
     BrokerHeartbeatRequest, BrokerRegistrationRequest, BrokerRegistrationResponse, CreateTopicsRequest,
@@ -48,6 +50,7 @@ fn options(log_dir: PathBuf) -> QuorumOptions {
         directory_id: voter.directory_id,
         cluster_id: "AAAAAAAAQACAAAAAAAAAAA".to_owned(),
         log_dir,
+        home: LogHome::new(Arc::new(RealDisk), Arc::new(FileHandles::new(16))),
         voters: vec![voter],
         settings: StaticSettings::default(),
         snapshots: SnapshotTriggers { after_bytes: 2_000, after_ms: 0 },

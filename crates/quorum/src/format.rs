@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use metadata::VersionedRecord;
 use metadata::image::ELIGIBLE_LEADER_REPLICAS_VERSION;
 use model::{NodeId, TimestampMs, TopicName, Uuid};
+use partition_log::{RealDisk, replace_file};
 use protocol::Writer;
 use protocol::messages::{KRaftVersionRecord, MetadataRecord, SnapshotFooterRecord, SnapshotHeaderRecord};
 use records::{BatchBuilder, ControlType};
 
-use crate::batch_log::replace_file;
 use crate::log_dirs::{ForeignLogDir, LogDirSurvey};
 use crate::membership::{self, invalid};
 use crate::meta_properties::MetaProperties;
@@ -131,12 +131,12 @@ fn format_one(log_dir: &Path, plan: &FormatPlan<'_>) -> Result<FormattedDir, For
     };
     let written = || -> io::Result<()> {
         fs::create_dir_all(log_dir)?;
-        replace_file(&log_dir.join(BOOTSTRAP_CHECKPOINT), &bootstrap_checkpoint(plan)?)?;
+        replace_file(&RealDisk, &log_dir.join(BOOTSTRAP_CHECKPOINT), &bootstrap_checkpoint(plan)?)?;
         if is_metadata && !voters.is_empty() {
             let dir = log_dir.join(format!("{}-0", TopicName::CLUSTER_METADATA));
             fs::create_dir_all(&dir)?;
             let path = dir.join(snapshot::file_name(0, 0));
-            replace_file(&path, &voters_checkpoint(&voters, plan.now_ms)?)?;
+            replace_file(&RealDisk, &path, &voters_checkpoint(&voters, plan.now_ms)?)?;
             // Snapshots never change; Kafka takes the right to write from them.
             fs::set_permissions(&path, Permissions::from_mode(0o400))?;
         }

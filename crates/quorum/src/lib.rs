@@ -4,7 +4,6 @@
 //! [`QuorumHandle::ask`], agreed images come out of [`QuorumHandle::images`]. The log is Kafka's
 //! `__cluster_metadata-0`, described in docs/formats/metadata-log.md.
 
-mod batch_log;
 mod controller;
 mod describe;
 mod entry;
@@ -14,6 +13,7 @@ mod log_dirs;
 mod log_store;
 mod membership;
 mod meta_properties;
+mod metadata_log;
 mod network;
 mod peers;
 mod quorum;

@@ -1,4 +1,4 @@
-//! The Raft log over [`BatchLog`]: which index lies where, what has been purged, the vote.
+//! The Raft log over [`MetadataLog`]: which index lies where, what has been purged, the vote.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use model::Uuid;
 use openraft::storage::{LogFlushed, LogState, RaftLogStorage};
 use openraft::{EntryPayload, OptionalSend, RaftLogReader};
+use partition_log::{LogHome, RealDisk, replace_file};
 
-use crate::batch_log::{BatchLog, BatchPosition, replace_file};
 use crate::entry::{self, Stamp};
 use crate::membership::invalid;
+use crate::metadata_log::{BatchPosition, MetadataLog};
 use crate::peers::node_id;
 use crate::types::{Entry, LogId, StorageError, StorageIoError, Types, Vote, epoch_of, log_id, term_of};
 use crate::vote_file;
@@ -44,7 +45,7 @@ pub struct LogOptions {
 struct Shared {
     dir: PathBuf,
     options: LogOptions,
-    log: BatchLog,
+    log: MetadataLog,
     /// Batches by index, from `first_index` on.
     batches: BTreeMap<u64, BatchPosition>,
     first_index: u64,
@@ -64,12 +65,14 @@ impl LogStore {
     /// Opens the log in `dir`. `snapshot` is the newest snapshot's last index, term and end offset: where the
     /// log begins if it was written by Kafka, which does not say.
     pub fn open(
+        home: &Arc<LogHome>,
         dir: &Path,
         options: LogOptions,
         snapshot: Option<(LogId, i64)>,
         voters: Vec<i32>,
     ) -> io::Result<LogStore> {
-        let (log, positions) = BatchLog::open(dir, options.segment_bytes)?;
+        let now_ms = (options.clock)();
+        let (log, positions) = MetadataLog::open(home, dir, options.segment_bytes, now_ms)?;
         let after_snapshot = snapshot.map_or(Anchor::BEGIN, |(last, end)| Anchor::after(last, end));
         let has = |anchor: &Anchor| {
             let ends_there = positions.last().is_none_or(|position| position.next_offset == anchor.offset);
@@ -84,6 +87,10 @@ impl LogStore {
             return Err(invalid(format!("{}: the log has lost offset {}", dir.display(), anchor.offset)));
         }
         let next_offset = batches.values().next_back().map_or(anchor.offset, |position| position.next_offset);
+        if batches.is_empty() && log.end_offset() != next_offset {
+            // What is there lies before the snapshot, or a crash came before the log could begin anew.
+            log.begin_at(next_offset, now_ms)?;
+        }
         // A crash may have come between a purge beyond the end and the snapshot it was made for.
         let is_covered = |purged: LogId| snapshot.is_some_and(|(last, _)| last >= purged);
         let lacks_offset = batches.is_empty() && anchor.purged.is_some_and(|purged| !is_covered(purged));
@@ -120,6 +127,11 @@ impl LogStore {
         found.map(|(index, position)| log_id(term_of(position.epoch), *index))
     }
 
+    /// Leaves the log as a clean stop does.
+    pub fn close(&self) -> io::Result<()> {
+        self.lock().log.close()
+    }
+
     /// Offset after the last batch.
     pub fn end_offset(&self) -> i64 {
         self.lock().next_offset
@@ -134,6 +146,7 @@ impl LogStore {
         if is_purged_to_it && shared.next_offset != end_offset {
             shared.next_offset = end_offset;
             shared.write_anchor()?;
+            shared.begin_anew()?;
         }
         shared.lacks_offset &= !is_purged_to_it;
         Ok(())
@@ -199,7 +212,7 @@ impl Shared {
             voters: self.voters.clone(),
         };
         let batch = entry::encode(entry, &stamp)?;
-        let position = self.log.append(&batch)?;
+        let position = self.log.append(&batch, stamp.now_ms)?;
         self.next_offset = position.next_offset;
         self.batches.insert(index, position);
         Ok(())
@@ -208,7 +221,7 @@ impl Shared {
     fn truncate(&mut self, index: u64) -> io::Result<()> {
         let cut = self.batches.split_off(&index);
         let Some(first) = cut.values().next() else { return Ok(()) };
-        self.log.truncate(first)?;
+        self.log.truncate(first, (self.options.clock)())?;
         self.next_offset = first.base_offset;
         self.find_voters()
     }
@@ -228,7 +241,16 @@ impl Shared {
         }
         self.purged = Some(upto);
         self.write_anchor()?;
-        self.log.drop_below(self.batches.values().next())
+        if goes_beyond && self.log.end_offset() != self.next_offset {
+            return self.begin_anew();
+        }
+        let first_kept = self.batches.values().next().map_or(self.next_offset, |first| first.base_offset);
+        self.log.drop_below(first_kept, (self.options.clock)())
+    }
+
+    /// The next batch does not follow the last one: the log begins at its offset.
+    fn begin_anew(&self) -> io::Result<()> {
+        self.log.begin_at(self.next_offset, (self.options.clock)())
     }
 
     fn write_anchor(&self) -> io::Result<()> {
@@ -258,7 +280,7 @@ impl Anchor {
             None => (-1, "-1".to_owned()),
         };
         let text = format!("0\n{} {} {epoch} {purged}\n", self.offset, self.index);
-        replace_file(&dir.join(ANCHOR), text.as_bytes())
+        replace_file(&RealDisk, &dir.join(ANCHOR), text.as_bytes())
     }
 }
 

@@ -6,8 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use model::{NodeId, Uuid};
-
-use crate::batch_log::replace_file;
+use partition_log::{RealDisk, replace_file};
 
 /// Name of the file.
 pub const META_PROPERTIES: &str = "meta.properties";
@@ -73,7 +72,7 @@ impl MetaProperties {
         for (key, value) in self.pairs() {
             text.push_str(&format!("{key}={}\n", escaped(&value)));
         }
-        replace_file(&log_dir.join(META_PROPERTIES), text.as_bytes())
+        replace_file(&RealDisk, &log_dir.join(META_PROPERTIES), text.as_bytes())
     }
 
     /// Keys and values, ascending by key.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use metadata::{ControllerError, ControllerRequest, ControllerResponse, Image, StaticSettings};
 use model::{NodeId, TopicName, Uuid};
 use openraft::{Config, SnapshotPolicy};
+use partition_log::LogHome;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::controller::{Call, Controller};
@@ -34,6 +35,8 @@ pub struct QuorumOptions {
     pub cluster_id: String,
     /// The log directory; the log goes to `__cluster_metadata-0` in it.
     pub log_dir: PathBuf,
+    /// What the logs in that directory share.
+    pub home: Arc<LogHome>,
     /// Every voter, this node included; only a fresh quorum reads it.
     pub voters: Vec<Voter>,
     /// Static settings that decisions read.
@@ -180,7 +183,7 @@ fn open(options: &QuorumOptions, dir: &std::path::Path) -> io::Result<(LogStore,
         clock: now_ms,
         allows_gaps: false,
     };
-    let log = LogStore::open(dir, log_options, begin, voters)?;
+    let log = LogStore::open(&options.home, dir, log_options, begin, voters)?;
     if let Some((content, _)) = newest.as_mut().filter(|(content, _)| content.is_foreign) {
         content.last = log.entry_ending_at(content.end_offset).unwrap_or(content.last);
     }
@@ -265,6 +268,9 @@ impl QuorumHandle {
         self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+            if let Err(error) = self.log.close() {
+                tracing::warn!(%error, "the metadata log was not closed; the next start checks its last segment");
+            }
         }
     }
 }

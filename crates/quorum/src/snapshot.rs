@@ -5,11 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use metadata::{Image, to_records};
+use partition_log::{RealDisk, replace_file};
 use protocol::messages::{MetadataRecord, SnapshotFooterRecord, SnapshotHeaderRecord};
 use protocol::{Reader, Writer};
 use records::{BatchBuilder, ControlType, Records, batches};
 
-use crate::batch_log::replace_file;
 use crate::extras;
 use crate::membership::{self, invalid};
 use crate::types::{LogId, StoredMembership, epoch_of, log_id};
@@ -133,7 +133,7 @@ pub fn decode(bytes: &[u8], end_offset: i64, epoch: i32) -> io::Result<Content> 
 /// Stores a snapshot and deletes older ones.
 pub fn store(dir: &Path, end_offset: i64, epoch: i32, bytes: &[u8]) -> io::Result<PathBuf> {
     let path = dir.join(file_name(end_offset, epoch));
-    replace_file(&path, bytes)?;
+    replace_file(&RealDisk, &path, bytes)?;
     for (older, other) in list(dir)? {
         if older < (end_offset, epoch) {
             fs::remove_file(other)?;

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use model::Uuid;
+use partition_log::{FileHandles, LogHome, RealDisk};
 
 use crate::log_store::LogOptions;
 use crate::snapshot;
@@ -21,9 +23,10 @@ pub fn open_store(dir: &Path) -> io::Result<(LogStore, StateMachine)> {
         clock: || 1_000,
         allows_gaps: true,
     };
+    let home = LogHome::new(Arc::new(RealDisk), Arc::new(FileHandles::new(16)));
     let newest = snapshot::newest(dir)?;
     let begin = newest.as_ref().map(|(content, _)| (content.last, content.end_offset));
-    let log = LogStore::open(dir, options, begin, Vec::new())?;
+    let log = LogStore::open(&home, dir, options, begin, Vec::new())?;
     let machine = StateMachine::open(dir, newest, log.clone(), || 1_000);
     Ok((log, machine))
 }

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use model::Uuid;
+use partition_log::{RealDisk, replace_file};
 
-use crate::batch_log::replace_file;
 use crate::membership::invalid;
 use crate::peers::{node_id, raft_id};
 use crate::types::{Vote, epoch_of, term_of};
@@ -26,7 +26,7 @@ pub fn write(dir: &Path, vote: &Vote, own: (u64, Uuid)) -> io::Result<()> {
         "{{\"leaderId\":{leader_id},\"leaderEpoch\":{},\"votedId\":{voted_id},\"votedDirectoryId\":\"{directory}\",\"data_version\":1}}",
         epoch_of(vote.leader_id().get_term())
     );
-    replace_file(&path(dir), text.as_bytes())
+    replace_file(&RealDisk, &path(dir), text.as_bytes())
 }
 
 /// The vote last written; `None` before the first.

@@ -177,7 +177,8 @@ mod tests {
     use std::fs;
 
     use config::Inputs;
-    use partition_log::{MetaProperties, RealDisk};
+    use partition_log::RealDisk;
+    use quorum::MetaProperties;
 
     use super::*;
 
@@ -217,7 +218,7 @@ mod tests {
         let cluster_id = open_dirs(&[&a]).unwrap().cluster_id;
         let home = open_dirs(&[&a, &b]).unwrap();
         assert_eq!(home.cluster_id, cluster_id);
-        assert_eq!(MetaProperties::read(&RealDisk, &b).unwrap().unwrap().cluster_id, Some(cluster_id));
+        assert_eq!(MetaProperties::read(&b).unwrap().unwrap().cluster_id, Some(cluster_id));
     }
 
     #[test]

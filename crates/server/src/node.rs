@@ -109,6 +109,7 @@ fn start_quorum(loaded: &Loaded, home: &Home) -> Result<QuorumHandle, String> {
         directory_id: home.metadata_dir.id,
         cluster_id: home.cluster_id.clone(),
         log_dir: home.metadata_dir.path.clone(),
+        home: Arc::clone(&home.metadata_dir.home),
         voters: home.voters.clone(),
         settings: loaded.settings.clone(),
         snapshots: SnapshotTriggers {

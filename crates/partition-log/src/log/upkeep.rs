@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::{Offset, TimestampMs, Uuid};
+use records::{BatchError, BatchView};
 
 use super::PartitionLog;
 use crate::error::LogError;
@@ -107,6 +108,23 @@ impl PartitionLog {
         }
         self.tail.drop_all();
         Ok(end)
+    }
+
+    /// Reads the whole log once, in order, each batch checked against its checksum; what `visit` refuses counts as
+    /// damage too. The error names file and position.
+    pub fn verify(
+        &self,
+        mut visit: impl FnMut(&BatchView<'_>) -> Result<(), BatchError>,
+    ) -> Result<(), LogError> {
+        for segment in self.segments.load().iter() {
+            segment.scan(0, |position, entry| {
+                let checked = entry
+                    .verify_checksum()
+                    .and_then(|()| entry.as_batch().map_or(Ok(()), |batch| visit(&batch)));
+                checked.map_err(|error| segment.damaged(position, &error))
+            })?;
+        }
+        Ok(())
     }
 
     /// Renames the folder to `<name>.<id>-delete`; open readers go on. Appends must have ended.

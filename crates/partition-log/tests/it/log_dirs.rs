@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use partition_log::{
-    CheckpointFile, FileHandles, LastRun, LogDir, LogError, LogOptions, MetaProperties, OffsetCheckpoint,
-    RealDisk,
+    CheckpointFile, FileHandles, LastRun, LogDir, LogError, LogOptions, OffsetCheckpoint, RealDisk,
 };
 
 use crate::support::*;
@@ -84,14 +83,10 @@ fn deleted_logs_leave_under_another_name() {
 }
 
 #[test]
-fn meta_properties_and_topic_ids_are_kept() {
+fn the_topic_id_is_kept_in_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let dir = open_dir(folder.path(), 8).unwrap();
-    assert_eq!(dir.meta_properties().unwrap(), None);
     let id = "AAAAAAAAQACAAAAAAAAAAA".parse().unwrap();
-    let meta = MetaProperties { node_id: Some(1), cluster_id: Some("c".into()), directory_id: Some(id) };
-    dir.set_meta_properties(&meta).unwrap();
-    assert_eq!(dir.meta_properties().unwrap(), Some(meta));
     let log = dir.open_log("t-0", Arc::default(), CLEAN, 0).unwrap();
     assert_eq!(log.topic_id().unwrap(), None);
     log.set_topic_id(id).unwrap();

@@ -141,7 +141,7 @@ fn reopen(log: PartitionLog, folder: &std::path::Path, clean: bool) -> Partition
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_sequence_of_operations_agrees_with_the_model(steps in proptest::collection::vec(step(), 1..60)) {

@@ -1,10 +1,12 @@
 //! Nodes to test and requests to send them.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metadata::{ControllerRequest, StaticSettings};
 use model::{ErrorCode, Uuid};
+use partition_log::{FileHandles, LogHome, RealDisk};
 use protocol::messages::api_key::ApiKey;
 use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::messages::{
@@ -30,6 +32,7 @@ pub fn options(dir: &Path, id: i32, voters: &[i32], network: &InProcessNetwork) 
         directory_id: voter(id).directory_id,
         cluster_id: CLUSTER.to_owned(),
         log_dir: dir.to_owned(),
+        home: LogHome::new(Arc::new(RealDisk), Arc::new(FileHandles::new(16))),
         voters: voters.iter().map(|id| voter(*id)).collect(),
         settings: StaticSettings::default(),
         snapshots: SnapshotTriggers { after_bytes: 20 << 20, after_ms: 3_600_000 },

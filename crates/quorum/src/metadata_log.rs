@@ -1,0 +1,155 @@
+//! The batches of the metadata log, in a partition log: one Raft entry is one batch, found again by its offset.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use model::Offset;
+use partition_log::{AppendError, LogError, LogHome, LogOptions, PartitionLog, ReadError, RecoveryStart};
+use records::{BatchError, BatchView};
+
+use crate::membership::invalid;
+
+/// What the Raft log must know of a batch without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchPosition {
+    /// Offset of its first record.
+    pub base_offset: Offset,
+    /// Offset after its last record.
+    pub next_offset: Offset,
+    /// Its leader epoch, which is the Raft term.
+    pub epoch: i32,
+    /// True for control records.
+    pub is_control: bool,
+    /// Its size in bytes.
+    pub size: usize,
+}
+
+impl BatchPosition {
+    fn of(batch: &BatchView<'_>) -> BatchPosition {
+        BatchPosition {
+            base_offset: batch.base_offset(),
+            next_offset: batch.next_offset(),
+            epoch: batch.leader_epoch(),
+            is_control: batch.is_control(),
+            size: batch.size(),
+        }
+    }
+}
+
+/// The partition log of `__cluster_metadata-0`; what is appended counts as stored after [`MetadataLog::sync`].
+#[derive(Debug)]
+pub struct MetadataLog {
+    log: PartitionLog,
+}
+
+impl MetadataLog {
+    /// Opens the folder and finds every batch in it. A torn or damaged tail of the last segment is cut off, for it
+    /// was never acknowledged; damage before it is an error that names file and position.
+    pub fn open(
+        home: &Arc<LogHome>,
+        dir: &Path,
+        segment_bytes: u64,
+        now_ms: i64,
+    ) -> io::Result<(MetadataLog, Vec<BatchPosition>)> {
+        let options = LogOptions { segment_bytes, segment_ms: i64::MAX, ..LogOptions::default() };
+        // A recovery point behind everything: the last segment is checked, what is before may not be cut.
+        let recovery =
+            RecoveryStart { clean_shutdown: false, recovery_point: Offset::MAX, log_start_offset: 0 };
+        let log = PartitionLog::open(home, dir, Arc::new(options), recovery, now_ms).map_err(failed)?;
+        if let Some(reason) = &log.recovery_report().cut_reason {
+            tracing::warn!(reason, bytes = log.recovery_report().cut_bytes, "cut off a damaged tail");
+        }
+        let positions = walk(&log).map_err(failed)?;
+        Ok((MetadataLog { log }, positions))
+    }
+
+    /// Offset that the next batch gets.
+    pub fn end_offset(&self) -> Offset {
+        self.log.log_end_offset()
+    }
+
+    /// Writes one batch after the last.
+    pub fn append(&self, batch: &[u8], now_ms: i64) -> io::Result<BatchPosition> {
+        let view = records::next_batch(batch).map_err(invalid)?.ok_or_else(|| invalid("an empty batch"))?;
+        self.log.append_as_follower(batch, now_ms).map_err(not_appended)?;
+        Ok(BatchPosition::of(&view))
+    }
+
+    /// Puts everything appended so far on stable storage.
+    pub fn sync(&self) -> io::Result<()> {
+        self.log.flush().map(drop).map_err(failed)
+    }
+
+    /// The bytes of a batch.
+    pub fn read(&self, position: &BatchPosition) -> io::Result<Vec<u8>> {
+        let slice = self.log.read(position.base_offset, position.size, position.next_offset, true);
+        let bytes = slice.map_err(not_read)?.to_vec().map_err(failed)?;
+        if bytes.len() == position.size {
+            Ok(bytes)
+        } else {
+            let (found, wanted) = (bytes.len(), position.size);
+            Err(invalid(format!(
+                "the batch at offset {} has {found} bytes, not {wanted}",
+                position.base_offset
+            )))
+        }
+    }
+
+    /// Cuts off a batch and everything after it.
+    pub fn truncate(&self, first: &BatchPosition, now_ms: i64) -> io::Result<()> {
+        self.log.truncate_to(first.base_offset, now_ms).map_err(failed)?;
+        self.sync()
+    }
+
+    /// Removes everything; the next batch begins at `offset`.
+    pub fn begin_at(&self, offset: Offset, now_ms: i64) -> io::Result<()> {
+        self.log.truncate_fully(offset, now_ms).map_err(failed)?;
+        self.sync()
+    }
+
+    /// Deletes segments that hold nothing from `first_kept` on; the last one is closed so that the next call can
+    /// delete it.
+    pub fn drop_below(&self, first_kept: Offset, now_ms: i64) -> io::Result<()> {
+        self.log.roll(now_ms).map_err(failed)?;
+        self.log.advance_log_start(first_kept).map_err(failed)
+    }
+
+    /// Leaves the log as a clean stop does.
+    pub fn close(&self) -> io::Result<()> {
+        self.log.close().map(drop).map_err(failed)
+    }
+}
+
+/// Finds every batch; each must follow the one before.
+fn walk(log: &PartitionLog) -> Result<Vec<BatchPosition>, LogError> {
+    let mut positions: Vec<BatchPosition> = Vec::new();
+    log.verify(|batch| {
+        if positions.last().is_some_and(|last| last.next_offset != batch.base_offset()) {
+            return Err(BatchError::Malformed("its base offset does not follow the batch before"));
+        }
+        positions.push(BatchPosition::of(batch));
+        Ok(())
+    })?;
+    Ok(positions)
+}
+
+fn failed(error: LogError) -> io::Error {
+    match error {
+        LogError::Corrupt { path, position, reason, .. } => {
+            invalid(format!("{} at byte {position}: {reason}", path.display()))
+        }
+        other => io::Error::other(other),
+    }
+}
+
+fn not_read(error: ReadError) -> io::Error {
+    match error {
+        ReadError::Storage(error) => failed(error),
+        other @ ReadError::OffsetOutOfRange { .. } => io::Error::other(other),
+    }
+}
+
+fn not_appended(error: AppendError) -> io::Error {
+    io::Error::other(error)
+}
