@@ -131,6 +131,10 @@ impl Shared {
     }
 
     fn flush(&self, partition: &Partition) -> bool {
+        if partition.is_gone() {
+            // Its folder may be on its way out; what was waited for is nobody's any more.
+            return false;
+        }
         self.flushes.fetch_add(1, Ordering::Relaxed);
         partition.flush_begins();
         match partition.log.flush() {

@@ -1,7 +1,7 @@
 //! Fetches that wait for bytes in a partition. An append wakes only those it satisfies.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering, fence};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -59,6 +59,9 @@ impl WaitList {
         let mut waits = self.waits.lock();
         waits.push(Arc::clone(wait));
         self.waiting.store(waits.len(), Ordering::SeqCst);
+        drop(waits);
+        // Pairs with the one in `bytes_appended`: the listed fetch sees the append, or the append sees the fetch.
+        fence(Ordering::SeqCst);
     }
 
     /// Takes a fetch off the list; it was answered or its client has gone.
@@ -69,7 +72,10 @@ impl WaitList {
     }
 
     /// Counts `bytes` new readable bytes towards every listed fetch and wakes those that have enough.
+    ///
+    /// The bytes must be readable by then.
     pub fn bytes_appended(&self, bytes: usize) {
+        fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) == 0 {
             return;
         }
