@@ -192,7 +192,13 @@ impl Opening<'_> {
         let from = trusted_position(segment, point)?;
         let start =
             if from == 0 { base } else { segment.find(from, Offset::MIN)?.map_or(base, |f| f.base_offset) };
-        segment.with_index_mut(|index| index.cut(from, relative(base, start).unwrap_or(0)))?;
+        let cut = relative(base, start).unwrap_or(0);
+        if from == 0 {
+            // Nothing of an index is trusted, and a log with a torn tail would not let one be rebuilt.
+            segment.with_index_mut_or_empty(|index| index.cut(from, cut));
+        } else {
+            segment.with_index_mut(|index| index.cut(from, cut))?;
+        }
         let mut next = start;
         segment.cut_aborted(self.trusted_end.max(base))?;
         if segment.size() == 0 {

@@ -60,6 +60,27 @@ fn a_torn_tail_is_cut_at_any_byte() {
     }
 }
 
+/// As after a kill: the last segment's indexes were never written.
+#[test]
+fn a_torn_tail_without_indexes_is_cut_wherever_the_recovery_point_lies() {
+    for recovery_point in [0, 7, 20, 39] {
+        for lost_kind in ["index", "timeindex"] {
+            let folder = tempfile::tempdir().unwrap();
+            filled(folder.path(), 40);
+            let last = logs(folder.path()).pop().unwrap();
+            let whole = fs::read(&last).unwrap();
+            fs::write(&last, &whole[..whole.len() - 3]).unwrap();
+            for file in files(folder.path(), lost_kind) {
+                fs::remove_file(file).unwrap();
+            }
+            let recovery = RecoveryStart { recovery_point, ..CRASHED };
+            let log = open(folder.path(), &small(), recovery);
+            assert!(log.log_end_offset() > 30, "{recovery_point}");
+            check_prefix(&log);
+        }
+    }
+}
+
 #[test]
 fn a_flipped_bit_past_the_recovery_point_cuts_the_log_there() {
     for at in [100, 1000, 5000, 9000] {
