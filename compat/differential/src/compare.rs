@@ -47,9 +47,19 @@ pub fn compare(kafka: &[Exchange], naru: &[Exchange]) -> Outcome {
             });
             break;
         }
+        let sizes = [one, other].map(|exchange| exchange.and_then(|exchange| exchange.size));
         let [one, other] = [one, other].map(|exchange| exchange.map_or(&[][..], |exchange| &exchange.fields));
         outcome.fields += one.len().max(other.len());
-        outcome.differences.extend(differences(labels[0], one, other));
+        let differences = differences(labels[0], one, other);
+        if differences.is_empty() && sizes[0] != sizes[1] {
+            outcome.differences.push(Difference {
+                label: labels[0].to_owned(),
+                path: "bytes of the frame".to_owned(),
+                kafka: format!("{:?}", sizes[0]),
+                naru: format!("{:?}", sizes[1]),
+            });
+        }
+        outcome.differences.extend(differences);
     }
     outcome
 }
@@ -78,7 +88,12 @@ mod tests {
 
     fn exchange(label: &str, fields: &[(&str, &str)]) -> Exchange {
         let field = |(path, value): &(&str, &str)| Field { path: (*path).into(), value: (*value).into() };
-        Exchange { label: label.to_owned(), api: None, fields: fields.iter().map(field).collect() }
+        Exchange {
+            label: label.to_owned(),
+            api: None,
+            fields: fields.iter().map(field).collect(),
+            size: None,
+        }
     }
 
     #[test]
@@ -90,6 +105,13 @@ mod tests {
         let found: Vec<_> =
             outcome.differences.iter().map(|one| (&*one.path, &*one.kafka, &*one.naru)).collect();
         assert_eq!(found, [("y", "2", "3"), ("z", ABSENT, "4")]);
+    }
+
+    #[test]
+    fn the_same_values_in_other_bytes_are_a_difference() {
+        let sized = |size| [Exchange { size: Some(size), ..exchange("a", &[("x", "1")]) }];
+        assert!(compare(&sized(9), &sized(9)).differences.is_empty());
+        assert_eq!(compare(&sized(9), &sized(11)).differences[0].path, "bytes of the frame");
     }
 
     #[test]

@@ -73,11 +73,11 @@ impl<'a> Homes<'a> {
 
     /// Starts both at the same time, for the first time or again.
     pub fn start(&self) -> Result<(Server, Server), String> {
-        let folder = self.folder.join("kafka");
+        let folder = self.folder.join("one");
         let is_again = folder.join("data/meta.properties").exists();
         let more = if is_again { AGAIN } else { &[] };
         let mut kafka = self.start_kafka(&folder, is_again, more)?;
-        let mut naru = self.start_naru(&self.folder.join("naru"), more)?;
+        let mut naru = self.start_naru(&self.folder.join("two"), more)?;
         kafka.wait()?;
         naru.wait()?;
         Ok((kafka, naru))

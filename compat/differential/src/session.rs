@@ -45,6 +45,8 @@ pub struct Exchange {
     pub api: Option<ApiKey>,
     /// The answer, masked.
     pub fields: Vec<Field>,
+    /// Bytes of the answer's frame: tells of fields that were sent though they hold their default.
+    pub size: Option<usize>,
 }
 
 /// One case against one server.
@@ -60,6 +62,8 @@ pub struct Session {
     correlation_id: i32,
     client_id: String,
     note: String,
+    /// Bytes of the frame that came last.
+    last_size: Option<usize>,
 }
 
 /// What came back.
@@ -80,6 +84,7 @@ impl Session {
             correlation_id: 0,
             client_id: "differential".to_owned(),
             note: String::new(),
+            last_size: None,
         }
     }
 
@@ -217,7 +222,7 @@ impl Session {
             Incoming::Closed => vec![closed()],
         };
         self.reconnect();
-        self.exchanges.push(Exchange { label: label.to_owned(), api: None, fields });
+        self.exchanges.push(Exchange { label: label.to_owned(), api: None, fields, size: None });
         Ok(())
     }
 
@@ -229,6 +234,7 @@ impl Session {
             label: label.trim_end().to_owned(),
             api: None,
             fields: vec![Field { path: "value".to_owned(), value }],
+            size: None,
         });
     }
 
@@ -241,7 +247,7 @@ impl Session {
         }
         match self.exchanges.last_mut().filter(|last| last.label == self.note) {
             Some(last) => last.fields.extend(fields),
-            None => self.exchanges.push(Exchange { label: self.note.clone(), api: None, fields }),
+            None => self.exchanges.push(Exchange { label: self.note.clone(), api: None, fields, size: None }),
         }
     }
 
@@ -297,7 +303,8 @@ impl Session {
     fn keep(&mut self, api: ApiKey, version: i16, mut fields: Vec<Field>) {
         self.masks.apply(&mut fields);
         let label = format!("{} {version} {}", api.name(), self.note);
-        self.exchanges.push(Exchange { label: label.trim_end().to_owned(), api: Some(api), fields });
+        let (label, size) = (label.trim_end().to_owned(), self.last_size.take());
+        self.exchanges.push(Exchange { label, api: Some(api), fields, size });
     }
 
     fn patience(&mut self, wait: Duration) -> Result<(), Stopped> {
@@ -318,6 +325,7 @@ impl Session {
     }
 
     fn receive(&mut self) -> Result<Incoming, Stopped> {
+        self.last_size = None;
         let stream = self.stream.as_mut().ok_or("nothing was sent")?;
         let mut size = [0; 4];
         match stream.read_exact(&mut size) {
@@ -334,6 +342,7 @@ impl Session {
         }
         let mut frame = vec![0; size];
         stream.read_exact(&mut frame).map_err(|error| format!("half an answer: {error}"))?;
+        self.last_size = Some(size);
         Ok(Incoming::Frame(frame))
     }
 }
