@@ -6,6 +6,7 @@ import subprocess
 import clients
 import flights
 import install
+import storage_checks
 from server import Server, executable
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
@@ -25,6 +26,7 @@ def listed(full):
     yield "settings files of Kafka 4.x and of the seeds' era start a broker", settings_files_start
     yield "ready line and clean stop", ready_line_and_clean_stop
     yield "differential: the same scripted requests to Kafka and Naru", the_same_answers
+    yield from storage_checks.listed()
     limit = None if full else QUICK_FLIGHTS
     for codec in CODECS:
         name = f"flights in {codec}, by every client, before and after kill -9"
