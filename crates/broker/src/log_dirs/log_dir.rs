@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use partition_log::{CheckpointFile, LastRun, LogDir, LogError, LogHome, OffsetCheckpoint};
 
 use crate::delayed::Flusher;
-use crate::partitions::Partition;
+use crate::partitions::{AppendWatch, Partition};
 
 /// An append that took longer makes its log directory slow.
 const SLOW_APPEND: Duration = Duration::from_millis(2);
@@ -40,6 +40,8 @@ pub struct BrokerLogDir {
     slow_appends: AtomicU64,
     /// Quick appends since the last slow one.
     quick_in_a_row: AtomicU64,
+    /// Appends under way.
+    pub(crate) watch: AppendWatch,
     aside: mpsc::Sender<Arc<Partition>>,
     /// Puts partitions here on stable storage.
     pub(crate) flusher: Flusher,
@@ -116,6 +118,16 @@ impl BrokerLogDir {
     pub fn is_slow(&self) -> bool {
         let until = self.slow_until_ms.load(Ordering::Relaxed);
         until != 0 && self.started.elapsed().as_millis() < u128::from(until)
+    }
+
+    /// True where an append may be made here and now: no append was slow lately, and none of another thread stands
+    /// still.
+    pub fn is_quick(&self, now: Instant) -> bool {
+        if self.is_slow() {
+            return false;
+        }
+        let stuck = self.watch.stuck(now, SLOW_APPEND);
+        stuck.inspect(|taken| self.observe_append(*taken)).is_none()
     }
 
     /// Takes note of how long an append took.
@@ -234,6 +246,7 @@ fn start(
         slow_until_ms: AtomicU64::new(0),
         slow_appends: AtomicU64::new(0),
         quick_in_a_row: AtomicU64::new(0),
+        watch: AppendWatch::new(Instant::now()),
         aside,
         flusher: Flusher::start().map_err(failed)?,
     }))

@@ -175,11 +175,16 @@ impl Partition {
         now_ms: TimestampMs,
         budget: &Arc<MemoryBudget>,
     ) -> AppendTicket {
+        let started = Instant::now();
         if self.queue.is_empty()
-            && !self.log_dir.is_slow()
+            && self.log_dir.is_quick(started)
             && let Some((mut guard, turn)) = self.lock_soon()
         {
-            let outcome = self.append_locked(&mut guard, batch, &checked, now_ms);
+            let watched = self.log_dir.watch.begin(started);
+            let outcome = guard.append(batch, &checked, self.leader_epoch(), now_ms);
+            drop(watched);
+            self.log_dir.observe_append(started.elapsed());
+            self.count_appended(&checked, batch.len(), &outcome);
             drop((guard, turn));
             self.see_to_queue();
             return AppendTicket::Done(outcome);
@@ -262,7 +267,9 @@ impl Partition {
             .iter_mut()
             .map(|append| LeaderBatch { bytes: &mut append.bytes, checked: append.checked })
             .collect();
+        let watched = self.log_dir.watch.begin(started);
         guard.append_all(&mut items, self.leader_epoch(), now_ms, |_, outcome| outcomes.push(outcome));
+        drop(watched);
         let count = u32::try_from(queued.len()).unwrap_or(u32::MAX);
         self.log_dir.observe_append(started.elapsed() / count);
         if let Some(delay) = self.topic.settings.load().flush_after {
@@ -277,20 +284,6 @@ impl Partition {
             // A receiver that is gone is a client that has gone: its batch stays.
             let _ = append.reply.send(outcome);
         }
-    }
-
-    fn append_locked(
-        &self,
-        guard: &mut AppendGuard<'_>,
-        batch: &mut [u8],
-        checked: &CheckedBatch,
-        now_ms: TimestampMs,
-    ) -> Result<Appended, AppendError> {
-        let started = Instant::now();
-        let outcome = guard.append(batch, checked, self.leader_epoch(), now_ms);
-        self.log_dir.observe_append(started.elapsed());
-        self.count_appended(checked, batch.len(), &outcome);
-        outcome
     }
 
     /// Counts a batch and wakes the fetches it satisfies.

@@ -183,6 +183,31 @@ fn while_the_disk_stalls_300_ms_a_write_other_connections_of_the_core_are_served
 }
 
 #[test]
+fn a_core_does_not_follow_another_into_a_write_that_stands_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, mut node) = held(folder.path(), 2);
+    node.create_topic("t", 2, &[]);
+    // One connection to each core.
+    let mut clients: Vec<Client> = (0..2).map(|_| node.connect()).collect();
+    for client in &mut clients {
+        client.produce("t", 0, &batch(10, 0)).unwrap();
+    }
+    let before = quiet(&node);
+    disk.close_gate();
+    let stuck = clients[0].produce_frame("t", 0, -1, &batch(10, 1));
+    clients[0].send(&stuck);
+    disk.wait_for_write();
+    // So long has it to stand before anybody can tell.
+    std::thread::sleep(Duration::from_millis(20));
+    let aside = clients[1].produce_frame("t", 1, -1, &batch(10, 2));
+    clients[1].send(&aside);
+    until("the batch is left to the side thread", || node.counts().queued_appends == before + 1);
+    disk.open_gate();
+    assert_eq!(produced(&clients[1].receive(ApiKey::Produce, PRODUCE)), Ok(0));
+    assert_eq!(produced(&clients[0].receive(ApiKey::Produce, PRODUCE)), Ok(2));
+}
+
+#[test]
 fn quick_appends_in_a_row_end_the_slowness_of_a_directory() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start(folder.path());
