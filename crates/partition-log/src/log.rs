@@ -66,6 +66,8 @@ struct Writer {
     active: Arc<Segment>,
     next_offset: Offset,
     latest_epoch: LeaderEpoch,
+    /// The file of epochs still has some that opening found to be past the log's end.
+    epochs_stale: bool,
     producers: Producers,
     /// Offset of the newest snapshot of the producer state.
     snapshot_offset: Offset,

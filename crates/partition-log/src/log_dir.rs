@@ -193,12 +193,13 @@ impl LogDir {
         Ok(entries.iter().any(|entry| entry.size > 0 && is_log(&entry.name)))
     }
 
-    /// Opens many partition folders with `threads` threads (`num.recovery.threads.per.data.dir`); the outcomes
-    /// are in the order of `folders`.
+    /// Opens many partition folders with `threads` threads (`num.recovery.threads.per.data.dir`), each of which
+    /// has `settle` do what else a log needs; the outcomes are in the order of `folders`.
     pub fn open_logs(
         &self,
         folders: &[String],
         options_of: &(dyn Fn(&str) -> Arc<LogOptions> + Sync),
+        settle: &(dyn Fn(&str, &PartitionLog) -> Result<(), LogError> + Sync),
         last_run: &LastRun,
         threads: usize,
         now_ms: TimestampMs,
@@ -217,6 +218,7 @@ impl LogDir {
                     log_start_offset: starts.get(name.as_str()).copied().unwrap_or(0),
                 };
                 let outcome = self.open_log(name, options_of(name), recovery, now_ms);
+                let outcome = outcome.and_then(|log| settle(name, &log).map(|()| log));
                 opened.lock().push((place, (name.clone(), outcome)));
             }
         };

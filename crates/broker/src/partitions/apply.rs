@@ -112,21 +112,25 @@ fn open(
             let log = outcome.inspect_err(|error| follow_from(&log_dir, error))?;
             (log_dir, log)
         }
-        None => begin(broker, &name, agreed, settings)?,
+        None => begin(broker, &name, topic.id, agreed, settings)?,
     };
     if let Some(reason) = &log.recovery_report().cut_reason {
         let bytes = log.recovery_report().cut_bytes;
         tracing::warn!(partition = log.name(), reason, bytes, "cut a torn tail");
     }
-    if log.topic_id()?.is_none() {
-        log.set_topic_id(topic.id)?;
-    }
-    log.assign_leader_epoch(agreed.leader_epoch)?;
     log_dir.count_partition();
     if log_dir.id != agreed.directory_of(broker.options.node_id) {
         broker.log_dirs.note_misplaced();
     }
     Ok(Partition::new(Arc::clone(topic), index, log, log_dir, agreed.leader_epoch))
+}
+
+/// Writes what must stand beside a log before its first record: the topic's id, and where the leader's epoch begins.
+pub(super) fn settle(log: &PartitionLog, topic_id: Uuid, agreed: &Agreed) -> Result<(), LogError> {
+    if log.topic_id()?.is_none() {
+        log.set_topic_id(topic_id)?;
+    }
+    log.assign_leader_epoch(agreed.leader_epoch)
 }
 
 /// A disk that cannot be read takes its directory offline; a log that is damaged concerns its partition only.
@@ -140,6 +144,7 @@ fn follow_from(log_dir: &BrokerLogDir, error: &LogError) {
 fn begin(
     broker: &Broker,
     name: &str,
+    topic_id: Uuid,
     agreed: &Agreed,
     settings: &TopicSettings,
 ) -> Result<(Arc<BrokerLogDir>, PartitionLog), LogError> {
@@ -158,6 +163,7 @@ fn begin(
     let (options, now_ms) = (Arc::clone(&settings.log), broker.clock.now_ms());
     let folder = log_dir.path.join(name);
     let log = PartitionLog::open(&log_dir.home, &folder, options, RecoveryStart::default(), now_ms)
+        .and_then(|log| settle(&log, topic_id, agreed).map(|()| log))
         .inspect_err(|error| follow_from(log_dir, error))?;
     Ok((Arc::clone(log_dir), log))
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use metadata::Image;
+use metadata::image::Partition;
 use model::{PartitionIndex, TopicName, Uuid};
 use partition_log::{LogDir, LogError, LogOptions, OpenedLog, PartitionLog, parse_partition_folder};
 
-use super::apply::{random_id, settings_of};
+use super::apply::{random_id, settings_of, settle};
 use crate::broker::Broker;
 use crate::log_dirs::BrokerLogDir;
 
@@ -63,9 +64,14 @@ fn recover_dir(broker: &Broker, image: &Image, dir: &Arc<BrokerLogDir>) -> Vec<O
         }
     };
     let options = |name: &str| found.options.get(topic_of(name)).cloned().unwrap_or_default();
+    let settle = |name: &str, log: &PartitionLog| match agreed_of(image, name) {
+        Some((id, agreed)) => settle(log, id, agreed),
+        None => Ok(()),
+    };
     let threads = usize::try_from(broker.options.config.logs.recovery_threads_per_dir).unwrap_or(1);
     let last_run = dir.last_run();
-    let opened = files.open_logs(&found.folders, &options, &last_run, threads, broker.clock.now_ms());
+    let opened =
+        files.open_logs(&found.folders, &options, &settle, &last_run, threads, broker.clock.now_ms());
     let scanned: u64 = opened
         .iter()
         .filter_map(|(_, log)| log.as_ref().ok())
@@ -139,6 +145,12 @@ fn is_placed_here(broker: &Broker, image: &Image, id: Uuid, topic: &str, index: 
     agreed
         .and_then(|agreed| agreed.partition(index))
         .is_some_and(|partition| partition.replicas.contains(&broker.options.node_id))
+}
+
+fn agreed_of<'a>(image: &'a Image, folder: &str) -> Option<(Uuid, &'a Partition)> {
+    let (topic, index) = parse_partition_folder(folder)?;
+    let topic = image.topics.get(topic)?;
+    topic.partition(index).map(|partition| (topic.id, partition.as_ref()))
 }
 
 fn topic_of(folder: &str) -> &str {

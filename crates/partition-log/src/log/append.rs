@@ -100,12 +100,14 @@ impl PartitionLog {
     }
 
     fn note_epoch(&self, writer: &mut Writer, epoch: LeaderEpoch, start: Offset) -> Result<(), LogError> {
-        if epoch <= writer.latest_epoch {
+        if epoch <= writer.latest_epoch && !writer.epochs_stale {
             return Ok(());
         }
         let mut epochs = self.epochs.write();
-        epochs.assign(epoch, start);
-        writer.latest_epoch = epoch;
+        if epochs.assign(epoch, start) {
+            writer.latest_epoch = epoch;
+        }
+        writer.epochs_stale = false;
         self.write_epochs(&epochs)
     }
 

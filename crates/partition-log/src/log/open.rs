@@ -110,7 +110,7 @@ impl Opening<'_> {
         now_ms: TimestampMs,
     ) -> Result<PartitionLog, LogError> {
         let Opening { place, segments, report, epochs: scanned, trusted_end } = self;
-        let epochs = load_epochs(place, &segments, &scanned, log_start, log_end)?;
+        let (epochs, epochs_stale) = load_epochs(place, &segments, &scanned, log_start, log_end)?;
         let snapshots = of_kind(entries, names::SNAPSHOT);
         let newest = trusted_end.min(log_end);
         let mut producers = producer_load::load(place, &segments, &snapshots, newest, (log_start, log_end))?;
@@ -137,6 +137,7 @@ impl Opening<'_> {
             active,
             next_offset: log_end,
             latest_epoch: epochs.latest().unwrap_or(-1),
+            epochs_stale,
             producers,
             snapshot_offset,
             bytes_since_snapshot: 0,
@@ -412,28 +413,29 @@ fn find_segments(
     Ok(segments)
 }
 
-/// The epochs of the checkpoint, within the log, and those that only the scanned batches know.
+/// The epochs of the checkpoint, within the log, and those that only the scanned batches know. True where the file
+/// still has some past the end, which the next epoch or record overwrites.
 fn load_epochs(
     place: &Place,
     segments: &[Arc<Segment>],
     scanned: &[(LeaderEpoch, Offset)],
     log_start: Offset,
     log_end: Offset,
-) -> Result<Epochs, LogError> {
+) -> Result<(Epochs, bool), LogError> {
     let path = place.file(names::EPOCH_CHECKPOINT);
     let mut epochs = match Epochs::read(place.disk(), &path)? {
         Some(epochs) => epochs,
         None => epochs_of_batches(segments)?,
     };
-    let mut changed = epochs.truncate_end(log_end);
-    changed |= epochs.truncate_start(log_start);
+    let stale = epochs.truncate_end(log_end);
+    let mut changed = epochs.truncate_start(log_start);
     for &(epoch, offset) in scanned {
         changed |= epochs.assign(epoch, offset);
     }
     if changed {
         epochs.write(place.disk(), &path).map_err(|source| place.home.failed("write", &path, source))?;
     }
-    Ok(epochs)
+    Ok((epochs, stale && !changed))
 }
 
 /// The epochs that the batches themselves tell, for a log that has lost its checkpoint.

@@ -110,6 +110,7 @@ impl PartitionLog {
             return Ok(());
         }
         writer.latest_epoch = epochs.latest().unwrap_or(-1);
+        writer.epochs_stale = false;
         self.write_epochs(&epochs)
     }
 

@@ -238,3 +238,21 @@ fn a_start_past_the_end_found_at_opening_is_kept_over_a_later_crash() {
     assert_eq!(open(folder.path(), &small(), ahead).log_end_offset(), 25);
     assert_eq!(open(folder.path(), &small(), CRASHED).log_end_offset(), 25);
 }
+
+#[test]
+fn an_epoch_that_never_held_a_record_is_forgotten_for_good_once_another_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    append_at(&log, &batch(0, 5), 0, 1_000_000).unwrap();
+    log.assign_leader_epoch(3).unwrap();
+    assert_eq!(log.epoch_starts().len(), 2);
+    log.close().unwrap();
+    drop(log);
+    let log = open(folder.path(), &small(), CLEAN);
+    assert_eq!(log.latest_epoch(), Some(0));
+    append_at(&log, &batch(5, 5), 0, 1_000_000).unwrap();
+    log.close().unwrap();
+    drop(log);
+    let log = open(folder.path(), &small(), CLEAN);
+    assert_eq!((log.latest_epoch(), log.epoch_at(7)), (Some(0), Some(0)));
+}

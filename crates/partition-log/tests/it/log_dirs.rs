@@ -58,7 +58,7 @@ fn many_partitions_share_few_open_files_and_reopen_by_threads() {
         recovery_points: dir.checkpoint(CheckpointFile::RecoveryPoint).unwrap(),
         log_starts: dir.checkpoint(CheckpointFile::LogStart).unwrap(),
     };
-    let logs = dir.open_logs(&folders, &|_| Arc::clone(&options), &last_run, 4, 0);
+    let logs = dir.open_logs(&folders, &|_| Arc::clone(&options), &|_, _| Ok(()), &last_run, 4, 0);
     assert_eq!(logs.len(), 60);
     for (place, (name, log)) in logs.iter().enumerate() {
         assert_eq!(*name, folders[place]);
