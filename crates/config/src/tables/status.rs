@@ -109,6 +109,7 @@ pub const EFFECTIVE: &[(&str, &str)] = &[
     ("metrics.listener", "launcher: metrics_and_health_are_served_where_it_was_set"),
     ("node.id", "launcher: a_daemon_runs_until_it_is_stopped_by_its_node_id"),
     ("num.partitions", "launcher: topics_come_by_themselves_with_the_partitions_set_unless_that_is_off"),
+    ("num.recovery.threads.per.data.dir", "partition-log: many_partitions_share_few_open_files_and_reopen_by_threads"),
     ("queued.max.request.bytes", "broker: queued_max_request_bytes_bounds_the_requests_being_read"),
     ("record.validation", "broker: header_validation_takes_what_full_validation_refuses"),
     ("segment.bytes", "broker: segments_roll_at_the_size_set_for_the_topic_or_for_all"),
