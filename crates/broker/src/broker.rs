@@ -65,6 +65,8 @@ pub struct Broker {
     pub(crate) fetch_sessions: FetchSessions,
     /// Folders of deleted partitions and when they were deleted.
     pub(crate) doomed: Mutex<Vec<(TimestampMs, DeletedLog)>>,
+    /// How long they stay, in milliseconds (`log.segment.delete.delay.ms`).
+    pub(crate) file_delete_delay_ms: AtomicI64,
 }
 
 /// What a broker is made from.
@@ -123,6 +125,9 @@ impl Broker {
             epoch: AtomicI64::new(-1),
             fetch_sessions: FetchSessions::new(sessions, SESSION_EVICTION_MS),
             doomed: Mutex::default(),
+            file_delete_delay_ms: AtomicI64::new(
+                parts.options.config.topics.defaults.retention.file_delete_delay_ms,
+            ),
             listeners: parts.listeners,
             options: parts.options,
         })

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, ToSocketAddrs};
+use std::sync::atomic::Ordering;
 
 use config::{BrokerConfig, Layers, NetworkConfig, Overrides};
 use metadata::Image;
@@ -28,7 +29,11 @@ fn overrides<'a>(image: &'a Image, name: &str) -> &'a Overrides {
 /// Has the running parts follow `image`. Topics follow their own way, with the defaults among these settings.
 pub fn apply(broker: &Broker, image: &Image) {
     match BrokerConfig::from_layers(&layers(&broker.options, image)) {
-        Ok(config) => broker.connection_limits.set(connection_bounds(&config.network)),
+        Ok(config) => {
+            broker.connection_limits.set(connection_bounds(&config.network));
+            let delay_ms = config.topics.defaults.retention.file_delete_delay_ms;
+            broker.file_delete_delay_ms.store(delay_ms, Ordering::Relaxed);
+        }
         Err(problem) => tracing::error!(
             key = problem.key,
             reason = problem.reason,

@@ -1,6 +1,7 @@
 //! What has to be done now and then: checkpoints, write-back, folders of deleted partitions.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use partition_log::LogError;
@@ -53,6 +54,7 @@ pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
     let mut recovery_points = Due::every_ms(logs.recovery_point_checkpoint_interval_ms);
     let mut log_starts = Due::every_ms(logs.start_offset_checkpoint_interval_ms);
     let mut tails = Due::every_ms(TAIL_KEPT_MS);
+    let mut producers = Due::every_ms(logs.producer_id_expiration_check_interval_ms);
     loop {
         tokio::select! {
             () = tokio::time::sleep(TURN) => {}
@@ -61,6 +63,9 @@ pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
         let due = Checkpoints { recovery_points: recovery_points.is_now(), log_starts: log_starts.is_now() };
         if tails.is_now() {
             broker.partitions.partitions().iter().for_each(|partition| partition.log.trim_tail_cache());
+        }
+        if producers.is_now() {
+            expire_producers(&broker);
         }
         let working = Arc::clone(&broker);
         let turn = tokio::task::spawn_blocking(move || turn(&working, due)).await;
@@ -97,9 +102,15 @@ fn checkpoint(broker: &Broker, log_dir: &Arc<BrokerLogDir>, due: Checkpoints) ->
     Ok(())
 }
 
+/// Forgets idempotent producers that have been idle for `producer.id.expiration.ms`.
+pub fn expire_producers(broker: &Broker) {
+    let now_ms = broker.clock.now_ms();
+    broker.partitions.partitions().iter().for_each(|partition| partition.log.expire_producers(now_ms));
+}
+
 /// Folders of deleted partitions go after `log.segment.delete.delay.ms`, when nobody reads from them any more.
 pub fn remove_doomed(broker: &Broker) {
-    let delay_ms = broker.options.config.topics.defaults.retention.file_delete_delay_ms;
+    let delay_ms = broker.file_delete_delay_ms.load(Ordering::Relaxed);
     let due_ms = broker.clock.now_ms() - delay_ms;
     let due: Vec<_> = broker.doomed.lock().extract_if(.., |(deleted_ms, _)| *deleted_ms <= due_ms).collect();
     for (_, folder) in due {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{BrokerConfig, CompressionConfig, StaticSettings, TopicConfig};
+use config::{BrokerConfig, CompressionConfig, Layers, StaticSettings, TopicConfig};
 use model::{NodeId, Uuid};
 use partition_log::LogOptions;
 use records::{Codec, Compression, Depth};
@@ -125,8 +125,8 @@ pub struct TopicSettings {
 }
 
 impl TopicSettings {
-    /// The settings of a topic on this broker.
-    pub fn new(topic: &TopicConfig, broker: &BrokerOptions) -> TopicSettings {
+    /// The settings of a topic on this broker, whose own settings now are `layers`.
+    pub fn new(topic: &TopicConfig, layers: &Layers<'_>, broker: &BrokerOptions) -> TopicSettings {
         let (segment, messages) = (&topic.segment, &topic.messages);
         let bytes = |value: i32| u64::try_from(value).unwrap_or_default();
         let log = LogOptions {
@@ -136,7 +136,7 @@ impl TopicSettings {
             segment_index_bytes: bytes(segment.index_bytes),
             index_interval_bytes: bytes(segment.index_interval_bytes),
             flush_messages: topic.flush_messages,
-            producer_id_expiration_ms: i64::from(broker.config.logs.producer_id_expiration_ms),
+            producer_id_expiration_ms: i64::from(layers.int("producer.id.expiration.ms")),
             log_append_time: messages.log_append_time,
         };
         let fully = broker.config.own.validates_records_fully;

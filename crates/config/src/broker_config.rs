@@ -100,8 +100,8 @@ pub struct LogsConfig {
     pub high_watermark_checkpoint_interval_ms: i64,
     /// `num.recovery.threads.per.data.dir`.
     pub recovery_threads_per_dir: i32,
-    /// `producer.id.expiration.ms`.
-    pub producer_id_expiration_ms: i32,
+    /// `producer.id.expiration.check.interval.ms`.
+    pub producer_id_expiration_check_interval_ms: i32,
     /// `log.dir.failure.timeout.ms`.
     pub dir_failure_timeout_ms: i64,
     /// `replica.lag.time.max.ms`.
@@ -311,7 +311,7 @@ impl LogsConfig {
             high_watermark_checkpoint_interval_ms: layers
                 .integer("replica.high.watermark.checkpoint.interval.ms"),
             recovery_threads_per_dir: layers.int("num.recovery.threads.per.data.dir"),
-            producer_id_expiration_ms: layers.int("producer.id.expiration.ms"),
+            producer_id_expiration_check_interval_ms: layers.int("producer.id.expiration.check.interval.ms"),
             dir_failure_timeout_ms: layers.integer("log.dir.failure.timeout.ms"),
             replica_lag_ms_max: layers.integer("replica.lag.time.max.ms"),
             fetch_bytes_max: layers.int("fetch.max.bytes"),

@@ -95,7 +95,7 @@ pub(super) fn settings_of(broker: &Broker, image: &Image, topic: &str) -> TopicS
     const NONE: &Overrides = &Overrides::new();
     let overrides = image.config(ResourceKind::Topic, topic).map_or(NONE, |set| set.as_ref());
     let layers = dynamic_settings::layers(&broker.options, image);
-    TopicSettings::new(&TopicConfig::resolve(overrides, &layers), &broker.options)
+    TopicSettings::new(&TopicConfig::resolve(overrides, &layers), &layers, &broker.options)
 }
 
 fn open(

@@ -260,3 +260,41 @@ fn a_full_listener_makes_new_connections_wait() {
     drop(first);
     second.receive(ApiKey::Produce, PRODUCE);
 }
+
+#[test]
+fn folders_of_deleted_topics_wait_as_long_as_is_set_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[("log.segment.delete.delay.ms", "3600000")]);
+    let topic_id = node.create_topic("t", 1, &[]);
+    node.delete_topic(topic_id);
+    let folders = || {
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().ends_with("-delete")).count()
+    };
+    broker::housekeeping::remove_doomed(&node.broker);
+    assert_eq!(folders(), 1);
+    node.configure(BROKER, "", "log.segment.delete.delay.ms", Some("0"));
+    broker::housekeeping::remove_doomed(&node.broker);
+    assert_eq!(folders(), 0);
+}
+
+#[test]
+fn idle_producers_are_forgotten_after_the_time_set_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Node::start(folder.path());
+    node.create_topic("t", 1, &[]);
+    let mut client = node.connect();
+    let mut sequence = 0;
+    let mut produce = |client: &mut Client, skipped| {
+        sequence += skipped;
+        let sent = BatchBuilder::new().producer(7, 0, sequence).record(now_ms(), Some(b"k"), None).build();
+        sequence += 1;
+        client.produce("t", 0, &sent)
+    };
+    assert_eq!(produce(&mut client, 0), Ok(0));
+    assert_eq!(produce(&mut client, 5), Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+    node.configure(BROKER, "", "producer.id.expiration.ms", Some("1"));
+    std::thread::sleep(Duration::from_millis(20));
+    broker::housekeeping::expire_producers(&node.broker);
+    assert_eq!(produce(&mut client, 5), Ok(1), "nobody knows the producer's last sequence any more");
+}
