@@ -221,22 +221,28 @@ fn limits_on_connections_of_one_address_follow_dynamic_settings() {
     assert!(is_closed(&node.connect().stream));
 }
 
-#[test]
-fn a_connection_beyond_the_limit_of_all_waits_until_there_is_room() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut node = node(folder.path(), &[]);
-    node.create_topic("t", 1, &[]);
-    node.configure(BROKER, "", "max.connections", Some("1"));
+/// A second connection is answered only once the first has gone; returns the second.
+fn second_waits_for_the_first(node: &Node, limit: &str) -> Client {
     let mut first = node.connect();
     assert_eq!(first.produce("t", 0, &batch(10, 1)), Ok(0));
     let mut second = node.connect();
     let frame = second.produce_frame("t", 0, 1, &batch(10, 1));
     second.send(&frame);
     second.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    assert!(second.stream.read(&mut [0]).is_err(), "answered beyond max.connections");
+    assert!(second.stream.read(&mut [0]).is_err(), "answered beyond {limit}");
     second.stream.set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
     drop(first);
     second.receive(ApiKey::Produce, PRODUCE);
+    second
+}
+
+#[test]
+fn a_connection_beyond_the_limit_of_all_waits_until_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[]);
+    node.create_topic("t", 1, &[]);
+    node.configure(BROKER, "", "max.connections", Some("1"));
+    let _second = second_waits_for_the_first(&node, "max.connections");
     let mut third = node.connect();
     let frame = third.produce_frame("t", 0, 1, &batch(10, 1));
     third.send(&frame);
@@ -249,16 +255,7 @@ fn a_full_listener_makes_new_connections_wait() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = node(folder.path(), &[("listener.name.plaintext.max.connections", "1")]);
     node.create_topic("t", 1, &[]);
-    let mut first = node.connect();
-    assert_eq!(first.produce("t", 0, &batch(10, 1)), Ok(0));
-    let mut second = node.connect();
-    let frame = second.produce_frame("t", 0, 1, &batch(10, 1));
-    second.send(&frame);
-    second.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    assert!(second.stream.read(&mut [0]).is_err(), "answered beyond the listener's limit");
-    second.stream.set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
-    drop(first);
-    second.receive(ApiKey::Produce, PRODUCE);
+    second_waits_for_the_first(&node, "the listener's limit");
 }
 
 #[test]
