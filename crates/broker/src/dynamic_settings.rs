@@ -4,31 +4,15 @@ use std::collections::HashMap;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::atomic::Ordering;
 
-use config::{BrokerConfig, Layers, NetworkConfig, Overrides};
+use config::{BrokerConfig, NetworkConfig};
 use metadata::Image;
-use metadata::image::ResourceKind;
 use transport::{ConnectionBounds, ListenerBounds};
 
 use crate::broker::Broker;
-use crate::options::BrokerOptions;
-
-/// Settings of this broker as `image` has them: dynamic for it, dynamic for all, static.
-pub fn layers<'a>(options: &'a BrokerOptions, image: &'a Image) -> Layers<'a> {
-    Layers {
-        broker: overrides(image, &options.node_id.to_string()),
-        cluster: overrides(image, ""),
-        fixed: &options.settings,
-    }
-}
-
-fn overrides<'a>(image: &'a Image, name: &str) -> &'a Overrides {
-    const NONE: &Overrides = &Overrides::new();
-    image.config(ResourceKind::Broker, name).map_or(NONE, |set| set.as_ref())
-}
 
 /// Has the running parts follow `image`. Topics follow their own way, with the defaults among these settings.
 pub fn apply(broker: &Broker, image: &Image) {
-    match BrokerConfig::from_layers(&layers(&broker.options, image)) {
+    match BrokerConfig::from_layers(&image.layers(broker.options.node_id, &broker.options.settings)) {
         Ok(config) => {
             broker.connection_limits.set(connection_bounds(&config.network));
             let delay_ms = config.topics.defaults.retention.file_delete_delay_ms;

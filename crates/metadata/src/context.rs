@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use config::{Layers, Overrides, StaticSettings};
+use config::{Layers, StaticSettings};
 use model::{NodeId, Offset, TimestampMs, Uuid};
 
-use crate::image::{Image, ResourceKind};
+use crate::image::Image;
 use crate::record::VersionedRecord;
 
 /// Everything a decider may read besides the image and the request.
@@ -49,11 +49,7 @@ pub struct Random(u64);
 impl DecisionContext<'_> {
     /// The settings behind topics: dynamic ones of the deciding node and of all brokers, then static ones.
     pub(crate) fn with_layers<T>(&self, image: &Image, work: impl FnOnce(&Layers<'_>) -> T) -> T {
-        let none = Overrides::new();
-        let id = self.controller_id.to_string();
-        let broker = image.config(ResourceKind::Broker, &id).map_or(&none, |overrides| overrides);
-        let cluster = image.config(ResourceKind::Broker, "").map_or(&none, |overrides| overrides);
-        work(&Layers { broker, cluster, fixed: self.settings })
+        work(&image.layers(self.controller_id, self.settings))
     }
 
     pub(crate) fn random(&self) -> Random {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use config::Overrides;
 use config::describe::{self, DescribedConfig};
 use metadata::image::ResourceKind;
 use metadata::{Image, invalid_topic_message};
@@ -16,7 +15,6 @@ use transport::Outbound;
 
 use crate::broker::Broker;
 use crate::dispatch::Api;
-use crate::dynamic_settings;
 use crate::request::{Request, Served};
 
 /// The handler's row in the table of APIs.
@@ -64,11 +62,8 @@ fn describe(
     resource: &DescribeConfigsResource<'_>,
 ) -> Result<Vec<DescribedConfig>, Refusal> {
     let name = resource.resource_name.as_ref();
-    let none = Overrides::new();
-    let overrides =
-        |kind: ResourceKind, name: &str| image.config(kind, name).map_or(&none, |set| set.as_ref());
     let own = broker.options.node_id.to_string();
-    let layers = dynamic_settings::layers(&broker.options, image);
+    let layers = image.layers(broker.options.node_id, &broker.options.settings);
     match ResourceKind::from_code(resource.resource_type) {
         Some(ResourceKind::Topic) => {
             TopicName::new(name)
@@ -77,7 +72,7 @@ fn describe(
                 // As Kafka: an empty text, not none.
                 return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()));
             }
-            Ok(describe::describe_topic(overrides(ResourceKind::Topic, name), &layers))
+            Ok(describe::describe_topic(image.overrides(ResourceKind::Topic, name), &layers))
         }
         Some(ResourceKind::Broker) if name.is_empty() => Ok(describe::describe_cluster_default(&layers)),
         Some(ResourceKind::Broker) => {
@@ -88,13 +83,13 @@ fn describe(
             Err((ErrorCode::INVALID_REQUEST, "Group name must not be empty".to_owned()))
         }
         Some(ResourceKind::Group) => {
-            Ok(describe::describe_group(overrides(ResourceKind::Group, name), &layers))
+            Ok(describe::describe_group(image.overrides(ResourceKind::Group, name), &layers))
         }
         Some(ResourceKind::ClientMetrics) if name.is_empty() => {
             Err((ErrorCode::INVALID_REQUEST, "Client metrics subscription name must not be empty".to_owned()))
         }
         Some(ResourceKind::ClientMetrics) => {
-            Ok(describe::describe_client_metrics(overrides(ResourceKind::ClientMetrics, name)))
+            Ok(describe::describe_client_metrics(image.overrides(ResourceKind::ClientMetrics, name)))
         }
         None if resource.resource_type == BROKER_LOGGER => {
             check_logger_name(name, &own)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use config::{Overrides, TopicConfig};
+use config::TopicConfig;
 use metadata::image::{Partition as Agreed, ResourceKind, Topic as AgreedTopic};
 use metadata::{Image, directory};
 use model::{PartitionIndex, TopicName, Uuid};
@@ -12,7 +12,6 @@ use super::partition::Partition;
 use super::recovery::Recovered;
 use super::registry::Topic;
 use crate::broker::Broker;
-use crate::dynamic_settings;
 use crate::log_dirs::BrokerLogDir;
 use crate::options::TopicSettings;
 
@@ -92,9 +91,8 @@ fn apply_topic(broker: &Broker, image: &Image, agreed: &AgreedTopic, recovered: 
 }
 
 pub(super) fn settings_of(broker: &Broker, image: &Image, topic: &str) -> TopicSettings {
-    const NONE: &Overrides = &Overrides::new();
-    let overrides = image.config(ResourceKind::Topic, topic).map_or(NONE, |set| set.as_ref());
-    let layers = dynamic_settings::layers(&broker.options, image);
+    let overrides = image.overrides(ResourceKind::Topic, topic);
+    let layers = image.layers(broker.options.node_id, &broker.options.settings);
     TopicSettings::new(&TopicConfig::resolve(overrides, &layers), &layers, &broker.options)
 }
 

@@ -11,7 +11,7 @@ mod topics;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use config::Overrides;
+use config::{Layers, Overrides, StaticSettings};
 use model::{NodeId, Offset, Uuid};
 use protocol::messages::{AccessControlEntryRecord, DelegationTokenRecord, UserScramCredentialRecord};
 use rpds::RedBlackTreeMapSync;
@@ -113,6 +113,21 @@ impl Image {
     /// Settings of a resource; `None` where it has none.
     pub fn config(&self, kind: ResourceKind, name: &str) -> Option<&Arc<Overrides>> {
         self.configs.get(&ConfigResource { kind, name: name.to_owned() })
+    }
+
+    /// Settings of a resource, none where it has none.
+    pub fn overrides(&self, kind: ResourceKind, name: &str) -> &Overrides {
+        const NONE: &Overrides = &Overrides::new();
+        self.config(kind, name).map_or(NONE, |overrides| overrides.as_ref())
+    }
+
+    /// Settings of a node: dynamic ones of its own and of all brokers, then those it was started with.
+    pub fn layers<'a>(&'a self, node: NodeId, fixed: &'a StaticSettings) -> Layers<'a> {
+        Layers {
+            broker: self.overrides(ResourceKind::Broker, &node.to_string()),
+            cluster: self.overrides(ResourceKind::Broker, ""),
+            fixed,
+        }
     }
 
     /// A broker that is registered and may lead and replicate: neither fenced nor shutting down.
