@@ -1,4 +1,4 @@
-//! The project's one helper command: `cargo xtask tidy | fix | codegen | test | bench`.
+//! The project's one helper command: `cargo xtask tidy | fix | codegen | test | bench | chaos`.
 
 mod codegen;
 mod fix;
@@ -8,7 +8,7 @@ mod test;
 mod tidy;
 mod tree;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -19,7 +19,9 @@ usage: cargo xtask COMMAND
   codegen [--check] write the generated code of crates/protocol and docs/settings.md, or say whether
                     they are up to date
   test [--full]     everything that must hold: format, clippy, tests, foreign clients
-  bench --row N [..] measure against Apache Kafka (see bench/README.md)";
+  bench --row N [..] measure against Apache Kafka (see bench/README.md)
+  chaos --case NAME [--rounds N] [--seed S]
+                    one campaign of faults (see docs/reliability.md); chaos --short runs all of them briefly";
 
 /// The root of the tree.
 pub fn root() -> PathBuf {
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         ["fix"] => fix::run(&root()),
         ["test", options @ ..] => test::run(&root(), options),
         ["bench", "--row", options @ ..] => bench(options),
+        ["chaos", options @ ..] => chaos(&root(), options),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -53,4 +56,11 @@ fn bench(options: &[&str]) -> Result<(), String> {
     steps::step(&root, "cargo", &["build", "--release", "--package", "launcher", "--package", "bench"])?;
     let arguments = [&["run", "--release", "--quiet", "--package", "bench", "--", "row"], options].concat();
     steps::step(&root, "cargo", &arguments)
+}
+
+/// Builds the server and the campaigns against it, then hands over.
+pub fn chaos(root: &Path, options: &[&str]) -> Result<(), String> {
+    steps::step(root, "cargo", &["build", "--release", "--package", "launcher", "--package", "chaos"])?;
+    let arguments = [&["run", "--release", "--quiet", "--package", "chaos", "--"], options].concat();
+    steps::step(root, "cargo", &arguments)
 }

@@ -18,5 +18,6 @@ pub fn run(root: &Path, options: &[&str]) -> Result<(), String> {
     if root.join("compat/run.py").is_file() {
         step(root, "python3", &["compat/run.py", form])?;
     }
-    step(root, "cargo", &["test", "--workspace"])
+    step(root, "cargo", &["test", "--workspace"])?;
+    crate::chaos(root, &["--short"])
 }

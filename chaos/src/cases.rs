@@ -1,0 +1,65 @@
+//! Every campaign by its name: what it does, how many rounds, and how it ends.
+
+mod kill9;
+
+use std::path::PathBuf;
+
+use crate::random::Random;
+
+/// A campaign.
+pub struct Case {
+    /// What `--case` takes.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// Rounds of the short form, which runs inside the tests.
+    pub rounds_short: u32,
+    /// Rounds of the long form.
+    pub rounds_long: u32,
+    /// Runs it.
+    pub run: fn(&Plan) -> Result<Verdict, String>,
+}
+
+/// What a run is given.
+#[derive(Debug)]
+pub struct Plan {
+    /// How many rounds.
+    pub rounds: u32,
+    /// From which all faults follow.
+    pub seed: u64,
+    /// The short form: it shares its machine with other tests, so that no figure of time is judged.
+    pub is_short: bool,
+    /// An empty folder; it stays where the run fails.
+    pub folder: PathBuf,
+}
+
+impl Plan {
+    /// The draws of one round.
+    pub fn random(&self, round: u32) -> Random {
+        Random::new(self.seed).fork(u64::from(round) + 1)
+    }
+}
+
+/// How a run ended that found nothing wrong; what it finds wrong is an error.
+#[derive(Debug)]
+pub enum Verdict {
+    /// All held; figures worth telling.
+    Held(Vec<(&'static str, String)>),
+    /// This machine lacks what the case needs.
+    #[expect(dead_code, reason = "no case so far needs more than a file system")]
+    Skipped(String),
+}
+
+/// All of them.
+pub const CASES: &[Case] = &[Case {
+    name: "kill9",
+    about: "kill -9 under load: nothing acknowledged is missing, nothing is there twice, ready within a second",
+    rounds_short: 3,
+    rounds_long: 200,
+    run: kill9::run,
+}];
+
+/// The case of that name.
+pub fn find(name: &str) -> Option<&'static Case> {
+    CASES.iter().find(|case| case.name == name)
+}

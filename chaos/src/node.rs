@@ -1,0 +1,139 @@
+//! A node as a process of its own: started, killed, stopped, looked at.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a node may take to end, or to say that it is ready, before a round fails.
+const STEP_MAX: Duration = Duration::from_secs(60);
+
+/// How a node is started, over all its starts.
+#[derive(Debug, Clone)]
+pub struct NodeHome {
+    executable: PathBuf,
+    /// Its log directories; the first holds the metadata log.
+    pub dirs: Vec<PathBuf>,
+    output_folder: PathBuf,
+    port: u16,
+    settings: Vec<String>,
+}
+
+/// A running node; killed when dropped.
+#[derive(Debug)]
+pub struct Node {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What it writes.
+    pub output: PathBuf,
+    child: Child,
+}
+
+impl NodeHome {
+    /// A node that writes its output to `folder` and keeps its data in `dirs`.
+    pub fn new(folder: &Path, dirs: &[PathBuf], settings: &[&str]) -> Result<NodeHome, String> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+        let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+        Ok(NodeHome {
+            executable: executable()?,
+            dirs: dirs.to_vec(),
+            output_folder: folder.to_owned(),
+            port,
+            settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
+        })
+    }
+
+    /// Starts the process; it may not answer yet.
+    pub fn start(&self) -> Result<Node, String> {
+        let output = self.output_folder.join("node.log");
+        // What the starts before have said stays readable for one more start.
+        let _ = fs::rename(&output, output.with_extension("before"));
+        let failed = |error: std::io::Error| format!("cannot start {}: {error}", self.executable.display());
+        let file = File::create(&output).map_err(failed)?;
+        let errors = file.try_clone().map_err(failed)?;
+        let dirs: Vec<String> = self.dirs.iter().map(|dir| dir.display().to_string()).collect();
+        let own = [
+            "node.id=1".to_owned(),
+            format!("listeners=PLAINTEXT://127.0.0.1:{}", self.port),
+            format!("log.dirs={}", dirs.join(",")),
+            "metrics.listener=127.0.0.1:0".to_owned(),
+        ];
+        let mut command = Command::new(&self.executable);
+        command.current_dir(&self.output_folder).env_remove("LOG_DIR").arg("server");
+        for setting in own.iter().chain(&self.settings) {
+            command.arg("--override").arg(setting);
+        }
+        let child = command.stdin(Stdio::null()).stdout(file).stderr(errors).spawn().map_err(failed)?;
+        Ok(Node { address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)), output, child })
+    }
+}
+
+impl Node {
+    /// What it has written since its start.
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.output).unwrap_or_default()
+    }
+
+    /// The end of what it has written, for a report.
+    pub fn last_words(&self) -> String {
+        let said = self.said();
+        let lines: Vec<&str> = said.lines().collect();
+        lines.get(lines.len().saturating_sub(12)..).unwrap_or_default().join("\n")
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// kill -9, and the end of the process.
+    pub fn kill(mut self) -> Result<(), String> {
+        self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// A clean stop; an error where it does not end or does not end well.
+    pub fn stop(mut self) -> Result<(), String> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).map_err(|error| error.to_string())?;
+        match self.wait_for_end()? {
+            status if status.success() => Ok(()),
+            status => Err(format!("the stop ended with {status}:\n{}", self.last_words())),
+        }
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait_for_end(&mut self) -> Result<ExitStatus, String> {
+        let deadline = Instant::now() + STEP_MAX;
+        loop {
+            if let Some(status) = self.ended() {
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                return Err(format!("the node does not end:\n{}", self.last_words()));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // One that has ended already fails both, and nothing is left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `$NARU`, or what was built beside this program.
+fn executable() -> Result<PathBuf, String> {
+    let beside = || {
+        let own = std::env::current_exe().ok()?;
+        let folders = own.ancestors().skip(1).map(|folder| folder.join("naru"));
+        folders.take(2).find(|path| path.is_file())
+    };
+    let path = std::env::var_os("NARU").map(PathBuf::from).or_else(beside);
+    let path = path.ok_or("no executable 'naru' beside this program: cargo build --release -p launcher")?;
+    path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))
+}
