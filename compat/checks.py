@@ -1,13 +1,15 @@
 """The checks, by name. Each gets an empty folder and raises on what does not hold."""
 
 import os
+import socket
+import struct
 import subprocess
 
 import clients
 import flights
 import install
 import storage_checks
-from server import Server, executable
+from server import Server, executable, free_port
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 4
@@ -22,6 +24,7 @@ def listed(full):
     """Pairs of name and function; the quick form carries fewer flights."""
     yield "topics and settings by Kafka's own tools", topics_and_settings
     yield "topics survive kill -9", topics_survive_a_kill
+    yield "a listener opened and closed by Kafka's own tool", listeners_come_and_go
     yield "kcat and kafka-python list the topics", other_clients_list_topics
     yield "settings files of Kafka 4.x and of the seeds' era start a broker", settings_files_start
     yield "ready line and clean stop", ready_line_and_clean_stop
@@ -70,6 +73,36 @@ def topics_survive_a_kill(folder):
         after = clients.topics(server.address, "--describe")
         equal(topic_id(after), topic_id(before), "topic id after kill -9")
         contains(after, "PartitionCount: 2", "Leader: 1")
+
+
+def listeners_come_and_go(folder):
+    need(install.kafka_tools(), "Java and Maven (Apache Kafka's own tools)")
+    map_of_all = "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,EXTRA:PLAINTEXT"
+    with Server(folder, settings=[map_of_all]) as server:
+        extra = f"127.0.0.1:{free_port()}"
+        both = f"listeners=[PLAINTEXT://{server.address},EXTRA://{extra}]"
+        clients.configs(server.address, "--alter", "--broker", "1", "--add-config", both)
+        need_answer(extra)
+        server.kill()
+        server.start()
+        need_answer(extra)
+        clients.configs(server.address, "--alter", "--broker", "1", "--delete-config", "listeners")
+        try:
+            need_answer(extra)
+        except OSError:
+            return
+        raise AssertionError("the listener is still served after it left the settings")
+
+
+def need_answer(address):
+    """ApiVersions 0. Java's clients go on only where a broker is advertised, and listeners of later never are."""
+    host, port = address.split(":")
+    request = struct.pack(">hhih", 18, 0, 7, -1)
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(struct.pack(">i", len(request)) + request)
+        answer = connection.recv(8)
+    if answer[4:] != struct.pack(">i", 7):
+        raise OSError(f"no answer at {address}")
 
 
 def other_clients_list_topics(folder):

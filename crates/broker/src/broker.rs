@@ -18,7 +18,7 @@ use crate::dynamic_settings;
 use crate::fetch_sessions::FetchSessions;
 use crate::handlers::fetch::Attempt;
 use crate::handlers::produce::Item;
-use crate::listeners::ListenerInfo;
+use crate::listeners::OpenListeners;
 use crate::log_dirs::LogDirs;
 use crate::metadata_view::MetadataView;
 use crate::options::BrokerOptions;
@@ -38,7 +38,7 @@ pub struct Broker {
     /// Its settings as they were at the start.
     pub options: BrokerOptions,
     /// Where clients connect.
-    pub listeners: Vec<Arc<ListenerInfo>>,
+    pub listeners: OpenListeners,
     /// The cluster as last agreed.
     pub metadata: MetadataView,
     /// The way to the active controller.
@@ -75,7 +75,7 @@ pub struct BrokerParts {
     /// Its settings.
     pub options: BrokerOptions,
     /// Its listeners, with the ports that were bound.
-    pub listeners: Vec<Arc<ListenerInfo>>,
+    pub listeners: OpenListeners,
     /// Its log directories.
     pub log_dirs: LogDirs,
     /// For ids that need no secrecy.

@@ -68,12 +68,12 @@ struct ConnectionLoop {
     closing: Option<CloseConnection>,
 }
 
-/// Serves `connection` until the client closes it, breaks the protocol, stays idle too long, or the broker stops.
+/// Serves `connection` until the client closes it, breaks the protocol, stays idle too long, or its listener closes.
 pub async fn serve(
     connection: Connection,
     listener: Arc<ListenerInfo>,
     core: Rc<Core>,
-    mut stopping: watch::Receiver<bool>,
+    mut closing: watch::Receiver<bool>,
 ) {
     let peer = connection.peer();
     let facts = ConnectionFacts::new(peer, listener);
@@ -102,7 +102,7 @@ pub async fn serve(
                 idle.as_mut().reset(tokio::time::Instant::now() + left);
                 continue;
             }
-            _ = stopping.wait_for(|stopping| *stopping) => {
+            _ = closing.wait_for(|closing| *closing) => {
                 state.drain().await;
                 break;
             }

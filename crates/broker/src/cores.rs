@@ -34,6 +34,8 @@ pub struct NewConnection {
     pub listener: Arc<ListenerInfo>,
     /// Its place within the connection limits.
     pub permit: ConnectionPermit,
+    /// True once its listener and its connections are to be closed.
+    pub closing: watch::Receiver<bool>,
 }
 
 /// The threads of the data path.
@@ -131,7 +133,7 @@ async fn run_core(mut parts: CoreParts) {
         tokio::select! {
             accepted = parts.receiver.recv() => {
                 let Some(accepted) = accepted else { break };
-                let serve = serve(accepted, Rc::clone(&pool), Rc::clone(&core), parts.stopping.clone());
+                let serve = serve(accepted, Rc::clone(&pool), Rc::clone(&core));
                 tokio::task::spawn_local(counted(serve, Arc::clone(&parts.connections)));
             }
             _ = trim.tick() => pool.trim(),
@@ -158,13 +160,8 @@ async fn counted(serve: impl Future<Output = ()>, connections: Arc<AtomicUsize>)
     serve.await;
 }
 
-async fn serve(
-    accepted: NewConnection,
-    pool: Rc<BufferPool>,
-    core: Rc<Core>,
-    stopping: watch::Receiver<bool>,
-) {
-    let NewConnection { stream, listener, permit } = accepted;
+async fn serve(accepted: NewConnection, pool: Rc<BufferPool>, core: Rc<Core>) {
+    let NewConnection { stream, listener, permit, closing } = accepted;
     let options = ConnectionOptions {
         frame_size_max: core.broker.options.request_bytes_max(),
         budget: Arc::clone(&core.broker.budget),
@@ -174,7 +171,7 @@ async fn serve(
     let opened = tokio::net::TcpStream::from_std(stream)
         .and_then(|stream| Connection::new(stream, pool, options, permit));
     match opened {
-        Ok(connection) => connection_loop::serve(connection, listener, core, stopping).await,
+        Ok(connection) => connection_loop::serve(connection, listener, core, closing).await,
         // The client has gone between accept and here.
         Err(error) => tracing::debug!(%error, "a connection could not be taken over"),
     }

@@ -15,6 +15,7 @@ pub fn apply(broker: &Broker, image: &Image) {
     match BrokerConfig::from_layers(&image.layers(broker.options.node_id, &broker.options.settings)) {
         Ok(config) => {
             broker.connection_limits.set(connection_bounds(&config.network));
+            broker.listeners.follow(&config);
             let delay_ms = config.topics.defaults.retention.file_delete_delay_ms;
             broker.file_delete_delay_ms.store(delay_ms, Ordering::Relaxed);
         }

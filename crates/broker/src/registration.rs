@@ -36,7 +36,7 @@ pub async fn register(broker: &Broker, stopping: &watch::Receiver<bool>) -> Opti
 }
 
 async fn try_register(broker: &Broker) -> Result<i64, String> {
-    let listeners = broker.listeners.iter().map(|listener| Listener {
+    let listeners = broker.listeners.registered().iter().map(|listener| Listener {
         name: Cow::Borrowed(listener.name.as_str()),
         host: Cow::Borrowed(listener.advertised_host.as_str()),
         port: listener.advertised_port,

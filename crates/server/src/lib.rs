@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-mod addresses;
 mod home;
 mod http;
 mod logging;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use broker::controller::ControllerCall;
 use broker::cores::Cores;
+use broker::listeners::OpenListeners;
 use broker::log_dirs::{self, BrokerLogDir, LogDirs};
 use broker::options::BrokerOptions;
 use broker::{
@@ -15,9 +16,7 @@ use partition_log::{Disk, FileHandles, LogHome, RealDisk};
 use quorum::{Asker, Quorum, QuorumHandle, QuorumOptions, SnapshotTriggers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use transport::Listener;
 
-use crate::addresses::{self, Bound};
 use crate::home::{self, Home, HomeDir, MetadataDir};
 use crate::http;
 use crate::metrics::NodeMetrics;
@@ -42,7 +41,7 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
     let files = Arc::new(FileHandles::new(open_files_max()?));
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let mut home = home::open(&loaded, &disk, &files)?;
-    let bound = addresses::bind(config)?;
+    let (listeners, opened) = OpenListeners::new(listeners::bind_all(config)?);
     let quorum = start_quorum(&loaded, &home)?;
     let (stop, stopping) = watch::channel(false);
     let (controller, calls) = mpsc::channel(CONTROLLER_CALLS_MAX);
@@ -57,7 +56,7 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
         config.own.io_cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let broker = Broker::new(BrokerParts {
         options,
-        listeners: bound.iter().map(|bound| Arc::clone(&bound.info)).collect(),
+        listeners,
         log_dirs: start_log_dirs(&mut home, &disk, &files)?,
         seed: random_seed()?,
         images: quorum.images(),
@@ -74,10 +73,8 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
     let cores =
         Arc::new(Cores::start(&broker, &stopping).map_err(|error| format!("cannot start a core: {error}"))?);
     serve_metrics(&loaded, &broker, quorum.failure_watch(), &stopping).await?;
-    let ready = ready_line(&loaded, &home.cluster_id, &bound, started);
-    for Bound { listener, info } in bound {
-        tokio::spawn(accept(listener, info, Arc::clone(&broker), Arc::clone(&cores), stopping.clone()));
-    }
+    let ready = ready_line(&loaded, &home.cluster_id, &broker.listeners, started);
+    tokio::spawn(listeners::serve(opened, Arc::clone(&broker), Arc::clone(&cores), stopping.clone()));
     let chores = tokio::spawn(housekeeping::run(Arc::clone(&broker), stopping.clone()));
     tracing::info!("{ready}");
     tokio::select! {
@@ -228,19 +225,6 @@ async fn answer_calls(mut calls: mpsc::Receiver<ControllerCall>, asker: Asker) {
     }
 }
 
-async fn accept(
-    listener: Listener,
-    info: Arc<listeners::ListenerInfo>,
-    broker: Arc<Broker>,
-    cores: Arc<Cores>,
-    stopping: watch::Receiver<bool>,
-) {
-    let name = info.name.clone();
-    if let Err(error) = listeners::accept(listener, info, broker, cores, stopping).await {
-        tracing::error!(listener = name, %error, "the listener ended");
-    }
-}
-
 async fn serve_metrics(
     loaded: &Loaded,
     broker: &Arc<Broker>,
@@ -257,11 +241,9 @@ async fn serve_metrics(
     Ok(())
 }
 
-fn ready_line(loaded: &Loaded, cluster_id: &str, bound: &[Bound], started: Instant) -> String {
-    let shown = bound.iter().map(|bound| {
-        let (name, address) = (&bound.info.name, bound.listener.address());
-        format!("{name}://{address}")
-    });
+fn ready_line(loaded: &Loaded, cluster_id: &str, listeners: &OpenListeners, started: Instant) -> String {
+    let open = listeners.open();
+    let shown = open.iter().map(|listener| format!("{}://{}", listener.name, listener.address));
     format!(
         "naru {} is ready: node {}, cluster {cluster_id}, listeners {}, log dirs {}, ready in {} ms",
         env!("CARGO_PKG_VERSION"),

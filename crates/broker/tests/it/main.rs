@@ -8,6 +8,7 @@ mod node;
 mod appends;
 mod costs;
 mod flushing;
+mod listeners;
 mod log_dirs;
 mod long_poll;
 mod many_partitions;

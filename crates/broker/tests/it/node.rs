@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use broker::cores::Cores;
-use broker::listeners::{self, ListenerInfo};
+use broker::listeners::{self, Bound, ListenerInfo, OpenListeners};
 use broker::log_dirs::{BrokerLogDir, LogDirs};
 use broker::options::BrokerOptions;
 use broker::{Broker, BrokerParts, DataPathCounts, metadata_view};
@@ -79,10 +79,12 @@ impl<'a> Setup<'a> {
         let address = listener.address();
         let info = Arc::new(ListenerInfo {
             name: "PLAINTEXT".into(),
+            address,
             security_protocol: SecurityProtocol::Plaintext,
             advertised_host: "127.0.0.1".into(),
             advertised_port: address.port(),
         });
+        let (listeners, opened) = OpenListeners::new(vec![Bound { listener, info }]);
         let files = Arc::new(FileHandles::new(self.open_files_max));
         let folders = [self.folder].into_iter().chain(self.more_folders.iter().copied());
         let log_dirs = folders.zip(7..).map(|(folder, number)| {
@@ -97,7 +99,7 @@ impl<'a> Setup<'a> {
         });
         let broker = Broker::new(BrokerParts {
             options: BrokerOptions::new(loaded.settings, loaded.broker, "test".into(), Uuid([8; 16])),
-            listeners: vec![Arc::clone(&info)],
+            listeners,
             log_dirs: LogDirs::new(log_dirs.collect()),
             seed: 1,
             images: agreed,
@@ -117,7 +119,7 @@ impl<'a> Setup<'a> {
             let (broker, cores) = (Arc::clone(&broker), Arc::clone(&cores));
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(listeners::accept(listener, info, broker, cores, stopping)).unwrap();
+                runtime.block_on(listeners::serve(opened, broker, cores, stopping));
             })
         };
         let threads = Some((cores, accepting));

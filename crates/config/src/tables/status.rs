@@ -83,7 +83,7 @@ pub const EFFECTIVE: &[(&str, &str)] = &[
     ("flush.policy", "broker: a_durable_policy_answers_acks_all_after_a_sync_that_many_requests_share"),
     ("io.cores", "launcher: as_many_cores_serve_as_are_set"),
     ("listener.security.protocol.map", "launcher: each_listener_tells_its_own_advertised_address"),
-    ("listeners", "launcher: a_busy_port_for_clients_stops_the_start"),
+    ("listeners", "broker: listeners_open_and_close_with_their_connections_as_the_setting_changes"),
     ("log.dirs", "launcher: environment_variables_of_both_images_start_a_node"),
     ("log.flush.interval.messages", "broker: flush_messages_makes_the_record_that_reaches_it_wait_for_a_sync"),
     ("log.flush.interval.ms", "broker: flush_ms_puts_records_on_stable_storage_in_that_time_and_leaves_idle_partitions_alone"),
