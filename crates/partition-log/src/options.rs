@@ -13,12 +13,21 @@ pub struct LogOptions {
     pub segment_index_bytes: u64,
     /// `index.interval.bytes`: bytes of log between two index entries.
     pub index_interval_bytes: u64,
+    /// `preallocate`: a segment's file has `segment_bytes` from its beginning until it is closed.
+    pub preallocate: bool,
     /// `flush.messages`: records after which [`crate::Appended::flush_due`] asks for a flush.
     pub flush_messages: i64,
     /// `producer.id.expiration.ms`: age at which an idle producer is forgotten.
     pub producer_id_expiration_ms: i64,
     /// `message.timestamp.type=LogAppendTime`: records get the time of their append.
     pub log_append_time: bool,
+}
+
+impl LogOptions {
+    /// Bytes that the file of a segment begins with.
+    pub(crate) fn preallocated_bytes(&self) -> u64 {
+        if self.preallocate { self.segment_bytes } else { 0 }
+    }
 }
 
 impl Default for LogOptions {
@@ -30,6 +39,7 @@ impl Default for LogOptions {
             segment_jitter_ms: 0,
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
+            preallocate: false,
             flush_messages: i64::MAX,
             producer_id_expiration_ms: 86_400_000,
             log_append_time: false,

@@ -40,6 +40,8 @@ pub(crate) struct Segment {
     slot: Arc<HandleSlot>,
     size: AtomicU64,
     exists: AtomicBool,
+    /// Bytes that the log file has from its beginning on, 0 for those of its batches.
+    preallocated: AtomicU64,
     begun_ms: TimestampMs,
     index: RwLock<Option<Box<SegmentIndex>>>,
     aborted: RwLock<Option<Vec<AbortedTransaction>>>,
@@ -69,11 +71,28 @@ impl Segment {
             slot: Arc::default(),
             size: AtomicU64::new(size),
             exists: AtomicBool::new(true),
+            preallocated: AtomicU64::new(0),
             begun_ms: now_ms,
             index: RwLock::new(None),
             aborted: RwLock::new(None),
             txn_index_dirty: AtomicBool::new(false),
         })
+    }
+
+    /// Has the log file made with `bytes` at once (`preallocate`), until [`Segment::trim`].
+    pub(crate) fn preallocate(&self, bytes: u64) {
+        self.preallocated.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Gives back what was preallocated and not filled.
+    pub(crate) fn trim(&self) -> Result<(), LogError> {
+        let size = self.size();
+        if self.preallocated.swap(0, Ordering::Relaxed) <= size || !self.exists() {
+            return Ok(());
+        }
+        let home = &self.place.home;
+        let failed = |source| home.failed("cut", &self.path(names::LOG), source);
+        home.disk.set_size(&*self.file()?, size).map_err(failed)
     }
 
     /// Bytes of whole batches in the log file.
@@ -102,9 +121,21 @@ impl Segment {
             other => other,
         })?;
         if create {
+            self.make_room(&file)?;
             self.exists.store(true, Ordering::Relaxed);
         }
         Ok(file)
+    }
+
+    fn make_room(&self, file: &File) -> Result<(), LogError> {
+        let bytes = self.preallocated.load(Ordering::Relaxed);
+        if bytes == 0 {
+            return Ok(());
+        }
+        let home = &self.place.home;
+        home.disk
+            .set_size(file, bytes)
+            .map_err(|source| home.failed("extend", &self.path(names::LOG), source))
     }
 
     fn open_log(&self, create: bool) -> Result<Arc<File>, LogError> {

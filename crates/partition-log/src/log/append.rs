@@ -118,12 +118,14 @@ impl PartitionLog {
         now_ms: TimestampMs,
     ) -> Result<(), LogError> {
         writer.active.finish_index()?;
+        writer.active.trim()?;
         if writer.active.size() == 0 {
             // A segment without records has no files worth keeping and gives way.
             writer.active.remove_files()?;
         }
         self.take_snapshot(writer)?;
         let begun = Segment::begin(&self.place, base_offset, now_ms);
+        begun.preallocate(writer.options.preallocated_bytes());
         let mut segments: Vec<Arc<Segment>> = self.segments.load().as_ref().clone();
         segments.retain(|segment| segment.size() > 0 && segment.base_offset < base_offset);
         segments.push(Arc::clone(&begun));

@@ -131,6 +131,9 @@ impl Opening<'_> {
         };
         let active =
             segments.last().map(Arc::clone).unwrap_or_else(|| Segment::begin(place, log_end, now_ms));
+        if !active.exists() {
+            active.preallocate(options.preallocated_bytes());
+        }
         let name = place.folder().file_name().map(|name| name.to_string_lossy().into_owned());
         let writer = Writer {
             options,

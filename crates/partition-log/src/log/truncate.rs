@@ -54,6 +54,7 @@ impl PartitionLog {
     fn restart_at(&self, writer: &mut Writer, offset: Offset, now_ms: TimestampMs) -> Result<(), LogError> {
         self.tail.drop_all();
         let begun = Segment::begin(&self.place, offset, now_ms);
+        begun.preallocate(writer.options.preallocated_bytes());
         let removed = self.segments.swap(Arc::new(vec![Arc::clone(&begun)]));
         self.ends.log_start.store(offset, Ordering::Release);
         self.ends.log_end.store(offset, Ordering::Release);

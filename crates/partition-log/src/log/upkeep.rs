@@ -100,6 +100,7 @@ impl PartitionLog {
             }
             for segment in self.segments.load().iter() {
                 segment.finish_index()?;
+                segment.trim()?;
             }
         }
         let end = self.flush()?;

@@ -77,6 +77,33 @@ fn a_log_reopens_as_it_was_clean_or_not() {
 }
 
 #[test]
+fn a_preallocated_log_reopens_at_its_end_clean_or_not() {
+    let options = LogOptions { preallocate: true, ..small() };
+    for recovery in [CLEAN, CRASHED] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = open(folder.path(), &options, CLEAN);
+        fill(&log, 50);
+        let (end, bytes) = (log.log_end_offset(), log.size_bytes());
+        let on_disk = || -> u64 {
+            let files = std::fs::read_dir(folder.path().join("t-0")).unwrap().map(|file| file.unwrap());
+            let logs = files.filter(|file| file.path().extension().is_some_and(|ending| ending == "log"));
+            logs.map(|file| file.metadata().unwrap().len()).sum()
+        };
+        assert!(on_disk() > bytes, "the last segment has its room already");
+        if recovery.clean_shutdown {
+            log.close().unwrap();
+            assert_eq!(on_disk(), bytes);
+        }
+        drop(log);
+        let log = open(folder.path(), &options, recovery);
+        assert_eq!((log.log_end_offset(), on_disk()), (end, bytes));
+        assert_eq!(log.recovery_report().removed_segments, 0);
+        fill(&log, end + 50);
+        assert_eq!(read_all(&log, 0), expected(0..log.log_end_offset()));
+    }
+}
+
+#[test]
 fn an_empty_folder_is_an_empty_log_and_stays_empty() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path(), &small(), CLEAN);
