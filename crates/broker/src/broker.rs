@@ -139,6 +139,13 @@ impl Broker {
     pub fn epoch(&self) -> i64 {
         self.epoch.load(Ordering::Acquire)
     }
+
+    /// Threads that open or close the logs of one directory together (`num.recovery.threads.per.data.dir`), as
+    /// `image` has it.
+    pub(crate) fn recovery_threads(&self, image: &Image) -> usize {
+        let layers = image.layers(self.options.node_id, &self.options.settings);
+        usize::try_from(layers.int("num.recovery.threads.per.data.dir")).unwrap_or(1)
+    }
 }
 
 impl Core {

@@ -10,31 +10,41 @@ use tokio::sync::watch;
 use crate::broker::Broker;
 use crate::log_dirs::BrokerLogDir;
 
-/// How often is looked whether something is due.
+/// How often is looked whether something is due; oftener where an interval is shorter.
 const TURN: Duration = Duration::from_secs(1);
+/// The shortest time between two looks.
+const TURN_MIN: Duration = Duration::from_millis(10);
 /// Appended bytes of a partition after which its write-back is started, before the kernel does it at a worse time.
 const WRITEBACK_BYTES: u64 = 4 * 1024 * 1024;
 
 /// When something is done again.
 struct Due {
     every: Duration,
-    last: Instant,
+    wait: Duration,
+    since: Instant,
 }
 
 impl Due {
     fn every_ms(interval_ms: i32) -> Due {
-        Due {
-            every: Duration::from_millis(u64::try_from(interval_ms).unwrap_or(60_000)),
-            last: Instant::now(),
-        }
+        let every = Duration::from_millis(u64::try_from(interval_ms).unwrap_or(60_000));
+        Due { every, wait: every, since: Instant::now() }
+    }
+
+    /// The same, due for the first time after `delay_ms`.
+    fn first_after_ms(self, delay_ms: i64) -> Due {
+        Due { wait: Duration::from_millis(u64::try_from(delay_ms).unwrap_or_default()), ..self }
     }
 
     fn is_now(&mut self) -> bool {
-        let is_now = self.last.elapsed() >= self.every;
+        let is_now = self.since.elapsed() >= self.wait;
         if is_now {
-            self.last = Instant::now();
+            (self.wait, self.since) = (self.every, Instant::now());
         }
         is_now
+    }
+
+    fn left(&self) -> Duration {
+        self.wait.saturating_sub(self.since.elapsed())
     }
 }
 
@@ -51,13 +61,16 @@ const TAIL_KEPT_MS: i32 = 30_000;
 /// Works until the broker stops.
 pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
     let logs = &broker.options.config.logs;
-    let mut recovery_points = Due::every_ms(logs.recovery_point_checkpoint_interval_ms);
-    let mut log_starts = Due::every_ms(logs.start_offset_checkpoint_interval_ms);
+    let delay_ms = logs.initial_task_delay_ms;
+    let mut recovery_points =
+        Due::every_ms(logs.recovery_point_checkpoint_interval_ms).first_after_ms(delay_ms);
+    let mut log_starts = Due::every_ms(logs.start_offset_checkpoint_interval_ms).first_after_ms(delay_ms);
     let mut tails = Due::every_ms(TAIL_KEPT_MS);
     let mut producers = Due::every_ms(logs.producer_id_expiration_check_interval_ms);
     loop {
+        let next = recovery_points.left().min(log_starts.left()).min(producers.left());
         tokio::select! {
-            () = tokio::time::sleep(TURN) => {}
+            () = tokio::time::sleep(next.clamp(TURN_MIN, TURN)) => {}
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
         let due = Checkpoints { recovery_points: recovery_points.is_now(), log_starts: log_starts.is_now() };
@@ -122,7 +135,7 @@ pub fn remove_doomed(broker: &Broker) {
 
 /// Closes every log; the next start trusts what is on disk.
 pub fn close_logs(broker: &Broker) {
-    let threads = usize::try_from(broker.options.config.logs.recovery_threads_per_dir).unwrap_or(1);
+    let threads = broker.recovery_threads(&broker.metadata.image());
     for log_dir in broker.log_dirs.online() {
         let partitions = broker.partitions.partitions_in(log_dir);
         if let Err(error) = log_dir.close(&partitions, threads, broker.epoch()) {

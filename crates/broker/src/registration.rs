@@ -63,11 +63,12 @@ async fn try_register(broker: &Broker) -> Result<i64, String> {
     if answer.error_code.is_none() { Ok(answer.broker_epoch) } else { Err(answer.error_code.to_string()) }
 }
 
-/// Sends heartbeats until the broker stops; the first one asks to be unfenced. A last one says that it goes.
+/// Sends heartbeats until the broker stops; the first one asks to be unfenced. A last one says that it goes
+/// (`controlled.shutdown.enable`).
 pub async fn keep_alive(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
     let mut failures = broker.log_dirs.failures();
-    let interval =
-        u64::try_from(broker.options.config.controller.broker_heartbeat_interval_ms).unwrap_or(2_000);
+    let membership = broker.options.config.controller.membership;
+    let interval = u64::try_from(membership.heartbeat_interval_ms).unwrap_or(2_000);
     loop {
         match heartbeat(&broker, false).await {
             Ok(answer) if answer.error_code == ErrorCode::STALE_BROKER_EPOCH => {
@@ -88,7 +89,9 @@ pub async fn keep_alive(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>
             _ = stopping.wait_for(|stopping| *stopping) => break,
         }
     }
-    if let Err(error) = heartbeat(&broker, true).await {
+    if membership.announces_stop
+        && let Err(error) = heartbeat(&broker, true).await
+    {
         tracing::debug!(error, "the controller was not told of the stop");
     }
 }

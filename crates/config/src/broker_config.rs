@@ -98,8 +98,8 @@ pub struct LogsConfig {
     pub start_offset_checkpoint_interval_ms: i32,
     /// `replica.high.watermark.checkpoint.interval.ms`.
     pub high_watermark_checkpoint_interval_ms: i64,
-    /// `num.recovery.threads.per.data.dir`.
-    pub recovery_threads_per_dir: i32,
+    /// `log.initial.task.delay.ms`: when the first checkpoints are written after the start.
+    pub initial_task_delay_ms: i64,
     /// `producer.id.expiration.check.interval.ms`.
     pub producer_id_expiration_check_interval_ms: i32,
     /// `log.dir.failure.timeout.ms`.
@@ -140,22 +140,33 @@ pub struct ControllerConfig {
     pub election_timeout_ms: i32,
     /// `controller.quorum.fetch.timeout.ms`.
     pub fetch_timeout_ms: i32,
-    /// `broker.session.timeout.ms`.
-    pub broker_session_timeout_ms: i32,
-    /// `broker.heartbeat.interval.ms`.
-    pub broker_heartbeat_interval_ms: i32,
+    /// How a broker joins the cluster and stays in it.
+    pub membership: MembershipConfig,
     /// `metadata.log.max.record.bytes.between.snapshots`.
     pub snapshot_after_bytes: i64,
     /// `metadata.log.max.snapshot.interval.ms`, 0 for never.
     pub snapshot_after_ms: i64,
-    /// `metadata.log.segment.bytes`.
-    pub log_segment_bytes: i32,
+    /// `internal.metadata.log.segment.bytes` where set, else `metadata.log.segment.bytes`.
+    pub log_segment_bytes: i64,
     /// `metadata.log.segment.ms`.
     pub log_segment_ms: i64,
     /// `metadata.max.retention.bytes`.
     pub retention_bytes: i64,
     /// `metadata.max.retention.ms`.
     pub retention_ms: i64,
+}
+
+/// How a broker joins the cluster, stays in it and leaves it; times in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MembershipConfig {
+    /// `broker.heartbeat.interval.ms`.
+    pub heartbeat_interval_ms: i32,
+    /// `initial.broker.registration.timeout.ms`.
+    pub initial_registration_timeout_ms: i32,
+    /// `server.max.startup.time.ms`.
+    pub startup_time_ms_max: i64,
+    /// `controlled.shutdown.enable`: a broker that stops says so to the controller.
+    pub announces_stop: bool,
 }
 
 /// Settings Kafka does not have.
@@ -310,7 +321,7 @@ impl LogsConfig {
             start_offset_checkpoint_interval_ms: layers.int("log.flush.start.offset.checkpoint.interval.ms"),
             high_watermark_checkpoint_interval_ms: layers
                 .integer("replica.high.watermark.checkpoint.interval.ms"),
-            recovery_threads_per_dir: layers.int("num.recovery.threads.per.data.dir"),
+            initial_task_delay_ms: layers.integer("log.initial.task.delay.ms"),
             producer_id_expiration_check_interval_ms: layers.int("producer.id.expiration.check.interval.ms"),
             dir_failure_timeout_ms: layers.integer("log.dir.failure.timeout.ms"),
             replica_lag_ms_max: layers.integer("replica.lag.time.max.ms"),
@@ -345,14 +356,26 @@ impl ControllerConfig {
             bootstrap_servers: layers.list("controller.quorum.bootstrap.servers"),
             election_timeout_ms: layers.int("controller.quorum.election.timeout.ms"),
             fetch_timeout_ms: layers.int("controller.quorum.fetch.timeout.ms"),
-            broker_session_timeout_ms: layers.int("broker.session.timeout.ms"),
-            broker_heartbeat_interval_ms: layers.int("broker.heartbeat.interval.ms"),
+            membership: MembershipConfig::from_layers(layers),
             snapshot_after_bytes: layers.integer("metadata.log.max.record.bytes.between.snapshots"),
             snapshot_after_ms: layers.integer("metadata.log.max.snapshot.interval.ms"),
-            log_segment_bytes: layers.int("metadata.log.segment.bytes"),
+            log_segment_bytes: layers
+                .optional_integer("internal.metadata.log.segment.bytes")
+                .unwrap_or_else(|| layers.integer("metadata.log.segment.bytes")),
             log_segment_ms: layers.integer("metadata.log.segment.ms"),
             retention_bytes: layers.integer("metadata.max.retention.bytes"),
             retention_ms: layers.integer("metadata.max.retention.ms"),
+        }
+    }
+}
+
+impl MembershipConfig {
+    fn from_layers(layers: &Layers<'_>) -> MembershipConfig {
+        MembershipConfig {
+            heartbeat_interval_ms: layers.int("broker.heartbeat.interval.ms"),
+            initial_registration_timeout_ms: layers.int("initial.broker.registration.timeout.ms"),
+            startup_time_ms_max: layers.integer("server.max.startup.time.ms"),
+            announces_stop: layers.boolean("controlled.shutdown.enable"),
         }
     }
 }

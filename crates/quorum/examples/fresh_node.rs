@@ -56,6 +56,7 @@ fn options(log_dir: PathBuf) -> QuorumOptions {
         snapshots: SnapshotTriggers { after_bytes: 2_000, after_ms: 0 },
         election_timeout_ms: 1_000,
         segment_bytes: 1 << 30,
+        segment_ms: i64::MAX,
         min_insync_replicas: 1,
         network: InProcessNetwork::new(),
     }

@@ -35,6 +35,8 @@ pub struct LogOptions {
     pub node_id: u64,
     pub directory_id: Uuid,
     pub segment_bytes: u64,
+    /// `metadata.log.segment.ms`.
+    pub segment_ms: i64,
     /// The time in milliseconds, for the records' timestamps.
     pub clock: fn() -> i64,
     /// The Raft library's suite leaves indexes out, which a real log never does: after a restart the indexes
@@ -72,7 +74,8 @@ impl LogStore {
         voters: Vec<i32>,
     ) -> io::Result<LogStore> {
         let now_ms = (options.clock)();
-        let (log, positions) = MetadataLog::open(home, dir, options.segment_bytes, now_ms)?;
+        let (log, positions) =
+            MetadataLog::open(home, dir, options.segment_bytes, options.segment_ms, now_ms)?;
         let after_snapshot = snapshot.map_or(Anchor::BEGIN, |(last, end)| Anchor::after(last, end));
         let has = |anchor: &Anchor| {
             let ends_there = positions.last().is_none_or(|position| position.next_offset == anchor.offset);

@@ -50,9 +50,10 @@ impl MetadataLog {
         home: &Arc<LogHome>,
         dir: &Path,
         segment_bytes: u64,
+        segment_ms: i64,
         now_ms: i64,
     ) -> io::Result<(MetadataLog, Vec<BatchPosition>)> {
-        let options = LogOptions { segment_bytes, segment_ms: i64::MAX, ..LogOptions::default() };
+        let options = LogOptions { segment_bytes, segment_ms, ..LogOptions::default() };
         // A recovery point behind everything: the last segment is checked, what is before may not be cut.
         let recovery =
             RecoveryStart { clean_shutdown: false, recovery_point: Offset::MAX, log_start_offset: 0 };

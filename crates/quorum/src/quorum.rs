@@ -47,6 +47,8 @@ pub struct QuorumOptions {
     pub election_timeout_ms: u64,
     /// `metadata.log.segment.bytes`.
     pub segment_bytes: u64,
+    /// `metadata.log.segment.ms`.
+    pub segment_ms: i64,
     /// Cluster-wide `min.insync.replicas` that a fresh cluster begins with.
     pub min_insync_replicas: i32,
     /// The way to the other voters.
@@ -180,6 +182,7 @@ fn open(options: &QuorumOptions, dir: &std::path::Path) -> io::Result<(LogStore,
         node_id: raft_id(options.node_id),
         directory_id: options.directory_id,
         segment_bytes: options.segment_bytes,
+        segment_ms: options.segment_ms,
         clock: now_ms,
         allows_gaps: false,
     };

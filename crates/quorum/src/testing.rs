@@ -20,6 +20,7 @@ pub fn open_store(dir: &Path) -> io::Result<(LogStore, StateMachine)> {
         node_id: 0,
         directory_id: Uuid::ONE,
         segment_bytes: 1 << 20,
+        segment_ms: i64::MAX,
         clock: || 1_000,
         allows_gaps: true,
     };

@@ -27,8 +27,6 @@ const CONTROLLER_CALLS_MAX: usize = 1024;
 const DESCRIPTORS_MIN: usize = 128;
 /// Descriptors taken into account at most.
 const DESCRIPTORS_USED_MAX: usize = 100_000;
-/// How long the first steps of a node may take before it gives up.
-const START_MAX: Duration = Duration::from_secs(60);
 /// How often the disk and the quorum are asked whether they have failed.
 const FAILURE_CHECK: Duration = Duration::from_millis(500);
 
@@ -66,9 +64,14 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
     let metadata_dir = home.metadata_dir;
     let end = end_of_service(Arc::clone(&broker), quorum.failure_watch(), &metadata_dir);
     tokio::pin!(end);
-    let heartbeats = tokio::select! {
-        joined = join_cluster(&broker, &quorum, &stopping) => joined?,
+    let joined = tokio::select! {
+        joined = join_in_time(&broker, &quorum, &stopping, &mut signals) => joined?,
         reason = &mut end => return Err(reason),
+    };
+    let Some(heartbeats) = joined else {
+        tracing::info!("stopped before the broker was registered");
+        let stopped = tokio::task::spawn_blocking(move || quorum.shutdown()).await;
+        return stopped.map_err(|error| error.to_string());
     };
     let cores =
         Arc::new(Cores::start(&broker, &stopping).map_err(|error| format!("cannot start a core: {error}"))?);
@@ -114,7 +117,8 @@ fn start_quorum(loaded: &Loaded, home: &Home) -> Result<QuorumHandle, String> {
             after_ms: positive(config.controller.snapshot_after_ms),
         },
         election_timeout_ms: positive(i64::from(config.controller.election_timeout_ms)),
-        segment_bytes: positive(i64::from(config.controller.log_segment_bytes)),
+        segment_bytes: positive(config.controller.log_segment_bytes),
+        segment_ms: config.controller.log_segment_ms,
         min_insync_replicas: config.topics.defaults.min_insync_replicas,
         network: quorum::InProcessNetwork::default(),
     };
@@ -176,24 +180,42 @@ async fn end_of_service(
     }
 }
 
-/// Registers the broker and waits until the cluster counts it in.
+/// [`join_cluster`] within `server.max.startup.time.ms`.
+async fn join_in_time(
+    broker: &Arc<Broker>,
+    quorum: &QuorumHandle,
+    stopping: &watch::Receiver<bool>,
+    signals: &mut Signals,
+) -> Result<Option<tokio::task::JoinHandle<()>>, String> {
+    let allowed_ms = broker.options.config.controller.membership.startup_time_ms_max;
+    let joined =
+        tokio::time::timeout(milliseconds(allowed_ms), join_cluster(broker, quorum, stopping, signals));
+    joined.await.unwrap_or_else(|_| {
+        let fallback = || format!("not started within server.max.startup.time.ms ({allowed_ms} ms)");
+        Err(quorum.failure().unwrap_or_else(fallback))
+    })
+}
+
+/// Registers the broker and waits until the cluster counts it in; `None` where a signal comes before there is
+/// anything to close.
 async fn join_cluster(
     broker: &Arc<Broker>,
     quorum: &QuorumHandle,
     stopping: &watch::Receiver<bool>,
-) -> Result<tokio::task::JoinHandle<()>, String> {
+    signals: &mut Signals,
+) -> Result<Option<tokio::task::JoinHandle<()>>, String> {
     let own = broker.options.node_id;
     let mut images = quorum.images();
-    let formatted = images.wait_for(|image| image.metadata_version() > 0);
-    match tokio::time::timeout(START_MAX, formatted).await {
-        Ok(Ok(_)) => {}
-        _ => {
-            return Err(quorum.failure().unwrap_or_else(|| "the metadata quorum did not come up".to_owned()));
-        }
-    }
-    tokio::spawn(log_dirs::watch_over(Arc::clone(broker), stopping.clone()));
-    let epoch =
-        registration::register(broker, stopping).await.ok_or("stopped before the broker was registered")?;
+    let allowed_ms = i64::from(broker.options.config.controller.membership.initial_registration_timeout_ms);
+    let registered = tokio::select! {
+        registered = tokio::time::timeout(milliseconds(allowed_ms), register(broker, quorum, stopping)) => registered,
+        () = signals.wait() => return Ok(None),
+    };
+    let epoch = registered.unwrap_or_else(|_| {
+        let refusal = "unable to register with the controller quorum within";
+        let fallback = || format!("{refusal} initial.broker.registration.timeout.ms ({allowed_ms} ms)");
+        Err(quorum.failure().unwrap_or_else(fallback))
+    })?;
     // The image with the registration holds all that was agreed before: only now it is known what belongs here.
     let registered =
         images.wait_for(|image| image.brokers.get(&own).is_some_and(|broker| broker.epoch >= epoch));
@@ -204,13 +226,34 @@ async fn join_cluster(
     tokio::spawn(directory_assignments::report(Arc::clone(broker), stopping.clone()));
     broker.metadata.caught_up().await;
     let heartbeats = tokio::spawn(registration::keep_alive(Arc::clone(broker), stopping.clone()));
-    let counted_in = images.wait_for(|image| image.is_active_broker(own));
-    match tokio::time::timeout(START_MAX, counted_in).await {
-        Ok(Ok(_)) => {}
-        _ => return Err("the controller did not let this broker in".to_owned()),
+    tokio::select! {
+        counted_in = images.wait_for(|image| image.is_active_broker(own)) => {
+            counted_in.map_err(|_| "the metadata quorum has ended")?;
+        }
+        // The stop goes its ordinary way, by the same signal.
+        () = signals.wait() => {}
     }
     broker.metadata.caught_up().await;
-    Ok(heartbeats)
+    Ok(Some(heartbeats))
+}
+
+/// Registers the broker once the quorum has an image; returns its epoch.
+async fn register(
+    broker: &Arc<Broker>,
+    quorum: &QuorumHandle,
+    stopping: &watch::Receiver<bool>,
+) -> Result<i64, String> {
+    let mut images = quorum.images();
+    if images.wait_for(|image| image.metadata_version() > 0).await.is_err() {
+        return Err(quorum.failure().unwrap_or_else(|| "the metadata quorum did not come up".to_owned()));
+    }
+    tokio::spawn(log_dirs::watch_over(Arc::clone(broker), stopping.clone()));
+    let epoch = registration::register(broker, stopping).await;
+    epoch.ok_or_else(|| "stopped before the broker was registered".to_owned())
+}
+
+fn milliseconds(count: i64) -> Duration {
+    Duration::from_millis(u64::try_from(count).unwrap_or_default())
 }
 
 /// Carries the broker's requests to the controller, each at its own pace.
@@ -258,6 +301,7 @@ fn ready_line(loaded: &Loaded, cluster_id: &str, listeners: &OpenListeners, star
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    has_come: bool,
 }
 
 impl Signals {
@@ -266,14 +310,20 @@ impl Signals {
         Ok(Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            has_come: false,
         })
     }
 
+    /// Returns once a signal has come, however often it is asked.
     async fn wait(&mut self) {
+        if self.has_come {
+            return;
+        }
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+        self.has_come = true;
     }
 }
 

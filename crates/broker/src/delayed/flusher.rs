@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
@@ -64,9 +64,8 @@ impl Flusher {
         self.shared.changed.notify_one();
     }
 
-    /// Has `partition` put on stable storage after `delay` (`flush.ms`).
-    pub fn flush_after(&self, partition: &Arc<Partition>, delay: Duration) {
-        let Some(due) = Instant::now().checked_add(delay) else { return };
+    /// Has `partition` put on stable storage when `due` has come (`flush.ms`).
+    pub fn flush_at(&self, partition: &Arc<Partition>, due: Instant) {
         let mut state = self.shared.state.lock();
         state.timed_count += 1;
         let key = (due, state.timed_count);

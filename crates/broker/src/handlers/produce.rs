@@ -143,8 +143,21 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
         return item.state = refused(item.index, ErrorCode::INVALID_REQUIRED_ACKS);
     }
     partition.counters.produce_requests.fetch_add(1, Ordering::Relaxed);
-    // Replicas in sync are not counted: Kafka wants min.insync.replicas of them, but never more than there are.
     let settings = partition.topic.settings.load();
+    if terms.acks == -1 && !partition.is_in_sync(settings.min_insync_replicas) {
+        let error_code = ErrorCode::NOT_ENOUGH_REPLICAS;
+        partition.counters.produce_failed(error_code, 0);
+        let log_start_offset = partition.log.log_start_offset();
+        let index = item.index;
+        let refused = PartitionProduceResponse {
+            index,
+            error_code,
+            base_offset: -1,
+            log_start_offset,
+            ..Default::default()
+        };
+        return item.state = State::Done(Box::new(refused));
+    }
     let records = item.records.clone().and_then(|range| body.get_mut(range)).unwrap_or_default();
     let Terms { version, now_ms, .. } = terms;
     let ticket = match produce_check::check(partition, &settings, version, records, scratch, now_ms) {

@@ -57,10 +57,7 @@ fn apply_topic(broker: &Broker, image: &Image, agreed: &AgreedTopic, recovered: 
     let topic = match broker.partitions.topic_by_id(agreed.id) {
         Some(topic) => {
             topic.settings.store(Arc::new(settings.clone()));
-            topic
-                .partitions()
-                .iter()
-                .for_each(|partition| partition.log.update_options(Arc::clone(&settings.log)));
+            topic.partitions().iter().for_each(|partition| follow_settings(partition, &settings));
             topic
         }
         None => {
@@ -73,7 +70,7 @@ fn apply_topic(broker: &Broker, image: &Image, agreed: &AgreedTopic, recovered: 
         agreed.partitions.iter().filter(|(_, partition)| partition.replicas.contains(&own))
     {
         match topic.partition(*index) {
-            Some(known) => known.set_leader_epoch(partition.leader_epoch),
+            Some(known) => known.follow(partition),
             // What has failed stays so until the broker is started again.
             None if topic.is_offline(*index) => {}
             None => match open(broker, &topic, *index, partition, &settings, recovered) {
@@ -87,6 +84,16 @@ fn apply_topic(broker: &Broker, image: &Image, agreed: &AgreedTopic, recovered: 
     }
     if broker.partitions.topic_by_id(agreed.id).is_none() {
         broker.partitions.insert(topic);
+    }
+}
+
+fn follow_settings(partition: &Arc<Partition>, settings: &TopicSettings) {
+    partition.log.update_options(Arc::clone(&settings.log));
+    // What lies unflushed already is as late as what comes now.
+    if let Some(delay) = settings.flush_after
+        && partition.log.recovery_point() < partition.log.log_end_offset()
+    {
+        partition.flush_within(delay);
     }
 }
 
@@ -120,7 +127,7 @@ fn open(
     if log_dir.id != agreed.directory_of(broker.options.node_id) {
         broker.log_dirs.note_misplaced();
     }
-    Ok(Partition::new(Arc::clone(topic), index, log, log_dir, agreed.leader_epoch))
+    Ok(Partition::new(Arc::clone(topic), index, log, log_dir, agreed))
 }
 
 /// Writes what must stand beside a log before its first record: the topic's id, and where the leader's epoch begins.

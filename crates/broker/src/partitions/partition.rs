@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
+use metadata::image::Partition as Agreed;
 use model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TimestampMs};
 use parking_lot::{Mutex, MutexGuard};
 use partition_log::{AppendError, AppendGuard, Appended, LeaderBatch, PartitionLog};
@@ -36,13 +37,15 @@ pub struct Partition {
     /// What passed through it.
     pub counters: PartitionCounters,
     leader_epoch: AtomicI32,
+    /// Replicas in sync; `i32::MAX` where all are.
+    in_sync: AtomicI32,
     is_gone: AtomicBool,
     queue: AppendQueue,
     /// Held by whoever appends, who looks into the queue afterwards; the log's own lock is also taken by those who
     /// look after the log and know of no queue.
     turn: Mutex<()>,
-    /// A flush by time is on its way (`flush.ms`).
-    flush_is_planned: AtomicBool,
+    /// When a flush by time is due (`flush.ms`).
+    flush_due: Mutex<Option<Instant>>,
 }
 
 /// Traffic of one partition since the broker started; a topic's traffic is the sum.
@@ -93,7 +96,7 @@ impl Partition {
         index: PartitionIndex,
         log: PartitionLog,
         log_dir: Arc<BrokerLogDir>,
-        leader_epoch: LeaderEpoch,
+        agreed: &Agreed,
     ) -> Arc<Partition> {
         Arc::new(Partition {
             topic,
@@ -102,11 +105,12 @@ impl Partition {
             log_dir,
             waits: WaitList::default(),
             counters: PartitionCounters::default(),
-            leader_epoch: AtomicI32::new(leader_epoch),
+            leader_epoch: AtomicI32::new(agreed.leader_epoch),
+            in_sync: AtomicI32::new(in_sync(agreed)),
             is_gone: AtomicBool::new(false),
             queue: AppendQueue::default(),
             turn: Mutex::new(()),
-            flush_is_planned: AtomicBool::new(false),
+            flush_due: Mutex::default(),
         })
     }
 
@@ -115,11 +119,18 @@ impl Partition {
         self.leader_epoch.load(Ordering::Acquire)
     }
 
-    /// A new leader epoch has begun.
-    pub fn set_leader_epoch(&self, epoch: LeaderEpoch) {
-        if self.leader_epoch.swap(epoch, Ordering::AcqRel) != epoch {
+    /// The cluster has agreed on a new state: perhaps a leader epoch has begun, or a replica has come into sync.
+    pub fn follow(&self, agreed: &Agreed) {
+        self.in_sync.store(in_sync(agreed), Ordering::Release);
+        if self.leader_epoch.swap(agreed.leader_epoch, Ordering::AcqRel) != agreed.leader_epoch {
             self.waits.wake_all();
         }
+    }
+
+    /// True where enough replicas are in sync for acks=all (`min.insync.replicas`); never are more wanted than there
+    /// are.
+    pub fn is_in_sync(&self, min_insync_replicas: i32) -> bool {
+        self.in_sync.load(Ordering::Acquire) >= min_insync_replicas
     }
 
     /// Refuses a client that knows another epoch than the current one (KIP-320); -1 knows none.
@@ -210,14 +221,18 @@ impl Partition {
 
     /// What has been appended is to be on stable storage after `delay` at the latest.
     pub fn flush_within(self: &Arc<Self>, delay: Duration) {
-        if !self.flush_is_planned.swap(true, Ordering::AcqRel) {
-            self.log_dir.flusher.flush_after(self, delay);
+        let Some(due) = Instant::now().checked_add(delay) else { return };
+        let mut planned = self.flush_due.lock();
+        // The time may have become shorter since.
+        if planned.is_none_or(|before| due < before) {
+            *planned = Some(due);
+            self.log_dir.flusher.flush_at(self, due);
         }
     }
 
     /// A flush begins: what is appended from now on needs another one.
     pub fn flush_begins(&self) {
-        self.flush_is_planned.store(false, Ordering::Release);
+        *self.flush_due.lock() = None;
     }
 
     fn lock_soon(&self) -> Option<(AppendGuard<'_>, MutexGuard<'_, ()>)> {
@@ -299,6 +314,13 @@ impl Partition {
             self.counters.produce_failed(error.code(), size);
         }
     }
+}
+
+fn in_sync(agreed: &Agreed) -> i32 {
+    if agreed.isr.len() >= agreed.replicas.len() {
+        return i32::MAX;
+    }
+    i32::try_from(agreed.isr.len()).unwrap_or(i32::MAX)
 }
 
 impl fmt::Debug for Partition {

@@ -68,7 +68,7 @@ fn recover_dir(broker: &Broker, image: &Image, dir: &Arc<BrokerLogDir>) -> Vec<O
         Some((id, agreed)) => settle(log, id, agreed),
         None => Ok(()),
     };
-    let threads = usize::try_from(broker.options.config.logs.recovery_threads_per_dir).unwrap_or(1);
+    let threads = broker.recovery_threads(image);
     let last_run = dir.last_run();
     let opened =
         files.open_logs(&found.folders, &options, &settle, &last_run, threads, broker.clock.now_ms());

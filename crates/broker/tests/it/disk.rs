@@ -30,6 +30,8 @@ pub struct HeldDisk {
     pub syncs: AtomicUsize,
     /// Syncs fail.
     pub breaks_syncs: AtomicBool,
+    /// Syncs under way, and the most there have been at once.
+    pub syncing: Mutex<(usize, usize)>,
     gate: Gate,
 }
 
@@ -116,7 +118,12 @@ impl Disk for HeldDisk {
         if self.breaks_syncs.load(Ordering::SeqCst) {
             return Err(io::Error::from_raw_os_error(5));
         }
+        {
+            let mut syncing = self.syncing.lock().unwrap();
+            *syncing = (syncing.0 + 1, syncing.1.max(syncing.0 + 1));
+        }
         std::thread::sleep(Duration::from_millis(self.sync_ms.load(Ordering::SeqCst)));
+        self.syncing.lock().unwrap().0 -= 1;
         RealDisk.sync(file)
     }
 

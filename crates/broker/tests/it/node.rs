@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
+use broker::controller::ControllerCall;
 use broker::cores::Cores;
 use broker::listeners::{self, Bound, ListenerInfo, OpenListeners};
 use broker::log_dirs::{BrokerLogDir, LogDirs};
@@ -44,6 +45,8 @@ pub struct Setup<'a> {
     /// Log directories besides `folder`; one that cannot be opened is offline.
     pub more_folders: &'a [&'a Path],
     pub settings: &'a [(&'a str, &'a str)],
+    /// Takes what the broker asks of the controller; without it nobody answers.
+    pub controller: Option<mpsc::Sender<ControllerCall>>,
     /// Counts the allocations of the cores' threads, told once the node has stopped.
     pub allocations: Option<Arc<AtomicU64>>,
 }
@@ -57,6 +60,7 @@ impl<'a> Setup<'a> {
             open_files_max: 1000,
             more_folders: &[],
             settings: &[],
+            controller: None,
             allocations: None,
         }
     }
@@ -67,7 +71,7 @@ impl<'a> Setup<'a> {
         let overrides = settings.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let loaded = config::load(&Inputs { overrides, ..Inputs::default() }).unwrap();
         let (images, agreed) = watch::channel(Arc::new(Image::new()));
-        let (controller, _) = mpsc::channel(1);
+        let controller = self.controller.unwrap_or_else(|| mpsc::channel(1).0);
         let listening = ListenerOptions {
             host: "127.0.0.1".into(),
             port: 0,
@@ -134,6 +138,18 @@ impl Node {
 
     /// Makes a topic whose partitions this broker leads.
     pub fn create_topic(&mut self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> Uuid {
+        let alone = PartitionRecord { replicas: vec![1], isr: vec![1], leader: 1, ..Default::default() };
+        self.create_topic_of(name, partitions, settings, &alone)
+    }
+
+    /// Makes a topic whose partitions are as `shown`.
+    pub fn create_topic_of(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        settings: &[(&str, &str)],
+        shown: &PartitionRecord,
+    ) -> Uuid {
         let mut bytes = [0; 16];
         bytes[0] = 1;
         bytes[8..].copy_from_slice(&(self.image.topics.len() as u64 + 1).to_be_bytes());
@@ -151,16 +167,7 @@ impl Node {
             }));
         }
         for partition_id in 0..partitions {
-            apply(&MetadataRecord::Partition(PartitionRecord {
-                partition_id,
-                topic_id,
-                replicas: vec![1],
-                isr: vec![1],
-                leader: 1,
-                leader_epoch: 0,
-                partition_epoch: 0,
-                ..PartitionRecord::default()
-            }));
+            apply(&MetadataRecord::Partition(PartitionRecord { partition_id, topic_id, ..shown.clone() }));
         }
         metadata_view::apply(&self.broker, Arc::new(self.image.clone()));
         topic_id

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::ErrorCode;
-use protocol::messages::{FetchRequest, ProduceResponse};
+use protocol::messages::describe_topic_partitions_request::{DescribeTopicPartitionsRequest, TopicRequest};
+use protocol::messages::{DescribeTopicPartitionsResponse, FetchRequest, PartitionRecord, ProduceResponse};
 use protocol::{ApiKey, Reader};
 use records::{BatchBuilder, Compression, next_batch};
 
-use crate::client::{Client, PRODUCE, batch, fetch_of};
+use crate::client::{Client, PRODUCE, batch, fetch_of, produced};
 use crate::node::{BROKER, Node, Setup, TOPIC};
 
 /// How long a closed connection may take to be seen.
@@ -101,6 +102,53 @@ fn batches_are_stored_under_the_topics_codec() {
     assert_eq!(stored(&node, 2), (Compression::None, false));
 }
 
+/// Values that pack the better the harder a codec tries.
+fn words() -> Vec<u8> {
+    let words = (0..20_000_u32).map(|n| format!("word {} ", n.wrapping_mul(2_654_435_761) % 3_000));
+    let text: String = words.collect();
+    BatchBuilder::new().record(1_000_000, Some(b"key"), Some(text.as_bytes())).build()
+}
+
+#[test]
+fn batches_are_packed_at_the_level_set_now() {
+    for (codec, key, low, high) in
+        [("gzip", "compression.gzip.level", "1", "9"), ("zstd", "compression.zstd.level", "1", "19")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = node(folder.path(), &[("compression.type", codec), (key, low)]);
+        let topic_id = node.create_topic("t", 1, &[]);
+        let mut client = node.connect();
+        let mut size = || {
+            let offset = client.produce("t", 0, &words()).unwrap();
+            client.fetch(&fetch_of(topic_id, &[(0, offset)])).bytes()
+        };
+        let large = size();
+        node.configure(BROKER, "", key, Some(high));
+        let small = size();
+        assert!(small < large, "{codec}: {small} {large}");
+        node.configure(TOPIC, "t", key, Some(low));
+        assert_eq!(size(), large, "{codec}");
+        node.configure(TOPIC, "t", key, None);
+        assert_eq!(size(), small, "{codec}");
+    }
+}
+
+#[test]
+fn topics_are_described_by_as_many_partitions_at_a_time_as_are_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[("max.request.partition.size.limit", "3")]);
+    node.create_topic("t", 5, &[]);
+    let mut client = node.connect();
+    let topics = vec![TopicRequest { name: "t".into() }];
+    let asked = DescribeTopicPartitionsRequest { topics, response_partition_limit: 10, cursor: None };
+    let frame = client.frame(ApiKey::DescribeTopicPartitions, 0, &asked);
+    client.send(&frame);
+    let answer = client.receive(ApiKey::DescribeTopicPartitions, 0);
+    let response = DescribeTopicPartitionsResponse::decode(&mut Reader::new(&answer.body), 0).unwrap();
+    assert_eq!(response.topics[0].partitions.len(), 3);
+    assert_eq!(response.next_cursor.unwrap().partition_index, 3);
+}
+
 #[test]
 fn a_compacted_topic_takes_no_record_without_key() {
     let folder = tempfile::tempdir().unwrap();
@@ -111,6 +159,39 @@ fn a_compacted_topic_takes_no_record_without_key() {
     assert_eq!(client.produce("t", 0, &batch_of(now_ms())), Ok(0));
     node.configure(TOPIC, "t", "cleanup.policy", Some("delete"));
     assert_eq!(client.produce("t", 0, &batch(10, 1)), Ok(1));
+    node.configure(TOPIC, "t", "cleanup.policy", None);
+    assert_eq!(client.produce("t", 0, &batch(10, 1)), Ok(2));
+    node.configure(BROKER, "", "log.cleanup.policy", Some("compact"));
+    assert_eq!(client.produce("t", 0, &batch(10, 1)), Err(ErrorCode::INVALID_RECORD));
+}
+
+#[test]
+fn acks_all_wants_as_many_replicas_in_sync_as_are_set_now_but_never_more_than_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[("min.insync.replicas", "2")]);
+    let shown = |isr: &[i32]| PartitionRecord {
+        replicas: vec![1, 2],
+        isr: isr.to_vec(),
+        leader: 1,
+        ..PartitionRecord::default()
+    };
+    node.create_topic_of("t", 1, &[], &shown(&[1]));
+    node.create_topic_of("whole", 1, &[], &shown(&[1, 2]));
+    node.create_topic("lone", 1, &[]);
+    let mut client = node.connect();
+    let mut produce = |topic: &str, acks| {
+        let frame = client.produce_frame(topic, 0, acks, &batch(10, 1));
+        client.send(&frame);
+        produced(&client.receive(ApiKey::Produce, PRODUCE)).map(|_| ())
+    };
+    assert_eq!((produce("whole", -1), produce("lone", -1)), (Ok(()), Ok(())));
+    assert_eq!((produce("t", -1), produce("t", 1)), (Err(ErrorCode::NOT_ENOUGH_REPLICAS), Ok(())));
+    node.configure(TOPIC, "t", "min.insync.replicas", Some("1"));
+    assert_eq!(produce("t", -1), Ok(()));
+    node.configure(TOPIC, "t", "min.insync.replicas", None);
+    assert_eq!(produce("t", -1), Err(ErrorCode::NOT_ENOUGH_REPLICAS));
+    node.configure(BROKER, "", "min.insync.replicas", Some("1"));
+    assert_eq!(produce("t", -1), Ok(()));
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub fn options(dir: &Path, id: i32, voters: &[i32], network: &InProcessNetwork) 
         snapshots: SnapshotTriggers { after_bytes: 20 << 20, after_ms: 3_600_000 },
         election_timeout_ms: 300,
         segment_bytes: 1 << 30,
+        segment_ms: i64::MAX,
         min_insync_replicas: 1,
         network: network.clone(),
     }
