@@ -142,6 +142,8 @@ pub struct ControllerConfig {
     pub fetch_timeout_ms: i32,
     /// How a broker joins the cluster and stays in it.
     pub membership: MembershipConfig,
+    /// `unclean.leader.election.interval.ms`.
+    pub unclean_election_interval_ms: i64,
     /// `metadata.log.max.record.bytes.between.snapshots`.
     pub snapshot_after_bytes: i64,
     /// `metadata.log.max.snapshot.interval.ms`, 0 for never.
@@ -357,6 +359,7 @@ impl ControllerConfig {
             election_timeout_ms: layers.int("controller.quorum.election.timeout.ms"),
             fetch_timeout_ms: layers.int("controller.quorum.fetch.timeout.ms"),
             membership: MembershipConfig::from_layers(layers),
+            unclean_election_interval_ms: layers.integer("unclean.leader.election.interval.ms"),
             snapshot_after_bytes: layers.integer("metadata.log.max.record.bytes.between.snapshots"),
             snapshot_after_ms: layers.integer("metadata.log.max.snapshot.interval.ms"),
             log_segment_bytes: layers

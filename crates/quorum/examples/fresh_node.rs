@@ -55,6 +55,7 @@ fn options(log_dir: PathBuf) -> QuorumOptions {
         settings: StaticSettings::default(),
         snapshots: SnapshotTriggers { after_bytes: 2_000, after_ms: 0 },
         election_timeout_ms: 1_000,
+        unclean_election_interval_ms: 300_000,
         segment_bytes: 1 << 30,
         segment_ms: i64::MAX,
         min_insync_replicas: 1,

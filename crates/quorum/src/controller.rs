@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use metadata::decide::fencing::fence_expired;
+use metadata::decide::fencing::{elect_unclean, fence_expired};
 use metadata::{
     BrokerSessions, ControllerRequest, ControllerResponse, DecisionContext, VersionedRecord, controller,
 };
@@ -45,6 +45,7 @@ pub struct Controller {
     /// The term in which this node leads and has applied all of earlier terms.
     active_term: Option<u64>,
     last_snapshot: Instant,
+    last_election: Instant,
 }
 
 impl Controller {
@@ -59,6 +60,7 @@ impl Controller {
             sessions: BrokerSessions::default(),
             active_term: None,
             last_snapshot: Instant::now(),
+            last_election: Instant::now(),
         }
     }
 
@@ -247,7 +249,23 @@ impl Controller {
                 }
             }
         }
+        self.elect_if_due().await;
         self.snapshot_if_due().await;
+    }
+
+    /// Looks for leaders where `unclean.leader.election.enable` has made one possible since.
+    async fn elect_if_due(&mut self) {
+        let interval = Duration::from_millis(self.options.unclean_election_interval_ms);
+        if self.active_term.is_none() || self.last_election.elapsed() < interval {
+            return;
+        }
+        self.last_election = Instant::now();
+        let records = self.with_context(elect_unclean);
+        if !records.is_empty()
+            && let Err(error) = self.propose(records).await
+        {
+            tracing::warn!(%error, "leaders that were found are not agreed");
+        }
     }
 
     async fn snapshot_if_due(&mut self) {

@@ -45,6 +45,8 @@ pub struct QuorumOptions {
     pub snapshots: SnapshotTriggers,
     /// `controller.quorum.election.timeout.ms`; a lone voter never waits for it.
     pub election_timeout_ms: u64,
+    /// `unclean.leader.election.interval.ms`.
+    pub unclean_election_interval_ms: u64,
     /// `metadata.log.segment.bytes`.
     pub segment_bytes: u64,
     /// `metadata.log.segment.ms`.

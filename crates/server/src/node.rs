@@ -117,6 +117,7 @@ fn start_quorum(loaded: &Loaded, home: &Home) -> Result<QuorumHandle, String> {
             after_ms: positive(config.controller.snapshot_after_ms),
         },
         election_timeout_ms: positive(i64::from(config.controller.election_timeout_ms)),
+        unclean_election_interval_ms: positive(config.controller.unclean_election_interval_ms),
         segment_bytes: positive(config.controller.log_segment_bytes),
         segment_ms: config.controller.log_segment_ms,
         min_insync_replicas: config.topics.defaults.min_insync_replicas,

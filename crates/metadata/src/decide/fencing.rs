@@ -78,6 +78,14 @@ pub(super) fn leave_some(
     change_partitions(image, context, &is_concerned, &may_lead, &[], &without)
 }
 
+/// Gives partitions without a leader one where that has become possible, because their topics now let replicas lead
+/// that were not in sync; for a timer of the caller (`unclean.leader.election.interval.ms`).
+pub fn elect_unclean(image: &Image, context: &DecisionContext<'_>) -> Vec<VersionedRecord> {
+    let is_concerned = |_: &Topic, _: PartitionIndex, partition: &Partition| partition.leader == NO_LEADER;
+    let may_lead = |id: NodeId| image.is_active_broker(id);
+    change_partitions(image, context, &is_concerned, &may_lead, &[], &|partition| partition.isr.clone())
+}
+
 /// The change that gives a partition without a leader one; `None` where it has one or none can be found.
 pub(super) fn elect_where_none_leads(
     image: &Image,

@@ -22,6 +22,7 @@ scripts! {
     create_partitions
     create_topics
     delete_topics
+    elections
     features
     producer_ids
 }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use config::{Inputs, StaticSettings, load};
 use metadata::controller::handle;
-use metadata::decide::fencing::fence_expired;
+use metadata::decide::fencing::{elect_unclean, fence_expired};
 use metadata::{
     BrokerSessions, ControllerRequest, DecisionContext, Image, VersionedRecord, bootstrap_records,
 };
@@ -146,6 +146,10 @@ impl World {
             "brokers" => self.add_brokers(&arguments),
             "expire" => {
                 let records = fence_expired(&self.image, &self.context());
+                self.finish(String::new(), &records)
+            }
+            "elect-unclean" => {
+                let records = elect_unclean(&self.image, &self.context());
                 self.finish(String::new(), &records)
             }
             "show" => self.shown.partitions(&self.image),

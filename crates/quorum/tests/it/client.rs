@@ -37,6 +37,7 @@ pub fn options(dir: &Path, id: i32, voters: &[i32], network: &InProcessNetwork) 
         settings: StaticSettings::default(),
         snapshots: SnapshotTriggers { after_bytes: 20 << 20, after_ms: 3_600_000 },
         election_timeout_ms: 300,
+        unclean_election_interval_ms: 300_000,
         segment_bytes: 1 << 30,
         segment_ms: i64::MAX,
         min_insync_replicas: 1,
@@ -83,13 +84,18 @@ pub fn ask<'m, M: Message<'m>>(
 
 /// Registers broker 1 and has it unfenced; returns its epoch.
 pub fn register(node: &QuorumHandle, run: u8) -> i64 {
+    register_broker(node, 1, run)
+}
+
+/// Registers a broker and has it unfenced; returns its epoch.
+pub fn register_broker(node: &QuorumHandle, id: i32, run: u8) -> i64 {
     let features = metadata::KNOWN_FEATURES.iter().map(|known| broker_registration_request::Feature {
         name: known.name.into(),
         min_supported_version: known.min,
         max_supported_version: known.max,
     });
     let request = BrokerRegistrationRequest {
-        broker_id: 1,
+        broker_id: id,
         cluster_id: CLUSTER.into(),
         incarnation_id: Uuid([run; 16]),
         listeners: vec![broker_registration_request::Listener {
@@ -100,22 +106,27 @@ pub fn register(node: &QuorumHandle, run: u8) -> i64 {
         }],
         features: features.collect(),
         rack: None,
-        log_dirs: vec![voter(1).directory_id],
+        log_dirs: vec![voter(id).directory_id],
         ..BrokerRegistrationRequest::default()
     };
     let body = ask(node, ApiKey::BrokerRegistration, 4, &request).unwrap();
     let answer = BrokerRegistrationResponse::decode(&mut Reader::new(&body), 4).unwrap();
     assert_eq!(answer.error_code, ErrorCode::NONE);
+    assert!(!heartbeat(node, id, answer.broker_epoch, false));
+    answer.broker_epoch
+}
+
+/// A broker that has seen everything is heard of; true where it is fenced afterwards.
+pub fn heartbeat(node: &QuorumHandle, id: i32, epoch: i64, want_fence: bool) -> bool {
     let request = BrokerHeartbeatRequest {
-        broker_id: 1,
-        broker_epoch: answer.broker_epoch,
+        broker_id: id,
+        broker_epoch: epoch,
         current_metadata_offset: i64::MAX,
+        want_fence,
         ..BrokerHeartbeatRequest::default()
     };
     let body = ask(node, ApiKey::BrokerHeartbeat, 2, &request).unwrap();
-    let heartbeat = BrokerHeartbeatResponse::decode(&mut Reader::new(&body), 2).unwrap();
-    assert!(!heartbeat.is_fenced);
-    answer.broker_epoch
+    BrokerHeartbeatResponse::decode(&mut Reader::new(&body), 2).unwrap().is_fenced
 }
 
 pub fn create_topic(node: &QuorumHandle, name: &str) -> Result<ErrorCode, AskError> {

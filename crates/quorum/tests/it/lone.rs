@@ -7,13 +7,17 @@ use metadata::controller::ControllerError;
 use model::ErrorCode;
 use protocol::Reader;
 use protocol::messages::api_key::ApiKey;
+use protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
+use protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use protocol::messages::{
     ApiVersionsRequest, CreateTopicsRequest, DescribeQuorumRequest, DescribeQuorumResponse,
-    describe_quorum_request,
+    IncrementalAlterConfigsRequest, describe_quorum_request,
 };
 use quorum::{AskError, InProcessNetwork, Quorum, SnapshotTriggers};
 
-use crate::client::{ask, create_topic, options, register, start_lone, wait_active, wait_for};
+use crate::client::{
+    ask, create_topic, heartbeat, options, register, register_broker, start_lone, wait_active, wait_for,
+};
 
 fn log_dir(dir: &Path) -> std::path::PathBuf {
     dir.join("__cluster_metadata-0")
@@ -126,6 +130,63 @@ fn a_restart_after_purge_gives_the_same_image() {
         assert!(last.applied_offset > before.applied_offset, "offsets go on where they were");
         node.shutdown();
     }
+}
+
+#[test]
+fn segments_of_the_log_are_closed_at_the_age_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut aged = options(dir.path(), 1, &[1], &InProcessNetwork::new());
+    aged.segment_ms = 1;
+    let node = Quorum::start(aged).unwrap();
+    wait_active(&node);
+    register(&node, 1);
+    let segments = || {
+        let names = fs::read_dir(log_dir(dir.path())).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".log")).count()
+    };
+    let before = segments();
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    assert_eq!(create_topic(&node, "a"), Ok(ErrorCode::NONE));
+    assert!(segments() > before);
+}
+
+/// The leader of the one partition of `u`.
+fn leader(node: &quorum::QuorumHandle) -> i32 {
+    let image = node.images().borrow().clone();
+    image.topics.get("u").unwrap().partition(0).unwrap().leader
+}
+
+#[test]
+fn partitions_whose_topic_lets_any_replica_lead_get_a_leader_at_the_interval_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut often = options(dir.path(), 1, &[1], &InProcessNetwork::new());
+    often.unclean_election_interval_ms = 10;
+    let node = Quorum::start(often).unwrap();
+    wait_active(&node);
+    let epochs = [register_broker(&node, 1, 1), register_broker(&node, 2, 2)];
+    let assignment = CreatableReplicaAssignment { partition_index: 0, broker_ids: vec![1, 2] };
+    let topic = CreatableTopic {
+        name: "u".into(),
+        num_partitions: -1,
+        replication_factor: -1,
+        assignments: vec![assignment],
+        ..Default::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 1000, validate_only: false };
+    ask(&node, ApiKey::CreateTopics, 7, &request).unwrap();
+    // The second is the last in sync, the first one comes back behind it.
+    assert!(heartbeat(&node, 1, epochs[0], true) && heartbeat(&node, 2, epochs[1], true));
+    assert!(!heartbeat(&node, 1, epochs[0], false));
+    assert_eq!(leader(&node), -1);
+    let set = AlterableConfig {
+        name: "unclean.leader.election.enable".into(),
+        config_operation: 0,
+        value: Some("true".into()),
+    };
+    let topic = AlterConfigsResource { resource_type: 2, resource_name: "u".into(), configs: vec![set] };
+    let request = IncrementalAlterConfigsRequest { resources: vec![topic], validate_only: false };
+    ask(&node, ApiKey::IncrementalAlterConfigs, 1, &request).unwrap();
+    wait_for("a leader", || leader(&node) == 1);
 }
 
 #[test]
