@@ -2,6 +2,7 @@
 
 mod node;
 mod server;
+mod settings;
 
 use std::fs;
 use std::path::Path;
