@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use model::ErrorCode;
+use model::{ErrorCode, Uuid};
 use protocol::ApiKey;
 use protocol::messages::broker_registration_request::{BrokerRegistrationRequest, Feature, Listener};
 use protocol::messages::{BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationResponse};
@@ -65,21 +65,59 @@ async fn try_register(broker: &Broker) -> Result<i64, String> {
 
 /// Sends heartbeats until the broker stops; the first one asks to be unfenced. A last one says that it goes
 /// (`controlled.shutdown.enable`).
-pub async fn keep_alive(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
+///
+/// The broker ends where it cannot tell of a failed log directory in time.
+pub async fn keep_alive(broker: Arc<Broker>, stopping: watch::Receiver<bool>) {
+    let (told, known) = watch::channel(Vec::new());
+    tokio::select! {
+        () = send_heartbeats(&broker, stopping, told) => {}
+        () = end_where_untold(&broker, known) => {}
+    }
+}
+
+/// Returns once the controller has not learnt for `log.dir.failure.timeout.ms` that a directory has failed; `known`
+/// are the failed ones that it knows of.
+async fn end_where_untold(broker: &Broker, mut known: watch::Receiver<Vec<Uuid>>) {
+    let timeout_ms = broker.options.config.logs.dir_failure_timeout_ms;
+    let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or_default());
+    let mut failures = broker.log_dirs.failures();
+    loop {
+        let failed = broker.log_dirs.offline_ids();
+        let untold = failed.into_iter().find(|id| !known.borrow().contains(id));
+        let Some(id) = untold else {
+            // The sender lives as long as the directories.
+            let _ = failures.changed().await;
+            continue;
+        };
+        let is_told = known.wait_for(|known| known.contains(&id));
+        if tokio::time::timeout(timeout, is_told).await.is_err() {
+            return broker.log_dirs.end(format!(
+                "Shutting down because the controller could not be told within log.dir.failure.timeout.ms ({timeout_ms} ms) that log directory {id} has failed"
+            ));
+        }
+    }
+}
+
+async fn send_heartbeats(
+    broker: &Broker,
+    mut stopping: watch::Receiver<bool>,
+    told: watch::Sender<Vec<Uuid>>,
+) {
     let mut failures = broker.log_dirs.failures();
     let membership = broker.options.config.controller.membership;
     let interval = u64::try_from(membership.heartbeat_interval_ms).unwrap_or(2_000);
     loop {
-        match heartbeat(&broker, false).await {
+        let offline = broker.log_dirs.offline_ids();
+        match heartbeat(broker, false).await {
             Ok(answer) if answer.error_code == ErrorCode::STALE_BROKER_EPOCH => {
-                if register(&broker, &stopping).await.is_none() {
+                if register(broker, &stopping).await.is_none() {
                     return;
                 }
             }
             Ok(answer) if !answer.error_code.is_none() => {
                 tracing::warn!(code = ?answer.error_code, "the controller refused a heartbeat");
             }
-            Ok(_) => {}
+            Ok(_) => _ = told.send_replace(offline),
             Err(error) => tracing::warn!(error, "a heartbeat was not answered"),
         }
         tokio::select! {
@@ -90,7 +128,7 @@ pub async fn keep_alive(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>
         }
     }
     if membership.announces_stop
-        && let Err(error) = heartbeat(&broker, true).await
+        && let Err(error) = heartbeat(broker, true).await
     {
         tracing::debug!(error, "the controller was not told of the stop");
     }

@@ -120,6 +120,8 @@ impl std::error::Error for BindError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn options(port: u16) -> ListenerOptions {
@@ -146,6 +148,17 @@ mod tests {
         let listener = Listener::bind(&ListenerOptions { host: String::new(), ..options(0) }).unwrap();
         assert!(listener.address().ip().is_unspecified());
         std::net::TcpStream::connect(("127.0.0.1", listener.address().port())).unwrap();
+    }
+
+    #[test]
+    fn as_many_connections_wait_to_be_accepted_as_were_asked_for() {
+        let listener = Listener::bind(&ListenerOptions { backlog: 3, ..options(0) }).unwrap();
+        let connect =
+            || std::net::TcpStream::connect_timeout(&listener.address(), Duration::from_millis(500));
+        // Linux lets one more wait than asked for, and drops what comes then.
+        let waiting: Vec<_> = (0..4).map(|_| connect().unwrap()).collect();
+        assert_eq!(connect().unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(waiting);
     }
 
     #[test]

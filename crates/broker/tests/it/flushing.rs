@@ -10,7 +10,7 @@ use protocol::ApiKey;
 use crate::appends::until;
 use crate::client::{Client, PRODUCE, batch, produced};
 use crate::disk::HeldDisk;
-use crate::node::{Node, Setup};
+use crate::node::{BROKER, Node, Setup, TOPIC};
 
 fn held(folder: &std::path::Path, settings: &[(&str, &str)]) -> (Arc<HeldDisk>, Node) {
     let disk = Arc::new(HeldDisk::default());
@@ -72,6 +72,17 @@ fn flush_messages_makes_the_record_that_reaches_it_wait_for_a_sync() {
         disk.syncs.store(0, Ordering::SeqCst);
     }
     assert_eq!(syncs, [false, false, true, false, false, true, false]);
+    let mut is_synced = |disk: &HeldDisk| {
+        disk.syncs.store(0, Ordering::SeqCst);
+        client.produce("t", 0, &batch(10, 7)).unwrap();
+        disk.syncs.load(Ordering::SeqCst) > 0
+    };
+    node.configure(TOPIC, "t", "flush.messages", Some("1"));
+    assert!(is_synced(&disk));
+    node.configure(TOPIC, "t", "flush.messages", None);
+    assert!(!is_synced(&disk));
+    node.configure(BROKER, "", "log.flush.interval.messages", Some("1"));
+    assert!(is_synced(&disk));
 }
 
 #[test]

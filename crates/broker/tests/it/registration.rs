@@ -66,6 +66,33 @@ fn heartbeats_come_at_the_interval_set() {
 }
 
 #[test]
+fn a_broker_that_cannot_tell_of_a_failed_directory_ends_after_the_time_set() {
+    let root = tempfile::tempdir().unwrap();
+    let (one, two) = (root.path().join("one"), root.path().join("two"));
+    let (controller, mut calls) = mpsc::channel(1);
+    let node: Node = Setup {
+        settings: &[("log.dir.failure.timeout.ms", "1234")],
+        more_folders: &[&two],
+        controller: Some(controller),
+        ..Setup::new(&one)
+    }
+    .start();
+    node.broker.log_dirs.iter().nth(1).unwrap().home.take_offline("a test");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (_stop, stopping) = watch::channel(false);
+        let begin = Instant::now();
+        let alive = tokio::spawn(registration::keep_alive(Arc::clone(&node.broker), stopping));
+        let (_, _never_answered) = calls.recv().await.unwrap();
+        let reason = node.broker.log_dirs.ended().await;
+        assert!(reason.contains("log.dir.failure.timeout.ms (1234 ms)"), "{reason}");
+        assert!((1234..=1235).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
+        alive.await.unwrap();
+    });
+}
+
+#[test]
 fn a_broker_says_that_it_stops_unless_that_is_off() {
     for (setting, expected) in [("true", [false, true].as_slice()), ("false", [false].as_slice())] {
         let folder = tempfile::tempdir().unwrap();

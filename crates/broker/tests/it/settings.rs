@@ -332,6 +332,24 @@ fn a_connection_beyond_the_limit_of_all_waits_until_there_is_room() {
 }
 
 #[test]
+fn connections_beyond_the_rate_set_now_wait_their_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = node(folder.path(), &[]);
+    node.create_topic("t", 1, &[]);
+    node.configure(BROKER, "", "max.connection.creation.rate", Some("1"));
+    let mut clients = [node.connect(), node.connect()];
+    for client in &mut clients {
+        let frame = client.produce_frame("t", 0, 1, &batch(10, 1));
+        client.send(&frame);
+    }
+    clients[0].receive(ApiKey::Produce, PRODUCE);
+    clients[1].stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert!(clients[1].stream.read(&mut [0]).is_err(), "answered beyond the rate");
+    clients[1].stream.set_read_timeout(Some(CLOSED_WITHIN)).unwrap();
+    clients[1].receive(ApiKey::Produce, PRODUCE);
+}
+
+#[test]
 fn a_full_listener_makes_new_connections_wait() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = node(folder.path(), &[("listener.name.plaintext.max.connections", "1")]);
