@@ -9,7 +9,7 @@ use crate::tables::{self, Status};
 pub fn settings_markdown() -> String {
     let mut page = String::from(
         "# Settings\n\nEvery setting with its type, default, legal values and how it may change. Made from the tables in \
-         `crates/config/src/tables`; do not edit by hand.\n\nStatus: **effective** (with the test that shows it), **without meaning \
+         `crates/config/src/tables`; do not edit by hand.\n\nStatus: **effective** (with the test that shows it, and what of it is still to come), **without meaning \
          here** (with the reason), or **later** (accepted and checked; its effect comes with the part of the server it \
          belongs to).\n",
     );
@@ -63,7 +63,11 @@ fn changes_cell(setting: &Setting) -> &'static str {
 fn status_cell(key: &str) -> String {
     let explained = tables::explain(key).map(|text| format!("{text} ")).unwrap_or_default();
     match tables::status(key) {
-        Status::Effective(test) => format!("{explained}effective ({test})"),
+        Status::Effective(test) => {
+            let remains = tables::REMAINS.iter().find(|(known, _)| *known == key);
+            let remains = remains.map(|(_, what)| format!("; later: {what}")).unwrap_or_default();
+            format!("{explained}effective ({test}){remains}")
+        }
         Status::Meaningless(reason) => format!("{explained}without meaning here: {reason}"),
         Status::Later => format!("{explained}later"),
     }

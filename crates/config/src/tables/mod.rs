@@ -14,7 +14,7 @@ pub use client_metrics::{CLIENT_MATCHERS, CLIENT_METRICS};
 pub use group::GROUP;
 pub use naru::{NARU, explain};
 pub use retired::{Fate, RETIRED, fate};
-pub use status::{EFFECTIVE, MEANINGLESS, Status, status};
+pub use status::{EFFECTIVE, MEANINGLESS, REMAINS, Status, status};
 pub use synonyms::{BROKER_SYNONYMS, TOPIC_SYNONYMS};
 pub use topic::TOPIC;
 

@@ -22,7 +22,11 @@ scripts! {
     create_partitions
     create_topics
     delete_topics
-    elections
     features
     producer_ids
+}
+
+#[test]
+fn settings_decide_on_replicas_sessions_and_who_may_lead() {
+    script::run("elections");
 }
