@@ -3,5 +3,5 @@
 mod flusher;
 mod wait_list;
 
-pub use flusher::{FlushTicket, Flusher};
+pub use flusher::{FlushRequests, FlushTicket, Flusher};
 pub use wait_list::{FetchWait, WaitList};

@@ -14,8 +14,10 @@ use crate::log_dirs::BrokerLogDir;
 const TURN: Duration = Duration::from_secs(1);
 /// The shortest time between two looks.
 const TURN_MIN: Duration = Duration::from_millis(10);
-/// Appended bytes of a partition after which its write-back is started, before the kernel does it at a worse time.
-const WRITEBACK_BYTES: u64 = 4 * 1024 * 1024;
+/// How often is looked for records that wait for stable storage, in milliseconds.
+const WRITE_BACK_MS: i32 = 1_000;
+/// Such looks after which they are flushed, asked for or not.
+const UNFLUSHED_LOOKS_MAX: u8 = 3;
 
 /// When something is done again.
 struct Due {
@@ -66,6 +68,7 @@ pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
         Due::every_ms(logs.recovery_point_checkpoint_interval_ms).first_after_ms(delay_ms);
     let mut log_starts = Due::every_ms(logs.start_offset_checkpoint_interval_ms).first_after_ms(delay_ms);
     let mut tails = Due::every_ms(TAIL_KEPT_MS);
+    let mut write_back = Due::every_ms(WRITE_BACK_MS);
     let mut producers = Due::every_ms(logs.producer_id_expiration_check_interval_ms);
     loop {
         let next = recovery_points.left().min(log_starts.left()).min(producers.left());
@@ -80,6 +83,9 @@ pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
         if producers.is_now() {
             expire_producers(&broker);
         }
+        if write_back.is_now() {
+            start_write_back(&broker);
+        }
         let working = Arc::clone(&broker);
         let turn = tokio::task::spawn_blocking(move || turn(&working, due)).await;
         if let Err(error) = turn {
@@ -89,18 +95,20 @@ pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
 }
 
 fn turn(broker: &Broker, due: Checkpoints) {
-    for partition in broker.partitions.partitions() {
-        if partition.log.bytes_since_writeback() >= WRITEBACK_BYTES
-            && !partition.log_dir.is_offline()
-            && let Err(error) = partition.log.flush()
-        {
-            tracing::error!(?partition, %error, "write-back failed");
-        }
-    }
     remove_doomed(broker);
     for log_dir in broker.log_dirs.online() {
         if let Err(error) = checkpoint(broker, log_dir, due) {
             tracing::error!(path = %log_dir.path.display(), %error, "checkpoints could not be written");
+        }
+    }
+}
+
+/// Has the partitions flushed in which records have been waiting for that for some looks: what a power cut may take
+/// is bounded, also where no setting asks for flushes.
+pub fn start_write_back(broker: &Broker) {
+    for partition in broker.partitions.partitions() {
+        if partition.unflushed_looks() >= UNFLUSHED_LOOKS_MAX {
+            partition.log_dir.flusher.flush_unattended(&partition);
         }
     }
 }

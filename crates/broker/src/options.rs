@@ -116,6 +116,8 @@ pub struct TopicSettings {
     pub timestamp_before_max_ms: i64,
     /// `message.timestamp.after.max.ms`.
     pub timestamp_after_max_ms: i64,
+    /// `flush.policy=durable`: records count once they are on stable storage.
+    pub is_durable: bool,
     /// `min.insync.replicas`.
     pub min_insync_replicas: i32,
     /// `record.validation`.
@@ -149,6 +151,7 @@ impl TopicSettings {
             codec: codec(&topic.compression),
             timestamp_before_max_ms: messages.timestamp_before_max_ms,
             timestamp_after_max_ms: messages.timestamp_after_max_ms,
+            is_durable: topic.is_durable,
             min_insync_replicas: topic.min_insync_replicas,
             depth: if fully { Depth::Full } else { Depth::Header },
             flush_after: u64::try_from(topic.flush_ms)

@@ -3,6 +3,7 @@
 mod append_queue;
 mod append_watch;
 mod apply;
+mod durability;
 mod partition;
 mod recovery;
 mod registry;

@@ -180,8 +180,6 @@ pub struct OwnConfig {
     pub metrics_listener_is_explicit: bool,
     /// `record.validation=full`: batches are decompressed and walked.
     pub validates_records_fully: bool,
-    /// `flush.policy=durable`: acks=all waits for fdatasync.
-    pub flushes_before_ack: bool,
     /// `log.format=json`.
     pub logs_as_json: bool,
     /// `compat.profile=3.x`.
@@ -390,7 +388,6 @@ impl OwnConfig {
             metrics_listener: Some(layers.string("metrics.listener")).filter(|text| !text.is_empty()),
             metrics_listener_is_explicit: layers.written("metrics.listener").is_some(),
             validates_records_fully: layers.string("record.validation") == "full",
-            flushes_before_ack: layers.string("flush.policy") == "durable",
             logs_as_json: layers.string("log.format") == "json",
             speaks_as_kafka_3: layers.string("compat.profile") == "3.x",
             memory_budget_bytes: layers.integer("memory.budget.bytes"),

@@ -37,10 +37,10 @@ pub struct DescribedSynonym {
     pub source: ConfigSource,
 }
 
-/// Every setting of a topic, ascending by key.
+/// Every setting of a topic, Kafka's ascending by key, then ours.
 pub fn describe_topic(overrides: &Overrides, layers: &Layers<'_>) -> Vec<DescribedConfig> {
     let merged = Merged::new(overrides, layers);
-    let shown = tables::TOPIC.iter().filter(|row| !row.internal || overrides.contains_key(row.key));
+    let shown = tables::topic_settings().filter(|row| !row.internal || overrides.contains_key(row.key));
     shown.map(|setting| describe_topic_setting(setting, &merged, overrides, layers)).collect()
 }
 

@@ -14,6 +14,7 @@ pub fn settings_markdown() -> String {
          belongs to).\n",
     );
     section(&mut page, "Our own", tables::NARU);
+    section(&mut page, "Our own of topics", tables::NARU_TOPIC);
     section(&mut page, "Broker and controller", tables::BROKER);
     section(&mut page, "Topic", tables::TOPIC);
     section(&mut page, "Group", tables::GROUP);
@@ -94,11 +95,18 @@ mod tests {
     #[test]
     fn the_page_lists_every_setting_once() {
         let page = settings_markdown();
-        for setting in [tables::BROKER, tables::TOPIC, tables::GROUP, tables::NARU].into_iter().flatten() {
+        let tables = [
+            tables::BROKER,
+            tables::TOPIC,
+            tables::GROUP,
+            tables::CLIENT_METRICS,
+            tables::NARU,
+            tables::NARU_TOPIC,
+        ];
+        for setting in tables.into_iter().flatten() {
             assert!(page.contains(&format!("| `{}` |", setting.key)));
         }
         let rows = page.lines().filter(|line| line.starts_with("| `")).count();
-        let tables = [tables::BROKER, tables::TOPIC, tables::GROUP, tables::CLIENT_METRICS, tables::NARU];
         let settings: usize = tables.iter().map(|table| table.len()).sum();
         assert_eq!(rows, settings + tables::RETIRED.len());
     }

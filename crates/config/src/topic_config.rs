@@ -23,6 +23,8 @@ pub struct TopicConfig {
     pub flush_messages: i64,
     /// `flush.ms`.
     pub flush_ms: i64,
+    /// `flush.policy=durable`: records count once they are on stable storage.
+    pub is_durable: bool,
     /// `min.insync.replicas`.
     pub min_insync_replicas: i32,
     /// `unclean.leader.election.enable`.
@@ -138,6 +140,7 @@ impl TopicConfig {
             },
             flush_messages: merged.long("flush.messages"),
             flush_ms: merged.long("flush.ms"),
+            is_durable: merged.string("flush.policy") == "durable",
             min_insync_replicas: merged.int("min.insync.replicas"),
             unclean_leader_election: merged.boolean("unclean.leader.election.enable"),
             leader_throttled_replicas: merged.list("leader.replication.throttled.replicas"),
@@ -157,7 +160,7 @@ pub(crate) struct Merged(BTreeMap<&'static str, Value>);
 impl Merged {
     pub(crate) fn new(overrides: &Overrides, layers: &Layers<'_>) -> Merged {
         let mut values = BTreeMap::new();
-        for setting in tables::TOPIC {
+        for setting in tables::topic_settings() {
             let own = overrides.get(setting.key).and_then(|text| setting.parse(text).ok());
             let behind = || broker_text(setting.key, layers).and_then(|text| setting.parse(&text).ok());
             let default = || setting.default_text().and_then(|text| setting.parse(text).ok());

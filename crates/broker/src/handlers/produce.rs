@@ -58,8 +58,6 @@ struct Terms {
     acks: i16,
     version: i16,
     now_ms: i64,
-    /// `flush.policy=durable`: acks=all means stable storage.
-    until_flushed: bool,
 }
 
 fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Served {
@@ -67,9 +65,7 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     let mut items = core.produce_items.take();
     items.clear();
     let acks = collect(request, body, &mut items)?;
-    let durable = core.broker.options.config.own.flushes_before_ack;
-    let now_ms = core.broker.clock.now_ms();
-    let terms = Terms { acks, version: request.head.version, now_ms, until_flushed: durable && acks == -1 };
+    let terms = Terms { acks, version: request.head.version, now_ms: core.broker.clock.now_ms() };
     let mut scratch = core.scratch.borrow_mut();
     for item in &mut items {
         append(&core.broker, item, terms, body, &mut scratch);
@@ -80,7 +76,7 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     }
     let waits = |item: &Item| matches!(item.state, State::Queued(_) | State::Flushing(..));
     if items.iter().any(waits) {
-        return Ok(park(request.head, body, items, terms.until_flushed));
+        return Ok(park(request.head, body, items, acks));
     }
     let answered = answer(request.head, body, &items, out);
     core.produce_items.replace(items);
@@ -176,7 +172,7 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
         partition.flush_within(delay);
     }
     item.state = match ticket {
-        AppendTicket::Done(Ok(appended)) => match flush(partition, &appended, terms.until_flushed) {
+        AppendTicket::Done(Ok(appended)) => match flush(partition, &appended, terms.acks) {
             Some(ticket) => State::Flushing(appended, ticket),
             None => State::Appended(appended),
         },
@@ -185,11 +181,19 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
     };
 }
 
-/// Asks for a flush where the answer has to wait for one: `flush.messages` is reached, or the policy demands it.
-fn flush(partition: &Arc<Partition>, appended: &Appended, until_flushed: bool) -> Option<FlushTicket> {
-    let waits = appended.flush_due || until_flushed;
-    let is_flushed = partition.log.recovery_point() > appended.last_offset;
-    (waits && !is_flushed).then(|| partition.log_dir.flusher.flush(partition))
+/// Asks for a flush where `flush.messages` is reached or the policy demands it, and for its end where the answer has
+/// to wait: with the policy that is acks=all.
+fn flush(partition: &Arc<Partition>, appended: &Appended, acks: i16) -> Option<FlushTicket> {
+    let is_durable = partition.is_durable();
+    if !(is_durable || appended.flush_due) || partition.log.recovery_point() > appended.last_offset {
+        return None;
+    }
+    let flusher = &partition.log_dir.flusher;
+    if appended.flush_due || acks == -1 {
+        return Some(flusher.flush(partition));
+    }
+    flusher.flush_unattended(partition);
+    None
 }
 
 fn refused(index: i32, error_code: ErrorCode) -> State {
@@ -307,7 +311,7 @@ fn answer(
 }
 
 /// Some batches were left to another thread: the answer waits for them.
-fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, until_flushed: bool) -> Outcome {
+fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, acks: i16) -> Outcome {
     let mut response = ProduceResponse::default();
     let mut shape = Vec::new();
     if let Ok(view) = ProduceView::parse(body, head.version) {
@@ -324,7 +328,7 @@ fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, until_flushed: bool) 
         let mut items = items.into_iter();
         for (topic, count) in response.responses.iter_mut().zip(shape) {
             for item in items.by_ref().take(count) {
-                topic.partition_responses.push(wait(item, until_flushed).await);
+                topic.partition_responses.push(wait(item, acks).await);
             }
         }
         let mut out = Outbound::default();
@@ -333,7 +337,7 @@ fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, until_flushed: bool) 
     Outcome::Parked(Parked { answer: Box::pin(answer), exclusive: false })
 }
 
-async fn wait(item: Item, until_flushed: bool) -> PartitionProduceResponse<'static> {
+async fn wait(item: Item, acks: i16) -> PartitionProduceResponse<'static> {
     let index = item.index;
     let (done, ticket) = match item.state {
         State::Appended(done) => (done, None),
@@ -343,7 +347,7 @@ async fn wait(item: Item, until_flushed: bool) -> PartitionProduceResponse<'stat
         State::Queued(receiver) => match receiver.await {
             Ok(Ok(done)) => {
                 let partition = item.partition.as_ref().ok();
-                (done, partition.and_then(|partition| flush(partition, &done, until_flushed)))
+                (done, partition.and_then(|partition| flush(partition, &done, acks)))
             }
             Ok(Err(error)) => return failed(index, item.partition.as_deref().ok(), &error),
             // The thread that had the batch ended: nobody knows whether it was written.

@@ -89,6 +89,7 @@ fn apply_topic(broker: &Broker, image: &Image, agreed: &AgreedTopic, recovered: 
 
 fn follow_settings(partition: &Arc<Partition>, settings: &TopicSettings) {
     partition.log.update_options(Arc::clone(&settings.log));
+    partition.set_durable(settings.is_durable);
     // What lies unflushed already is as late as what comes now.
     if let Some(delay) = settings.flush_after
         && partition.log.recovery_point() < partition.log.log_end_offset()
@@ -122,6 +123,10 @@ fn open(
     if let Some(reason) = &log.recovery_report().cut_reason {
         let bytes = log.recovery_report().cut_bytes;
         tracing::warn!(partition = log.name(), reason, bytes, "cut a torn tail");
+    }
+    if settings.is_durable && log.recovery_point() < log.log_end_offset() {
+        // The last run left records that nobody may see before they are on stable storage.
+        log.flush()?;
     }
     log_dir.count_partition();
     if log_dir.id != agreed.directory_of(broker.options.node_id) {

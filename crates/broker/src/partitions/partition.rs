@@ -2,20 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use metadata::image::Partition as Agreed;
 use model::{ErrorCode, LeaderEpoch, Offset, PartitionIndex, TimestampMs};
 use parking_lot::{Mutex, MutexGuard};
-use partition_log::{AppendError, AppendGuard, Appended, LeaderBatch, PartitionLog};
+use partition_log::{AppendError, AppendGuard, Appended, LeaderBatch, LogError, PartitionLog};
 use records::CheckedBatch;
 use tokio::sync::oneshot;
 use transport::MemoryBudget;
 
 use super::append_queue::{AppendQueue, AppendTicket, QueuedAppend};
+use super::durability::Durability;
 use super::registry::Topic;
-use crate::delayed::WaitList;
+use crate::delayed::{FlushRequests, WaitList};
 use crate::log_dirs::BrokerLogDir;
 
 /// Attempts at the append lock before a batch is left to its holder: about as long as a small append takes,
@@ -44,8 +45,12 @@ pub struct Partition {
     /// Held by whoever appends, who looks into the queue afterwards; the log's own lock is also taken by those who
     /// look after the log and know of no queue.
     turn: Mutex<()>,
+    /// Who waits for its records to be on stable storage.
+    pub flush_requests: FlushRequests,
+    durability: Durability,
     /// When a flush by time is due (`flush.ms`).
     flush_due: Mutex<Option<Instant>>,
+    unflushed_looks: AtomicU8,
 }
 
 /// Traffic of one partition since the broker started; a topic's traffic is the sum.
@@ -98,6 +103,7 @@ impl Partition {
         log_dir: Arc<BrokerLogDir>,
         agreed: &Agreed,
     ) -> Arc<Partition> {
+        let durability = Durability::new(topic.settings.load().is_durable);
         Arc::new(Partition {
             topic,
             index,
@@ -110,7 +116,10 @@ impl Partition {
             is_gone: AtomicBool::new(false),
             queue: AppendQueue::default(),
             turn: Mutex::new(()),
+            flush_requests: FlushRequests::default(),
+            durability,
             flush_due: Mutex::default(),
+            unflushed_looks: AtomicU8::new(0),
         })
     }
 
@@ -163,9 +172,11 @@ impl Partition {
         self.is_gone.load(Ordering::Acquire) || self.log_dir.is_offline()
     }
 
-    /// The offset below which consumers may read. With one replica all that is appended is committed.
+    /// The offset below which consumers may read. With one replica all that is appended is committed, with
+    /// `flush.policy=durable` once it is on stable storage.
     pub fn high_watermark(&self) -> Offset {
-        self.log.log_end_offset()
+        let end = self.log.log_end_offset();
+        self.durability.shown(end, self.log.recovery_point())
     }
 
     /// The offset below which a read_committed consumer may read.
@@ -230,9 +241,48 @@ impl Partition {
         }
     }
 
-    /// A flush begins: what is appended from now on needs another one.
-    pub fn flush_begins(&self) {
+    /// Puts all that has been appended on stable storage and shows it to those who wait for that.
+    pub fn flush(&self) -> Result<(), LogError> {
+        // What is appended from now on needs another one.
         *self.flush_due.lock() = None;
+        self.unflushed_looks.store(0, Ordering::Relaxed);
+        let hidden_bytes = self.durability.take_hidden();
+        self.log.flush()?;
+        if hidden_bytes > 0 {
+            self.waits.bytes_appended(hidden_bytes);
+        }
+        Ok(())
+    }
+
+    /// Another look of the housekeeping: how many have found something to flush since the last flush.
+    pub fn unflushed_looks(&self) -> u8 {
+        if self.log.bytes_since_writeback() == 0 {
+            self.unflushed_looks.store(0, Ordering::Relaxed);
+            return 0;
+        }
+        self.unflushed_looks.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// True with `flush.policy=durable`: each append needs a flush before anybody sees it.
+    pub fn is_durable(&self) -> bool {
+        self.durability.is_on()
+    }
+
+    /// `flush.policy` as it is now.
+    pub fn set_durable(self: &Arc<Self>, is_durable: bool) {
+        if is_durable == self.is_durable() {
+            return;
+        }
+        if is_durable {
+            // Nobody appends while it is decided what has been seen.
+            let turn = self.turn.lock();
+            self.durability.switch_on(self.log.log_end_offset());
+            drop(turn);
+            self.log_dir.flusher.flush_unattended(self);
+        } else {
+            self.durability.switch_off();
+            self.waits.wake_all();
+        }
     }
 
     fn lock_soon(&self) -> Option<(AppendGuard<'_>, MutexGuard<'_, ()>)> {
@@ -290,12 +340,14 @@ impl Partition {
         if let Some(delay) = self.topic.settings.load().flush_after {
             self.flush_within(delay);
         }
-        if outcomes.iter().flatten().any(|appended| appended.flush_due) {
+        // Only now can readers see them all.
+        for (append, outcome) in queued.iter().zip(&outcomes) {
+            self.count_appended(&append.checked, append.bytes.len(), outcome);
+        }
+        if self.is_durable() || outcomes.iter().flatten().any(|appended| appended.flush_due) {
             self.log_dir.flusher.flush_unattended(self);
         }
-        // Only now can readers see them all.
         for (append, outcome) in queued.into_iter().zip(outcomes) {
-            self.count_appended(&append.checked, append.bytes.len(), &outcome);
             // A receiver that is gone is a client that has gone: its batch stays.
             let _ = append.reply.send(outcome);
         }
@@ -308,7 +360,11 @@ impl Partition {
         {
             self.counters.messages_in.fetch_add(checked.record_count() as u64, Ordering::Relaxed);
             self.counters.bytes_in.fetch_add(size as u64, Ordering::Relaxed);
-            self.waits.bytes_appended(size);
+            if self.is_durable() {
+                self.durability.hide(size);
+            } else {
+                self.waits.bytes_appended(size);
+            }
         }
         if let Err(error) = outcome {
             self.counters.produce_failed(error.code(), size);

@@ -26,6 +26,8 @@ pub struct HeldDisk {
     pub parts_max: AtomicUsize,
     /// The gate is before snapshots of producer state and not before writes.
     pub holds_snapshots: AtomicBool,
+    /// The gate is before syncs of files and not before writes.
+    pub holds_syncs: AtomicBool,
     /// Syncs of files so far.
     pub syncs: AtomicUsize,
     /// Syncs fail.
@@ -62,8 +64,13 @@ impl HeldDisk {
 
     /// Waits until a write stands before the gate.
     pub fn wait_for_write(&self) {
+        self.wait_for(1);
+    }
+
+    /// Waits until so many calls stand before the gate.
+    pub fn wait_for(&self, count: usize) {
         let state = self.gate.state.lock().unwrap();
-        drop(self.gate.changed.wait_while(state, |state| state.1 == 0).unwrap());
+        drop(self.gate.changed.wait_while(state, |state| state.1 < count).unwrap());
     }
 
     /// Lets writes go on.
@@ -89,7 +96,7 @@ impl Disk for HeldDisk {
         if is_batch {
             self.writes.fetch_add(1, Ordering::SeqCst);
             self.parts_max.fetch_max(parts.len(), Ordering::SeqCst);
-            if !self.holds_snapshots.load(Ordering::SeqCst) {
+            if !self.holds_snapshots.load(Ordering::SeqCst) && !self.holds_syncs.load(Ordering::SeqCst) {
                 self.gate.pass();
             }
             std::thread::sleep(Duration::from_millis(self.write_ms.load(Ordering::SeqCst)));
@@ -115,6 +122,9 @@ impl Disk for HeldDisk {
 
     fn sync(&self, file: &File) -> io::Result<()> {
         self.syncs.fetch_add(1, Ordering::SeqCst);
+        if self.holds_syncs.load(Ordering::SeqCst) {
+            self.gate.pass();
+        }
         if self.breaks_syncs.load(Ordering::SeqCst) {
             return Err(io::Error::from_raw_os_error(5));
         }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use broker::housekeeping;
 use model::ErrorCode;
 use protocol::ApiKey;
 
 use crate::appends::until;
-use crate::client::{Client, PRODUCE, batch, produced};
+use crate::client::{Client, FETCH, PRODUCE, batch, fetch_of, fetched, produced};
 use crate::disk::HeldDisk;
 use crate::node::{BROKER, Node, Setup, TOPIC};
 
@@ -37,14 +38,109 @@ fn a_durable_policy_answers_acks_all_after_a_sync_that_many_requests_share() {
     }
     let rounds = disk.syncs.load(Ordering::SeqCst) - syncs;
     assert!((1..=10).contains(&rounds), "{rounds} syncs for 40 requests");
-    // acks=1 does not wait.
-    let flushes = node.counts().flushes;
-    let frame = clients[0].produce_frame("t", 0, 1, &batch(10, 2));
-    clients[0].send(&frame);
-    assert_eq!(produced(&clients[0].receive(ApiKey::Produce, PRODUCE)), Ok(41));
-    assert_eq!(node.counts().flushes, flushes);
 }
 
+/// A node with a durable topic whose syncs stand before the gate.
+fn stopped_before_syncs(folder: &std::path::Path) -> (Arc<HeldDisk>, Node, model::Uuid) {
+    let (disk, mut node) = held(folder, &[]);
+    let topic_id = node.create_topic("t", 4, &[("flush.policy", "durable")]);
+    disk.holds_syncs.store(true, Ordering::SeqCst);
+    disk.close_gate();
+    (disk, node, topic_id)
+}
+
+#[test]
+fn durable_records_are_shown_when_they_are_on_stable_storage_and_not_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, node, topic_id) = stopped_before_syncs(folder.path());
+    let (mut writer, mut reader) = (node.connect(), node.connect());
+    let mut fetch = fetch_of(topic_id, &[(0, 0)]);
+    fetch.max_wait_ms = 20_000;
+    let frame = reader.fetch_frame(&fetch);
+    reader.send(&frame);
+    until("the fetch is parked", || node.counts().parked_fetches == 1);
+    let sent = batch(1000, 1);
+    // acks=1 does not wait, but also has the record put on stable storage.
+    let frame = writer.produce_frame("t", 0, 1, &sent);
+    writer.send(&frame);
+    assert_eq!(produced(&writer.receive(ApiKey::Produce, PRODUCE)), Ok(0));
+    disk.wait_for(1);
+    assert_eq!(node.counts().fetch_wakes, 0);
+    assert_eq!(node.connect().fetch(&fetch_of(topic_id, &[(0, 0)])).bytes(), 0);
+    disk.open_gate();
+    assert_eq!(fetched(&reader.receive(ApiKey::Fetch, FETCH)).bytes(), sent.len());
+}
+
+#[test]
+fn a_change_of_the_policy_hides_nothing_that_was_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, mut node) = held(folder.path(), &[]);
+    let topic_id = node.create_topic("t", 1, &[]);
+    let (mut writer, mut reader) = (node.connect(), node.connect());
+    let sent = batch(1000, 1);
+    writer.produce("t", 0, &sent).unwrap();
+    disk.holds_syncs.store(true, Ordering::SeqCst);
+    disk.close_gate();
+    node.configure(BROKER, "", "flush.policy", Some("durable"));
+    let frame = writer.produce_frame("t", 0, 1, &sent);
+    writer.send(&frame);
+    assert_eq!(produced(&writer.receive(ApiKey::Produce, PRODUCE)), Ok(1));
+    let from_start = fetch_of(topic_id, &[(0, 0)]);
+    assert_eq!(reader.fetch(&from_start).bytes(), sent.len());
+    node.configure(TOPIC, "t", "flush.policy", Some("kafka"));
+    assert_eq!(reader.fetch(&from_start).bytes(), 2 * sent.len());
+    disk.open_gate();
+}
+
+#[test]
+fn partitions_are_flushed_beside_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, node, _) = stopped_before_syncs(folder.path());
+    let mut clients: Vec<Client> = (0..4).map(|_| node.connect()).collect();
+    for (client, partition) in clients.iter_mut().zip(0..) {
+        let frame = client.produce_frame("t", partition, -1, &batch(10, 1));
+        client.send(&frame);
+    }
+    disk.wait_for(4);
+    disk.open_gate();
+    for client in &mut clients {
+        produced(&client.receive(ApiKey::Produce, PRODUCE)).unwrap();
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_unflushed_is_flushed_before_it_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (topic, durable) = ("t", [("flush.policy", "durable")]);
+    let mut node = Node::start(folder.path());
+    node.create_topic(topic, 1, &[]);
+    node.connect().produce(topic, 0, &batch(1000, 1)).unwrap();
+    // Nothing closes the logs.
+    drop(node);
+    let disk = Arc::new(HeldDisk::default());
+    let mut node = Setup { disk: Arc::clone(&disk) as _, ..Setup::new(folder.path()) }.start();
+    assert_eq!(disk.syncs.load(Ordering::SeqCst), 0);
+    let topic_id = node.create_topic(topic, 1, &durable);
+    assert!(disk.syncs.load(Ordering::SeqCst) > 0);
+    assert!(node.connect().fetch(&fetch_of(topic_id, &[(0, 0)])).bytes() > 0);
+}
+
+#[test]
+fn records_reach_stable_storage_within_seconds_though_nobody_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Node::start(folder.path());
+    node.create_topic("t", 1, &[]);
+    node.connect().produce("t", 0, &batch(10, 1)).unwrap();
+    let turns: Vec<u64> = (0..2)
+        .map(|_| {
+            housekeeping::start_write_back(&node.broker);
+            node.counts().flushes
+        })
+        .collect();
+    assert_eq!(turns, [0, 0]);
+    housekeeping::start_write_back(&node.broker);
+    until("the record is flushed", || node.counts().flushes == 1);
+}
 #[test]
 fn a_failed_sync_is_never_answered_with_success() {
     let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ mod topic;
 pub use broker::BROKER;
 pub use client_metrics::{CLIENT_MATCHERS, CLIENT_METRICS};
 pub use group::GROUP;
-pub use naru::{NARU, explain};
+pub use naru::{NARU, NARU_TOPIC, explain};
 pub use retired::{Fate, RETIRED, fate};
 pub use status::{EFFECTIVE, MEANINGLESS, REMAINS, Status, status};
 pub use synonyms::{BROKER_SYNONYMS, TOPIC_SYNONYMS};
@@ -28,9 +28,14 @@ pub fn broker_setting(key: &str) -> Option<&'static Setting> {
     find(BROKER, base_key(key)).or_else(|| find(NARU, key))
 }
 
-/// The row of a topic setting.
+/// The row of a topic setting, ours included.
 pub fn topic_setting(key: &str) -> Option<&'static Setting> {
-    find(TOPIC, key)
+    find(TOPIC, key).or_else(|| find(NARU_TOPIC, key))
+}
+
+/// Every topic setting, Kafka's first.
+pub fn topic_settings() -> impl Iterator<Item = &'static Setting> {
+    TOPIC.iter().chain(NARU_TOPIC)
 }
 
 /// The row of a group setting.
@@ -69,14 +74,14 @@ mod tests {
 
     #[test]
     fn tables_are_ascending_so_that_they_can_be_searched() {
-        for table in [BROKER, TOPIC, GROUP, CLIENT_METRICS, NARU] {
+        for table in [BROKER, TOPIC, GROUP, CLIENT_METRICS, NARU, NARU_TOPIC] {
             assert!(table.windows(2).all(|pair| pair[0].key < pair[1].key));
         }
     }
 
     #[test]
     fn every_default_is_a_legal_value_in_canonical_form() {
-        for setting in [BROKER, TOPIC, GROUP, NARU].into_iter().flatten() {
+        for setting in [BROKER, TOPIC, GROUP, NARU, NARU_TOPIC].into_iter().flatten() {
             let Some(text) = setting.default_text() else { continue };
             let is_unset_list = text.is_empty() && setting.kind == crate::setting::ConfigType::List;
             if is_unset_list {

@@ -11,7 +11,7 @@ use crate::setting::Validator::*;
 #[rustfmt::skip]
 pub const NARU: &[Setting] = &[
     Setting::new("compat.profile", String, Text("4.3"), OneOf(&["4.3", "3.x"]), Medium, ReadOnly),
-    Setting::new("flush.policy", String, Text("kafka"), OneOf(&["kafka", "durable"]), High, ReadOnly),
+    Setting::new("flush.policy", String, Text("kafka"), OneOf(&["kafka", "durable"]), High, ClusterWide),
     Setting::new("io.cores", Int, Text("0"), Between(0, 1024), Medium, ReadOnly),
     Setting::new("log.format", String, Text("kafka"), OneOf(&["kafka", "json"]), Low, ReadOnly),
     Setting::new("memory.budget.bytes", Long, Text("268435456"), AtLeast(16_777_216), High, ReadOnly),
@@ -19,12 +19,19 @@ pub const NARU: &[Setting] = &[
     Setting::new("record.validation", String, Text("full"), OneOf(&["full", "header"]), Medium, ReadOnly),
 ];
 
+/// Topic settings of our own, ascending by key; their defaults are the broker's settings of the same name. They are
+/// shown only of topics that have them set, so that all others look as they do in Kafka.
+#[rustfmt::skip]
+pub const NARU_TOPIC: &[Setting] = &[
+    Setting::new("flush.policy", String, Text("kafka"), OneOf(&["kafka", "durable"]), High, Dynamic).internal(),
+];
+
 /// What a setting of our own does, in one sentence.
 pub fn explain(key: &str) -> Option<&'static str> {
     Some(match key {
         "compat.profile" => "Which Kafka generation's defaults and output shapes apply where they differ.",
         "flush.policy" => {
-            "`durable` answers acks=all only after fdatasync; `kafka` leaves flushing to flush.* as Kafka does."
+            "`durable` shows records, and answers acks=all, only once they are on stable storage; `kafka` leaves that to flush.ms and flush.messages, as Kafka does, and to write-back within seconds."
         }
         "io.cores" => "Number of cores that serve connections; 0 takes every core of the machine.",
         "log.format" => "Layout of the server's own log lines: Kafka's, or one JSON object a line.",
@@ -45,7 +52,7 @@ mod tests {
 
     #[test]
     fn every_setting_of_our_own_is_explained() {
-        assert!(NARU.iter().all(|setting| explain(setting.key).is_some()));
+        assert!(NARU.iter().chain(NARU_TOPIC).all(|setting| explain(setting.key).is_some()));
         assert_eq!(explain("node.id"), None);
     }
 }

@@ -97,7 +97,7 @@ pub const EFFECTIVE: &[(&str, &str)] = &[
     ("fetch.max.bytes", "broker: a_fetch_gets_no_more_than_the_broker_allows"),
     ("flush.messages", "broker: flush_messages_makes_the_record_that_reaches_it_wait_for_a_sync"),
     ("flush.ms", "broker: what_waits_for_its_flush_follows_the_time_set_now"),
-    ("flush.policy", "broker: a_durable_policy_answers_acks_all_after_a_sync_that_many_requests_share"),
+    ("flush.policy", "broker: durable_records_are_shown_when_they_are_on_stable_storage_and_not_before"),
     ("index.interval.bytes", "broker: index_entries_come_as_often_as_is_set_now"),
     ("initial.broker.registration.timeout.ms", "launcher: a_start_without_a_quorum_ends_in_the_time_set"),
     ("internal.metadata.log.segment.bytes", "launcher: segments_of_the_metadata_log_have_the_size_set"),

@@ -12,6 +12,7 @@ pub const TOPIC_SYNONYMS: &[(&str, &[&str])] = &[
     ("file.delete.delay.ms", &["log.segment.delete.delay.ms"]),
     ("flush.messages", &["log.flush.interval.messages"]),
     ("flush.ms", &["log.flush.interval.ms", "log.flush.scheduler.interval.ms"]),
+    ("flush.policy", &["flush.policy"]),
     ("index.interval.bytes", &["log.index.interval.bytes"]),
     ("local.retention.bytes", &["log.local.retention.bytes"]),
     ("local.retention.ms", &["log.local.retention.ms"]),
