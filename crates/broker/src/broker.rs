@@ -109,6 +109,7 @@ impl Broker {
         let connection_limits = ConnectionLimits::new(dynamic_settings::connection_bounds(network));
         let tail_memory_max = parts.options.tail_memory_max() / parts.log_dirs.iter().count().max(1);
         parts.log_dirs.iter().for_each(|log_dir| log_dir.home.set_tail_memory_max(tail_memory_max));
+        parts.log_dirs.cordon(&parts.options.config.logs.cordoned_dirs);
         let open_files_max = parts.log_dirs.iter().map(|log_dir| log_dir.home.open_files_max()).max();
         let sessions = count(parts.options.config.logs.fetch_sessions_max);
         Arc::new(Broker {

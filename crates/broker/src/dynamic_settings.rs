@@ -16,6 +16,7 @@ pub fn apply(broker: &Broker, image: &Image) {
         Ok(config) => {
             broker.connection_limits.set(connection_bounds(&config.network));
             broker.listeners.follow(&config);
+            broker.log_dirs.cordon(&config.logs.cordoned_dirs);
             let delay_ms = config.topics.defaults.retention.file_delete_delay_ms;
             broker.file_delete_delay_ms.store(delay_ms, Ordering::Relaxed);
         }

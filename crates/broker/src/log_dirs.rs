@@ -2,9 +2,11 @@
 
 mod log_dir;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwap;
 use model::Uuid;
 use tokio::sync::{Notify, watch};
 
@@ -16,7 +18,9 @@ pub use log_dir::BrokerLogDir;
 #[derive(Debug)]
 pub struct LogDirs {
     dirs: Vec<Arc<BrokerLogDir>>,
-    /// How many have failed; the value counts failures, not directories.
+    /// Those that get no new partitions (`cordoned.log.dirs`).
+    cordoned: ArcSwap<Vec<PathBuf>>,
+    /// Counts what the controller has to be told: directories that fail, or are cordoned or not.
     failures: watch::Sender<usize>,
     /// Why the broker cannot go on.
     end: watch::Sender<Option<String>>,
@@ -36,6 +40,7 @@ impl LogDirs {
         }
         LogDirs {
             dirs,
+            cordoned: ArcSwap::default(),
             failures,
             end: watch::Sender::new(None),
             has_misplaced: AtomicBool::new(false),
@@ -75,9 +80,28 @@ impl LogDirs {
         self.online().find(|dir| dir.id == id)
     }
 
-    /// Where a partition goes that has no place yet: where fewest are.
+    /// Where a partition goes that has no place yet: where fewest are, and where all are cordoned in one of those.
     pub fn least_filled(&self) -> Option<&Arc<BrokerLogDir>> {
-        self.online().min_by_key(|dir| dir.partition_count())
+        self.online().min_by_key(|dir| (self.is_cordoned(dir), dir.partition_count()))
+    }
+
+    /// Keeps new partitions away from the directories of these names, and from no other.
+    pub fn cordon(&self, names: &[String]) {
+        let paths: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
+        if **self.cordoned.load() != paths {
+            self.cordoned.store(Arc::new(paths));
+            self.failures.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// True where new partitions are kept away from the directory.
+    pub fn is_cordoned(&self, dir: &BrokerLogDir) -> bool {
+        self.cordoned.load().contains(&dir.path)
+    }
+
+    /// Ids of those that new partitions are kept away from.
+    pub fn cordoned_ids(&self) -> Vec<Uuid> {
+        self.online().filter(|dir| self.is_cordoned(dir)).map(|dir| dir.id).collect()
     }
 
     /// The broker epoch that the last run left in every directory at its clean stop, -1 where they do not agree:
@@ -88,7 +112,7 @@ impl LogDirs {
         if epochs.all(|epoch| epoch == Some(first)) { first } else { -1 }
     }
 
-    /// A signal for whoever must know at once that a directory has failed.
+    /// A signal for whoever must know at once that a directory has failed, or is cordoned or not.
     pub fn failures(&self) -> watch::Receiver<usize> {
         self.failures.subscribe()
     }

@@ -15,8 +15,8 @@ use crate::broker::Broker;
 
 /// Version of BrokerRegistration that carries log directories.
 const REGISTRATION_VERSION: i16 = 4;
-/// Version of BrokerHeartbeat that carries offline log directories.
-const HEARTBEAT_VERSION: i16 = 1;
+/// Version of BrokerHeartbeat that carries offline and cordoned log directories.
+const HEARTBEAT_VERSION: i16 = 2;
 /// Wait after a registration that was refused.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -142,7 +142,7 @@ async fn heartbeat(broker: &Broker, want_shut_down: bool) -> Result<BrokerHeartb
         want_fence: false,
         want_shut_down,
         offline_log_dirs: broker.log_dirs.offline_ids(),
-        ..BrokerHeartbeatRequest::default()
+        cordoned_log_dirs: Some(broker.log_dirs.cordoned_ids()),
     };
     broker.controller.ask(ApiKey::BrokerHeartbeat, HEARTBEAT_VERSION, &request).await
 }

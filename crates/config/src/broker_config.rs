@@ -6,6 +6,10 @@ use crate::load::Problem;
 use crate::tables::LISTENER_PREFIX;
 use crate::topic_config::TopicConfig;
 
+/// The setting that keeps new partitions away from log directories, and what it says for all of them.
+pub(crate) const CORDONED: &str = "cordoned.log.dirs";
+pub(crate) const EVERY_DIR: &str = "*";
+
 /// What a server needs to know from its settings to start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BrokerConfig {
@@ -104,6 +108,8 @@ pub struct LogsConfig {
     pub producer_id_expiration_check_interval_ms: i32,
     /// `log.dir.failure.timeout.ms`.
     pub dir_failure_timeout_ms: i64,
+    /// `cordoned.log.dirs`: directories that get no new partitions.
+    pub cordoned_dirs: Vec<String>,
     /// `replica.lag.time.max.ms`.
     pub replica_lag_ms_max: i64,
     /// `fetch.max.bytes`: most bytes of one Fetch response.
@@ -194,10 +200,7 @@ impl BrokerConfig {
     /// Reads the typed form; the layers' values are legal one by one, listeners are checked here.
     pub fn from_layers(layers: &Layers<'_>) -> Result<BrokerConfig, Problem> {
         let roles = layers.list("process.roles");
-        let log_dirs = match layers.list("log.dirs") {
-            dirs if dirs.is_empty() => layers.list("log.dir"),
-            dirs => dirs,
-        };
+        let log_dirs = log_dirs(layers);
         let metadata_log_dir = layers.string("metadata.log.dir");
         let first_log_dir = log_dirs.first().cloned().unwrap_or_default();
         let listeners = Listeners::from_layers(layers)?;
@@ -241,6 +244,21 @@ impl Listeners {
             _ => inter_broker_name_by_protocol(layers, &bound),
         };
         Ok(Listeners { bound, controller, advertised, inter_broker_name })
+    }
+}
+
+/// `log.dirs`, else `log.dir`.
+pub(crate) fn log_dirs(layers: &Layers<'_>) -> Vec<String> {
+    match layers.list("log.dirs") {
+        dirs if dirs.is_empty() => layers.list("log.dir"),
+        dirs => dirs,
+    }
+}
+
+fn cordoned_dirs(layers: &Layers<'_>) -> Vec<String> {
+    match layers.list(CORDONED) {
+        dirs if dirs == [EVERY_DIR] => log_dirs(layers),
+        dirs => dirs,
     }
 }
 
@@ -324,6 +342,7 @@ impl LogsConfig {
             initial_task_delay_ms: layers.integer("log.initial.task.delay.ms"),
             producer_id_expiration_check_interval_ms: layers.int("producer.id.expiration.check.interval.ms"),
             dir_failure_timeout_ms: layers.integer("log.dir.failure.timeout.ms"),
+            cordoned_dirs: cordoned_dirs(layers),
             replica_lag_ms_max: layers.integer("replica.lag.time.max.ms"),
             fetch_bytes_max: layers.int("fetch.max.bytes"),
             fetch_sessions_max: layers.int("max.incremental.fetch.session.cache.slots"),

@@ -1,6 +1,6 @@
 //! Rules between settings, checked at the start as Kafka checks them.
 
-use crate::broker_config::BrokerConfig;
+use crate::broker_config::{self, BrokerConfig, CORDONED, EVERY_DIR};
 use crate::layers::Layers;
 use crate::listener::Listener;
 use crate::load::Problem;
@@ -154,7 +154,23 @@ pub(crate) fn check_dynamic(layers: &Layers<'_>) -> Option<String> {
     }
     let is_broken = |key: &&&str| layers.optional_integer(key).is_some_and(|value| value < -1 || value == 0);
     let broken = UNLIMITED_OR_POSITIVE.iter().find(is_broken);
-    broken.map(|key| format!("{key} must be unlimited (-1) or, greater than or equal to 1"))
+    broken
+        .map(|key| format!("{key} must be unlimited (-1) or, greater than or equal to 1"))
+        .or_else(|| check_cordoned(layers))
+}
+
+/// Cordoned are directories there are, or all of them (KIP-1066).
+fn check_cordoned(layers: &Layers<'_>) -> Option<String> {
+    let (cordoned, known) = (layers.list(CORDONED), broker_config::log_dirs(layers));
+    if cordoned.iter().any(|dir| dir == EVERY_DIR) {
+        let refusal = format!("When {CORDONED} is set to {EVERY_DIR}, it must not contain other values");
+        return (cordoned.len() > 1).then_some(refusal);
+    }
+    let missing: Vec<String> = cordoned.into_iter().filter(|dir| !known.contains(dir)).collect();
+    let missing = Some(missing).filter(|missing| !missing.is_empty())?.join(", ");
+    Some(format!(
+        "All entries in {CORDONED} must be present in log.dirs or log.dir. Missing entries : {missing}"
+    ))
 }
 
 fn check_numbers(layers: &Layers<'_>, problems: &mut Vec<Problem>) {
@@ -168,7 +184,8 @@ fn check_numbers(layers: &Layers<'_>, problems: &mut Vec<Problem>) {
         }
     }
     if let Some(sentence) = check_dynamic(layers) {
-        let key = sentence.split(' ').next().unwrap_or_default().to_owned();
+        let first = sentence.split(' ').next().filter(|word| word.contains('.'));
+        let key = first.unwrap_or(CORDONED).to_owned();
         problems.push(Problem::new(&key, sentence));
     }
     let queued = layers.integer("queued.max.request.bytes");

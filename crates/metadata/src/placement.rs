@@ -149,7 +149,7 @@ impl std::fmt::Display for PlacementError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::AllFenced => {
-                f.write_str("All brokers are currently fenced or have all their log directories cordoned.")
+                f.write_str("All brokers are currently fenced, or have all their log directories cordoned.")
             }
             Self::TooFewBrokers { wanted, usable } => write!(
                 f,

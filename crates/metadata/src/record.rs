@@ -8,7 +8,7 @@ const DIRECTORIES_LEVEL: i16 = 17;
 /// Level from which partitions carry eligible leader replicas (4.0-IV1).
 const ELIGIBLE_LEADERS_LEVEL: i16 = 23;
 /// Level from which brokers report cordoned log directories (4.3-IV0).
-const CORDONED_LEVEL: i16 = 30;
+pub(crate) const CORDONED_LEVEL: i16 = 30;
 
 /// A record and the version it is written in.
 #[derive(Debug, Clone, PartialEq)]

@@ -31,11 +31,17 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
             wanted.filter_map(|(topic, index)| broker.partitions.partition(topic, index).ok()).collect()
         }
     };
-    let results = broker.log_dirs.iter().map(|log_dir| describe(log_dir, &partitions)).collect();
-    request.answer(out, &DescribeLogDirsResponse { results, ..Default::default() })
+    let dirs = broker.log_dirs.iter();
+    let results = dirs.map(|dir| describe(dir, broker.log_dirs.is_cordoned(dir), &partitions));
+    let response = DescribeLogDirsResponse { results: results.collect(), ..Default::default() };
+    request.answer(out, &response)
 }
 
-fn describe(log_dir: &Arc<BrokerLogDir>, partitions: &[Arc<Partition>]) -> DescribeLogDirsResult<'static> {
+fn describe(
+    log_dir: &Arc<BrokerLogDir>,
+    is_cordoned: bool,
+    partitions: &[Arc<Partition>],
+) -> DescribeLogDirsResult<'static> {
     let log_dir_text = log_dir.path.display().to_string();
     if log_dir.is_offline() {
         let error_code = ErrorCode::KAFKA_STORAGE_ERROR;
@@ -63,6 +69,6 @@ fn describe(log_dir: &Arc<BrokerLogDir>, partitions: &[Arc<Partition>]) -> Descr
         topics: topics.into_iter().map(shown).collect(),
         total_bytes,
         usable_bytes,
-        is_cordoned: false,
+        is_cordoned,
     }
 }

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use broker::housekeeping;
 use model::{ErrorCode, Uuid};
+use protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+use protocol::{ApiKey, Reader};
 
 use crate::client::{batch, fetch_of};
-use crate::node::{Node, Setup};
+use crate::node::{BROKER, Node, Setup};
 
 fn start(folder: &Path, more: &[&Path]) -> Node {
     Setup { more_folders: more, ..Setup::new(folder) }.start()
@@ -50,6 +52,44 @@ fn a_failed_directory_answers_storage_errors_and_the_others_go_on() {
     }
     assert_eq!(node.broker.log_dirs.online_ids(), [Uuid([7; 16])]);
     assert_eq!(node.broker.log_dirs.offline_ids(), [Uuid([8; 16])]);
+}
+
+#[test]
+fn new_partitions_keep_away_from_directories_cordoned_now() {
+    let root = tempfile::tempdir().unwrap();
+    let (one, two) = (root.path().join("one"), root.path().join("two"));
+    let dirs = format!("{},{}", one.display(), two.display());
+    let mut node = Setup {
+        settings: &[("log.dirs", &dirs), ("cordoned.log.dirs", one.to_str().unwrap())],
+        more_folders: &[&two],
+        ..Setup::new(&one)
+    }
+    .start();
+    let places = |topic: &str| -> Vec<bool> {
+        (0..4).map(|index| two.join(format!("{topic}-{index}")).is_dir()).collect()
+    };
+    node.create_topic("t", 4, &[]);
+    assert_eq!(places("t"), [true; 4]);
+    node.configure(BROKER, "1", "cordoned.log.dirs", Some(two.to_str().unwrap()));
+    node.create_topic("u", 4, &[]);
+    assert_eq!(places("u"), [false; 4]);
+    // What the cluster places here all the same has to lie somewhere.
+    node.configure(BROKER, "1", "cordoned.log.dirs", Some("*"));
+    node.create_topic("v", 4, &[]);
+    assert_eq!(places("v").iter().filter(|is_in_two| **is_in_two).count(), 2);
+    assert_eq!(cordoned(&node), [true, true]);
+    node.configure(BROKER, "1", "cordoned.log.dirs", Some(""));
+    assert_eq!(cordoned(&node), [false, false]);
+}
+
+/// What clients are told of the directories.
+fn cordoned(node: &Node) -> Vec<bool> {
+    let mut client = node.connect();
+    let frame = client.frame(ApiKey::DescribeLogDirs, 5, &DescribeLogDirsRequest::default());
+    client.send(&frame);
+    let answer = client.receive(ApiKey::DescribeLogDirs, 5);
+    let response = DescribeLogDirsResponse::decode(&mut Reader::new(&answer.body), 5).unwrap();
+    response.results.iter().map(|dir| dir.is_cordoned).collect()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use broker::registration;
 use metadata::ControllerResponse;
-use model::ErrorCode;
+use model::{ErrorCode, Uuid};
 use protocol::messages::{BrokerHeartbeatRequest, BrokerHeartbeatResponse};
 use protocol::{ApiKey, Reader, Writer};
 use tokio::sync::{mpsc, watch};
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::node::{Node, Setup};
 
-const HEARTBEAT: i16 = 1;
+const HEARTBEAT: i16 = 2;
 
 /// Heartbeats as the controller sees them, each with when it came, until the broker has said what it has to say.
 ///
@@ -90,6 +90,18 @@ fn a_broker_that_cannot_tell_of_a_failed_directory_ends_after_the_time_set() {
         assert!((1234..=1235).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
         alive.await.unwrap();
     });
+}
+
+#[test]
+fn the_controller_is_told_which_directories_are_cordoned() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |setting: &str| {
+        let seen = heartbeats(folder.path(), &[("cordoned.log.dirs", setting)], 1);
+        seen[0].1.cordoned_log_dirs.clone()
+    };
+    let own = folder.path().to_str().unwrap();
+    assert_eq!((told(""), told(own)), (Some(vec![]), Some(vec![Uuid([7; 16])])));
+    assert_eq!(told("*"), Some(vec![Uuid([7; 16])]));
 }
 
 #[test]

@@ -92,6 +92,7 @@ pub const EFFECTIVE: &[(&str, &str)] = &[
     ("connections.max.idle.ms", "broker: silent_connections_are_closed_after_the_idle_time"),
     ("controlled.shutdown.enable", "broker: a_broker_says_that_it_stops_unless_that_is_off"),
     ("controller.listener.names", "config: controller_listeners_are_kept_apart"),
+    ("cordoned.log.dirs", "broker: new_partitions_keep_away_from_directories_cordoned_now"),
     ("default.replication.factor", "metadata: settings_decide_on_replicas_sessions_and_who_may_lead"),
     ("delete.topic.enable", "launcher: topics_come_by_themselves_with_the_partitions_set_unless_that_is_off"),
     ("fetch.max.bytes", "broker: a_fetch_gets_no_more_than_the_broker_allows"),

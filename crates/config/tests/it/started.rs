@@ -145,6 +145,7 @@ fn settings_that_do_not_fit_together_stop_the_start() {
         ("queued.max.request.bytes=5", "queued.max.request.bytes", "socket.request.max.bytes"),
         ("group.min.session.timeout.ms=9999999", "group.min.session.timeout.ms", "less than or equal"),
         ("max.connections.per.ip.overrides=host", "max.connections.per.ip.overrides", "host:limit"),
+        ("log.dirs=/a\ncordoned.log.dirs=/b", "cordoned.log.dirs", "Missing entries : /b"),
         ("log.cleaner.dedupe.buffer.size=100", "log.cleaner.dedupe.buffer.size", "1MB per cleaner thread"),
     ];
     for (text, key, fragment) in cases {

@@ -8,7 +8,7 @@ use protocol::messages::{
 use super::fencing::{self, Leaving, versioned};
 use crate::context::{Decision, DecisionContext};
 use crate::image::{Broker, Image, Topic};
-use crate::record::VersionedRecord;
+use crate::record::{CORDONED_LEVEL, VersionedRecord};
 
 /// Moves the broker between its states: fenced, active, shutting down.
 pub fn decide(
@@ -85,6 +85,9 @@ fn offline(
 }
 
 fn cordoned(image: &Image, broker: &Broker, request: &BrokerHeartbeatRequest) -> Vec<VersionedRecord> {
+    if image.metadata_version() < CORDONED_LEVEL {
+        return Vec::new();
+    }
     let reported = request.cordoned_log_dirs.as_ref();
     match reported.filter(|dirs| broker.cordoned_log_dirs.as_ref() != Some(*dirs)) {
         Some(dirs) => vec![change(image, broker, |record| record.cordoned_log_dirs = Some(dirs.clone()))],

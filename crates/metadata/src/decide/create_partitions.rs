@@ -89,7 +89,9 @@ fn replicas(
 ) -> Result<Vec<Vec<NodeId>>, ApiError> {
     let factor = topic.partition(0).map_or(1, |partition| partition.replicas.len());
     let Some(assignments) = &asked.assignments else {
-        return place(image, random, added, i16::try_from(factor).unwrap_or(i16::MAX));
+        let factor = i16::try_from(factor).unwrap_or(i16::MAX);
+        return place(image, random, added, factor)
+            .map_err(|error| ApiError::new(ErrorCode::INVALID_REPLICATION_FACTOR, error.to_string()));
     };
     if usize::try_from(added) != Ok(assignments.len()) {
         let message = format!(

@@ -15,7 +15,7 @@ use protocol::messages::{
 use super::{ApiError, PARTITIONS_PER_REQUEST_MAX, assignment};
 use crate::context::{Decision, DecisionContext, Random};
 use crate::image::{Image, ResourceKind};
-use crate::placement::Placer;
+use crate::placement::{PlacementError, Placer};
 use crate::record::VersionedRecord;
 
 /// Creates each topic that can be created; the others are refused one by one.
@@ -174,7 +174,10 @@ impl Creation<'_> {
             -1 => i16::try_from(default("default.replication.factor")).unwrap_or(i16::MAX),
             factor => factor,
         };
-        place(self.image, &mut self.random, partitions, factor)
+        place(self.image, &mut self.random, partitions, factor).map_err(|error| {
+            let message = format!("Unable to replicate the partition {factor} time(s): {error}");
+            ApiError::new(ErrorCode::INVALID_REPLICATION_FACTOR, message)
+        })
     }
 
     fn manual_replicas(&self, topic: &CreatableTopic<'_>) -> Result<Vec<Vec<NodeId>>, ApiError> {
@@ -239,11 +242,8 @@ pub(super) fn place(
     random: &mut Random,
     partitions: i32,
     factor: i16,
-) -> Result<Vec<Vec<NodeId>>, ApiError> {
-    Placer::new(image, random).place(partitions, factor).map_err(|error| {
-        let message = format!("Unable to replicate the partition {factor} time(s): {error}");
-        ApiError::new(ErrorCode::INVALID_REPLICATION_FACTOR, message)
-    })
+) -> Result<Vec<Vec<NodeId>>, PlacementError> {
+    Placer::new(image, random).place(partitions, factor)
 }
 
 pub(super) fn alter_error(error: &AlterError) -> ApiError {

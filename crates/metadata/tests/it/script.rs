@@ -17,9 +17,10 @@ use protocol::messages::api_key::ApiKey;
 use protocol::messages::{
     AllocateProducerIdsRequest, AlterConfigsRequest, AssignReplicasToDirsRequest, BrokerHeartbeatRequest,
     BrokerRegistrationRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
-    IncrementalAlterConfigsRequest, UnregisterBrokerRequest, UpdateFeaturesRequest, alter_configs_request,
-    assign_replicas_to_dirs_request, broker_registration_request, create_partitions_request,
-    create_topics_request, delete_topics_request, incremental_alter_configs_request, update_features_request,
+    FeatureLevelRecord, IncrementalAlterConfigsRequest, MetadataRecord, UnregisterBrokerRequest,
+    UpdateFeaturesRequest, alter_configs_request, assign_replicas_to_dirs_request,
+    broker_registration_request, create_partitions_request, create_topics_request, delete_topics_request,
+    incremental_alter_configs_request, update_features_request,
 };
 use protocol::{Message, Reader, Writer};
 
@@ -141,6 +142,12 @@ impl World {
             }
             "at" => {
                 self.now_ms = command.words[1].parse().unwrap();
+                String::new()
+            }
+            "level" => {
+                let feature_level = command.words[1].parse().unwrap();
+                let record = FeatureLevelRecord { name: "metadata.version".into(), feature_level };
+                self.apply(&[VersionedRecord::new(MetadataRecord::FeatureLevel(record), feature_level)]);
                 String::new()
             }
             "brokers" => self.add_brokers(&arguments),
