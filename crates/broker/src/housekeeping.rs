@@ -27,8 +27,10 @@ struct Due {
 }
 
 impl Due {
+    /// Due after each `interval_ms`; only once where there is none, as in Kafka.
     fn every_ms(interval_ms: i32) -> Due {
-        let every = Duration::from_millis(u64::try_from(interval_ms).unwrap_or(60_000));
+        let interval_ms = u64::try_from(interval_ms).ok().filter(|ms| *ms > 0);
+        let every = interval_ms.map_or(Duration::MAX, Duration::from_millis);
         Due { every, wait: every, since: Instant::now() }
     }
 
@@ -149,5 +151,17 @@ pub fn close_logs(broker: &Broker) {
         if let Err(error) = log_dir.close(&partitions, threads, broker.epoch()) {
             tracing::error!(path = %log_dir.path.display(), %error, "the next start has to recover this directory");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_an_interval_something_is_done_once() {
+        let mut once = Due::every_ms(0).first_after_ms(0);
+        assert!(once.is_now() && !once.is_now());
+        assert!(once.left() > Duration::from_secs(1_000_000_000));
     }
 }

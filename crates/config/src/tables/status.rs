@@ -71,6 +71,7 @@ pub const MEANINGLESS: &[(&str, &str)] = &[
     ("metrics.sample.window.ms", METRICS),
     ("compression.lz4.level", "the lz4 library packs at one level"),
     ("controller.quorum.append.linger.ms", "each decision is written by itself and at once; none waits for others"),
+    ("metadata.max.idle.interval.ms", "voters hear of the controller without records written for that"),
     ("unstable.api.versions.enable", STABLE),
     ("unstable.feature.versions.enable", STABLE),
 ];
