@@ -1,7 +1,7 @@
 //! One log directory of the broker: its checkpoints, and a thread for appends that must not hold up a core.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,12 @@ use model::{Offset, Uuid};
 use parking_lot::Mutex;
 use partition_log::{CheckpointFile, LastRun, LogDir, LogError, LogHome, OffsetCheckpoint};
 
+use super::slowness::Slowness;
 use crate::delayed::Flusher;
 use crate::partitions::{AppendWatch, Partition};
 
-/// An append that took longer makes its log directory slow.
-const SLOW_APPEND: Duration = Duration::from_millis(2);
-/// How long a log directory stays slow after its last slow append where little is appended.
-const SLOW_FOR: Duration = Duration::from_millis(500);
-/// Quick appends in a row after which a directory is no longer slow: on a busy machine an append also takes long
-/// where its thread has to wait for a processor, and the way over the side thread costs twice as much.
-const QUICK_AGAIN: u64 = 256;
+/// An append of another thread that has been under way for longer is not joined.
+const STUCK: Duration = Duration::from_millis(5);
 
 /// One log directory.
 #[derive(Debug)]
@@ -34,12 +30,7 @@ pub struct BrokerLogDir {
     /// Broker epoch in the mark of a clean shutdown; `None` without the mark.
     clean_epoch: Option<i64>,
     partitions: AtomicUsize,
-    started: Instant,
-    /// Milliseconds after `started` until which the directory counts as slow.
-    slow_until_ms: AtomicU64,
-    slow_appends: AtomicU64,
-    /// Quick appends since the last slow one.
-    quick_in_a_row: AtomicU64,
+    slowness: Slowness,
     /// Appends under way.
     pub(crate) watch: AppendWatch,
     aside: mpsc::Sender<Arc<Partition>>,
@@ -116,32 +107,19 @@ impl BrokerLogDir {
 
     /// True while appends go to the side thread.
     pub fn is_slow(&self) -> bool {
-        let until = self.slow_until_ms.load(Ordering::Relaxed);
-        until != 0 && self.started.elapsed().as_millis() < u128::from(until)
+        self.slowness.is_slow(Instant::now())
     }
 
-    /// True where an append may be made here and now: no append was slow lately, and none of another thread stands
-    /// still.
+    /// True where an append may be made here and now: the directory is not slow, and no append of another thread
+    /// stands still.
     pub fn is_quick(&self, now: Instant) -> bool {
-        if self.is_slow() {
-            return false;
-        }
-        let stuck = self.watch.stuck(now, SLOW_APPEND);
-        stuck.inspect(|taken| self.observe_append(*taken)).is_none()
+        !self.slowness.is_slow(now) && self.watch.stuck(now, STUCK).is_none()
     }
 
-    /// Takes note of how long an append took.
-    pub fn observe_append(&self, took: Duration) {
-        if took > SLOW_APPEND {
-            let until = self.started.elapsed() + SLOW_FOR;
-            self.quick_in_a_row.store(0, Ordering::Relaxed);
-            self.slow_until_ms.store(until.as_millis() as u64, Ordering::Relaxed);
-            self.slow_appends.fetch_add(1, Ordering::Relaxed);
-        } else if self.slow_until_ms.load(Ordering::Relaxed) != 0
-            && self.quick_in_a_row.fetch_add(1, Ordering::Relaxed) >= QUICK_AGAIN
-        {
-            self.slow_until_ms.store(0, Ordering::Relaxed);
-        }
+    /// Takes note of an append that began at `started` and has ended, of `count` batches.
+    pub fn observe_append(&self, started: Instant, count: u32) {
+        let now = Instant::now();
+        self.slowness.observe(now, now.saturating_duration_since(started) / count.max(1));
     }
 
     /// Has the side thread append what is queued at `partition`.
@@ -152,9 +130,9 @@ impl BrokerLogDir {
         }
     }
 
-    /// Appends that were slow since the start.
+    /// Appends that took longer than they should since the start.
     pub fn slow_appends(&self) -> u64 {
-        self.slow_appends.load(Ordering::Relaxed)
+        self.slowness.slow_appends()
     }
 
     /// Writes the recovery points of the partitions here.
@@ -242,10 +220,7 @@ fn start(
         files,
         clean_epoch,
         partitions: AtomicUsize::new(0),
-        started: Instant::now(),
-        slow_until_ms: AtomicU64::new(0),
-        slow_appends: AtomicU64::new(0),
-        quick_in_a_row: AtomicU64::new(0),
+        slowness: Slowness::new(Instant::now()),
         watch: AppendWatch::new(Instant::now()),
         aside,
         flusher: Flusher::start().map_err(failed)?,

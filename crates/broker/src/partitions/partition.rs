@@ -198,14 +198,15 @@ impl Partition {
         budget: &Arc<MemoryBudget>,
     ) -> AppendTicket {
         let started = Instant::now();
-        if self.queue.is_empty()
-            && self.log_dir.is_quick(started)
+        let is_quick = self.log_dir.is_quick(started);
+        if is_quick
+            && self.queue.is_empty()
             && let Some((mut guard, turn)) = self.lock_soon()
         {
             let watched = self.log_dir.watch.begin(started);
             let outcome = guard.append(batch, &checked, self.leader_epoch(), now_ms);
             drop(watched);
-            self.log_dir.observe_append(started.elapsed());
+            self.log_dir.observe_append(started, 1);
             self.count_appended(&checked, batch.len(), &outcome);
             drop((guard, turn));
             self.see_to_queue();
@@ -215,7 +216,11 @@ impl Partition {
         let _memory = budget.reserve_taken(batch.len());
         self.queue.push(QueuedAppend { bytes: batch.to_vec(), checked, now_ms, reply, _memory });
         self.counters.queued_appends.fetch_add(1, Ordering::Relaxed);
-        self.see_to_queue();
+        if is_quick {
+            self.see_to_queue();
+        } else {
+            self.log_dir.append_aside(Arc::clone(self));
+        }
         AppendTicket::Queued(receiver)
     }
 
@@ -336,7 +341,7 @@ impl Partition {
         guard.append_all(&mut items, self.leader_epoch(), now_ms, |_, outcome| outcomes.push(outcome));
         drop(watched);
         let count = u32::try_from(queued.len()).unwrap_or(u32::MAX);
-        self.log_dir.observe_append(started.elapsed() / count);
+        self.log_dir.observe_append(started, count);
         if let Some(delay) = self.topic.settings.load().flush_after {
             self.flush_within(delay);
         }
