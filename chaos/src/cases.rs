@@ -1,5 +1,6 @@
 //! Every campaign by its name: what it does, how many rounds, and how it ends.
 
+mod crash_prefixes;
 mod kill9;
 
 use std::path::PathBuf;
@@ -51,13 +52,22 @@ pub enum Verdict {
 }
 
 /// All of them.
-pub const CASES: &[Case] = &[Case {
-    name: "kill9",
-    about: "kill -9 under load: nothing acknowledged is missing, nothing is there twice, ready within a second",
-    rounds_short: 3,
-    rounds_long: 200,
-    run: kill9::run,
-}];
+pub const CASES: &[Case] = &[
+    Case {
+        name: "kill9",
+        about: "kill -9 under load: nothing acknowledged is missing, nothing is there twice, ready within a second",
+        rounds_short: 3,
+        rounds_long: 200,
+        run: kill9::run,
+    },
+    Case {
+        name: "crash-prefixes",
+        about: "a crash at every change of the disk: a prefix of what was appended is there, and all that was flushed",
+        rounds_short: 4,
+        rounds_long: 80,
+        run: crash_prefixes::run,
+    },
+];
 
 /// The case of that name.
 pub fn find(name: &str) -> Option<&'static Case> {

@@ -2,7 +2,11 @@
 
 mod cases;
 mod client;
+mod crash;
 mod load;
+mod log_model;
+mod log_run;
+mod memory_disk;
 mod node;
 mod random;
 mod verify;

@@ -138,6 +138,7 @@ impl TopicSettings {
             segment_index_bytes: bytes(segment.index_bytes),
             index_interval_bytes: bytes(segment.index_interval_bytes),
             preallocate: segment.preallocate,
+            sync_before_roll: topic.cleanup.compact,
             flush_messages: topic.flush_messages,
             producer_id_expiration_ms: i64::from(layers.int("producer.id.expiration.ms")),
             log_append_time: messages.log_append_time,

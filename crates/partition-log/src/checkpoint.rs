@@ -51,15 +51,23 @@ fn parse_offset(line: &str) -> Option<(String, i32, Offset)> {
 
 /// The entry lines of a checkpoint of version 0; `None` where there is no file.
 pub(crate) fn read_lines(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<String>>, LogError> {
-    let Some(bytes) = read_whole(disk, path, SIZE_MAX).map_err(LogError::io("read", path))? else {
-        return Ok(None);
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    let mut lines = text.lines();
+    let Some(text) = read_text(disk, path)? else { return Ok(None) };
     if text.is_empty() {
         // Kafka makes the cleaner's checkpoint so, long before its first entry.
         return Ok(Some(Vec::new()));
     }
+    parse_lines(path, &text).map(Some)
+}
+
+/// The text of a checkpoint; `None` where there is no file.
+pub(crate) fn read_text(disk: &dyn Disk, path: &Path) -> Result<Option<String>, LogError> {
+    let bytes = read_whole(disk, path, SIZE_MAX).map_err(LogError::io("read", path))?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The entry lines in the text of a checkpoint of version 0.
+pub(crate) fn parse_lines(path: &Path, text: &str) -> Result<Vec<String>, LogError> {
+    let mut lines = text.lines();
     let version = lines.next().unwrap_or_default();
     if version.trim() != "0" {
         return Err(malformed(path, 0, version));
@@ -70,7 +78,7 @@ pub(crate) fn read_lines(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<Stri
     if entries.len() != count {
         return Err(malformed(path, 1, &format!("{count} entries announced, {} there", entries.len())));
     }
-    Ok(Some(entries))
+    Ok(entries)
 }
 
 pub(crate) fn to_text(count: usize, lines: impl Iterator<Item = String>) -> String {

@@ -47,6 +47,10 @@ pub trait Disk: Send + Sync + Debug {
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
     /// Puts the names in a folder on stable storage.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Puts everything on the file system that holds the folder on stable storage.
+    fn sync_file_system(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(File::open(path)?)?)
+    }
 }
 
 /// The file system of this machine.

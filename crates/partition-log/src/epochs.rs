@@ -4,7 +4,7 @@ use std::path::Path;
 
 use model::{LeaderEpoch, Offset};
 
-use crate::checkpoint::{malformed, read_lines, to_text};
+use crate::checkpoint::{malformed, parse_lines, read_text, to_text};
 use crate::disk::{Disk, replace_file_unsynced};
 use crate::error::LogError;
 
@@ -24,10 +24,11 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
-    /// Reads the checkpoint; `None` where there is none.
+    /// Reads the checkpoint; `None` where there is none, or an empty one, which a power cut may leave of a new one.
     pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Epochs>, LogError> {
         let mut epochs = Epochs::default();
-        let Some(lines) = read_lines(disk, path)? else { return Ok(None) };
+        let Some(text) = read_text(disk, path)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+        let lines = parse_lines(path, &text)?;
         for (number, line) in lines.iter().enumerate() {
             let mut words = line.split_ascii_whitespace().map(str::parse::<i64>);
             let entry = match (words.next(), words.next(), words.next()) {
@@ -57,6 +58,15 @@ impl Epochs {
         self.starts.truncate(self.starts.partition_point(|start| start.start_offset < start_offset));
         self.starts.push(EpochStart { epoch, start_offset });
         true
+    }
+
+    /// Notes that a record of `epoch` stands at `offset`, whatever the file told; true where that is news.
+    pub(crate) fn found(&mut self, epoch: LeaderEpoch, offset: Offset) -> bool {
+        let begins_later = |start: &EpochStart| start.epoch == epoch && start.start_offset > offset;
+        if self.starts.iter().any(begins_later) {
+            self.truncate_end(offset);
+        }
+        self.assign(epoch, offset)
     }
 
     pub(crate) fn latest(&self) -> Option<LeaderEpoch> {
@@ -143,6 +153,13 @@ mod tests {
     fn an_epoch_without_records_gives_way() {
         assert_eq!(epochs(&[(0, 0), (1, 5), (2, 5)]), epochs(&[(0, 0), (2, 5)]));
         assert!(!epochs(&[(3, 0)]).assign(3, 9));
+    }
+
+    #[test]
+    fn a_record_tells_better_than_the_file_where_its_epoch_begins() {
+        let mut known = epochs(&[(0, 0), (3, 10)]);
+        assert!(known.found(3, 8) && !known.found(3, 9));
+        assert_eq!(known, epochs(&[(0, 0), (3, 8)]));
     }
 
     #[test]

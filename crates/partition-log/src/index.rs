@@ -116,6 +116,11 @@ impl SegmentIndex {
         self.offsets_written < self.offsets.len() || self.times_written < self.times.len()
     }
 
+    /// True where nothing is in the files, which may not be there then.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.offsets_written == 0 && self.times_written == 0
+    }
+
     /// Entries that the offset file lacks.
     pub(crate) fn unwritten_count(&self) -> usize {
         self.offsets.len() - self.offsets_written

@@ -55,8 +55,10 @@ struct Ends {
     first_undecided: AtomicI64,
     recovery_point: AtomicI64,
     bytes_since_writeback: AtomicU64,
-    /// Names in the folder that are not yet on stable storage.
-    folder_dirty: AtomicBool,
+    /// The folder's own name is not yet on stable storage.
+    parent_dirty: AtomicBool,
+    /// The file of epochs is not yet on stable storage.
+    epochs_dirty: AtomicBool,
 }
 
 /// What appends change, behind the append lock.

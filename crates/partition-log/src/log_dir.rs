@@ -125,9 +125,12 @@ impl LogDir {
         Ok(Some(broker_epoch(&String::from_utf8_lossy(&bytes)).unwrap_or(-1)))
     }
 
-    /// Leaves the mark of a clean shutdown, once every log has been closed.
+    /// Leaves the mark of a clean shutdown, once every log has been closed: after it is on stable storage whatever the
+    /// next start takes as it is, indexes and snapshots of producers too.
     pub fn mark_clean_shutdown(&self, broker_epoch: i64) -> Result<(), LogError> {
         self.home.check_online()?;
+        let synced = self.home.disk.sync_file_system(&self.path);
+        synced.map_err(|source| self.home.sync_failed(&self.path, source))?;
         let path = self.path.join(CLEAN_SHUTDOWN);
         let text = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
         replace_file(self.home.disk.as_ref(), &path, text.as_bytes())

@@ -15,6 +15,9 @@ pub struct LogOptions {
     pub index_interval_bytes: u64,
     /// `preallocate`: a segment's file has `segment_bytes` from its beginning until it is closed.
     pub preallocate: bool,
+    /// A segment is put on stable storage before the next one begins: for logs in which offsets may be missing, as
+    /// compaction leaves them, so that a hole after a power cut would not be told from that.
+    pub sync_before_roll: bool,
     /// `flush.messages`: records after which [`crate::Appended::flush_due`] asks for a flush.
     pub flush_messages: i64,
     /// `producer.id.expiration.ms`: age at which an idle producer is forgotten.
@@ -40,6 +43,7 @@ impl Default for LogOptions {
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
             preallocate: false,
+            sync_before_roll: false,
             flush_messages: i64::MAX,
             producer_id_expiration_ms: 86_400_000,
             log_append_time: false,

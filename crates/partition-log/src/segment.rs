@@ -46,6 +46,8 @@ pub(crate) struct Segment {
     index: RwLock<Option<Box<SegmentIndex>>>,
     aborted: RwLock<Option<Vec<AbortedTransaction>>>,
     txn_index_dirty: AtomicBool,
+    /// Entries were written to the index files that are not yet on stable storage.
+    index_dirty: AtomicBool,
 }
 
 impl Segment {
@@ -76,6 +78,7 @@ impl Segment {
             index: RwLock::new(None),
             aborted: RwLock::new(None),
             txn_index_dirty: AtomicBool::new(false),
+            index_dirty: AtomicBool::new(false),
         })
     }
 
@@ -121,6 +124,7 @@ impl Segment {
             other => other,
         })?;
         if create {
+            self.place.names_changed();
             self.make_room(&file)?;
             self.exists.store(true, Ordering::Relaxed);
         }
@@ -306,6 +310,9 @@ impl Segment {
             return Ok(());
         }
         let home = &self.place.home;
+        if index.is_unwritten() {
+            self.place.names_changed();
+        }
         let write = |ending| {
             let path = self.path(ending);
             home.disk.open(&path, true).map_err(|source| home.failed("open", &path, source))
@@ -314,7 +321,26 @@ impl Segment {
         let path = self.path(names::OFFSET_INDEX);
         index
             .write(self.place.disk(), &offset_file, &time_file)
-            .map_err(|source| home.failed("write", &path, source))
+            .map_err(|source| home.failed("write", &path, source))?;
+        self.index_dirty.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Puts the index files on stable storage, where they have changed.
+    pub(crate) fn sync_index(&self) -> Result<(), LogError> {
+        if !self.index_dirty.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let home = &self.place.home;
+        for ending in [names::OFFSET_INDEX, names::TIME_INDEX] {
+            let path = self.path(ending);
+            match home.disk.open(&path, false).and_then(|file| home.disk.sync(&file)) {
+                // The segment was removed meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                outcome => outcome.map_err(|source| home.sync_failed(&path, source))?,
+            }
+        }
+        Ok(())
     }
 
     /// Completes both index files, as when the segment is closed.
@@ -383,6 +409,9 @@ impl Segment {
         }
         let home = &self.place.home;
         let path = self.path(names::TXN_INDEX);
+        if list.is_empty() {
+            self.place.names_changed();
+        }
         let position = (list.len() * txn_index::ENTRY_SIZE) as u64;
         home.disk
             .open(&path, true)
@@ -420,16 +449,21 @@ impl Segment {
         Ok(())
     }
 
-    /// Forgets aborted transactions that end at or after `offset`; a damaged file is forgotten whole.
+    /// Forgets aborted transactions that end at or after `offset`, and those behind damage: the file only ever grows, so
+    /// that what was on stable storage stands before it.
     pub(crate) fn cut_aborted(&self, offset: Offset) -> Result<(), LogError> {
+        let path = self.path(names::TXN_INDEX);
         let list = match self.load_aborted() {
             Ok(()) => self.aborted.read().clone().unwrap_or_default(),
-            Err(LogError::Corrupt { .. }) => Vec::new(),
+            Err(LogError::Corrupt { .. }) => {
+                let bytes = read_whole(self.place.disk(), &path, INDEX_SIZE_MAX);
+                let bytes = bytes.map_err(LogError::io("read", &path))?.unwrap_or_default();
+                txn_index::sound_prefix(&bytes, self.base_offset)
+            }
             Err(error) => return Err(error),
         };
         let kept: Vec<AbortedTransaction> =
             list.into_iter().filter(|entry| entry.last_offset < offset).collect();
-        let path = self.path(names::TXN_INDEX);
         let home = &self.place.home;
         let size = (kept.len() * txn_index::ENTRY_SIZE) as u64;
         let outcome = if size == 0 {
@@ -438,6 +472,7 @@ impl Segment {
             home.disk.open(&path, true).and_then(|file| home.disk.set_size(&file, size))
         };
         outcome.map_err(|source| home.failed("cut", &path, source))?;
+        self.txn_index_dirty.fetch_or(size > 0, Ordering::AcqRel);
         *self.aborted.write() = Some(kept);
         Ok(())
     }
@@ -480,6 +515,7 @@ impl Segment {
     /// Removes the segment's files; whoever reads them goes on reading.
     pub(crate) fn remove_files(&self) -> Result<(), LogError> {
         self.slot.close();
+        self.place.names_changed();
         for ending in [names::LOG, names::OFFSET_INDEX, names::TIME_INDEX, names::TXN_INDEX] {
             let path = self.path(ending);
             remove_if_there(self.place.disk(), &path)

@@ -53,15 +53,24 @@ impl AbortedTransaction {
 
 /// The entries of a file; `None` where it is no such file.
 pub(crate) fn parse(bytes: &[u8], base_offset: Offset) -> Option<Vec<AbortedTransaction>> {
-    let (entries, rest) = bytes.as_chunks::<ENTRY_SIZE>();
-    if !rest.is_empty() {
-        return None;
+    let entries = sound_prefix(bytes, base_offset);
+    (entries.len() * ENTRY_SIZE == bytes.len()).then_some(entries)
+}
+
+/// The entries of a file up to the first that cannot be one.
+pub(crate) fn sound_prefix(bytes: &[u8], base_offset: Offset) -> Vec<AbortedTransaction> {
+    let mut entries: Vec<AbortedTransaction> = Vec::new();
+    for bytes in bytes.as_chunks::<ENTRY_SIZE>().0 {
+        let Some(entry) = AbortedTransaction::decode(bytes) else { break };
+        let follows = entries.last().is_none_or(|last| entry.last_offset > last.last_offset);
+        // A marker stands behind at least one record; bytes that never reached the disk read as zeros.
+        let is_range = (0..entry.last_offset).contains(&entry.first_offset);
+        if !follows || !is_range || entry.last_offset < base_offset {
+            break;
+        }
+        entries.push(entry);
     }
-    let entries: Option<Vec<_>> = entries.iter().map(AbortedTransaction::decode).collect();
-    entries.filter(|entries| {
-        entries.iter().all(|entry| entry.last_offset >= base_offset)
-            && entries.is_sorted_by(|one, next| one.last_offset < next.last_offset)
-    })
+    entries
 }
 
 #[cfg(test)]
@@ -77,6 +86,8 @@ mod tests {
         assert_eq!(parse(&bytes, 0), Some(vec![one, two]));
         assert_eq!(parse(&bytes, 35), None);
         assert_eq!(parse(&bytes[..40], 0), None);
+        assert_eq!(sound_prefix(&bytes[..40], 0), [one]);
+        assert_eq!(parse(&[0; ENTRY_SIZE], 0), None);
         assert!(one.concerns(30, 31) && !one.concerns(31, 50) && !one.concerns(0, 2));
     }
 }

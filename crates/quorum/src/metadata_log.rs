@@ -53,7 +53,9 @@ impl MetadataLog {
         segment_ms: i64,
         now_ms: i64,
     ) -> io::Result<(MetadataLog, Vec<BatchPosition>)> {
-        let options = LogOptions { segment_bytes, segment_ms, ..LogOptions::default() };
+        // Whatever stands before the last segment is on stable storage, so that damage there is damage.
+        let options =
+            LogOptions { segment_bytes, segment_ms, sync_before_roll: true, ..LogOptions::default() };
         // A recovery point behind everything: the last segment is checked, what is before may not be cut.
         let recovery =
             RecoveryStart { clean_shutdown: false, recovery_point: Offset::MAX, log_start_offset: 0 };

@@ -138,7 +138,8 @@ impl BrokerLogDir {
     /// Writes the recovery points of the partitions here.
     pub fn checkpoint_recovery_points(&self, partitions: &[Arc<Partition>]) -> Result<(), LogError> {
         self.checkpoint(CheckpointFile::RecoveryPoint, partitions, |partition| {
-            Some(partition.log.recovery_point())
+            // A failure has taken the directory offline, and then no checkpoint is written.
+            partition.log.point_for_checkpoint().ok()
         })
     }
 

@@ -119,6 +119,9 @@ impl PartitionLog {
     ) -> Result<(), LogError> {
         writer.active.finish_index()?;
         writer.active.trim()?;
+        if writer.options.sync_before_roll {
+            writer.active.sync()?;
+        }
         if writer.active.size() == 0 {
             // A segment without records has no files worth keeping and gives way.
             writer.active.remove_files()?;
@@ -131,7 +134,7 @@ impl PartitionLog {
         segments.push(Arc::clone(&begun));
         self.segments.store(Arc::new(segments));
         writer.active = begun;
-        self.ends.folder_dirty.store(true, Ordering::Release);
+        self.place.names_changed();
         Ok(())
     }
 
@@ -458,7 +461,9 @@ impl PartitionLog {
         let path = self.place.file(names::EPOCH_CHECKPOINT);
         epochs
             .write(self.place.disk(), &path)
-            .map_err(|source| self.place.home.failed("write", &path, source))
+            .map_err(|source| self.place.home.failed("write", &path, source))?;
+        self.ends.epochs_dirty.store(true, Ordering::Release);
+        Ok(())
     }
 }
 

@@ -54,6 +54,10 @@ struct Opening<'a> {
     epochs: Vec<(LeaderEpoch, Offset)>,
     /// Offset up to which aborted transactions and snapshots of producers are taken over.
     trusted_end: Offset,
+    /// First offset that may be read, as far as it is known before the end is found.
+    log_start: Offset,
+    /// Offsets are missing from there on within what was scanned, as after a compaction.
+    is_sparse: bool,
 }
 
 impl PartitionLog {
@@ -74,6 +78,8 @@ impl PartitionLog {
             report: RecoveryReport::default(),
             epochs: Vec::new(),
             trusted_end: Offset::MAX,
+            log_start: recovery.log_start_offset,
+            is_sparse: options.sync_before_roll,
         };
         let first = opening.segments.first().map(|segment| segment.base_offset);
         let mut log_start = recovery.log_start_offset.max(first.unwrap_or(0));
@@ -109,7 +115,7 @@ impl Opening<'_> {
         (log_start, log_end): (Offset, Offset),
         now_ms: TimestampMs,
     ) -> Result<PartitionLog, LogError> {
-        let Opening { place, segments, report, epochs: scanned, trusted_end } = self;
+        let Opening { place, segments, report, epochs: scanned, trusted_end, .. } = self;
         let (epochs, epochs_stale) = load_epochs(place, &segments, &scanned, log_start, log_end)?;
         let snapshots = of_kind(entries, names::SNAPSHOT);
         let newest = trusted_end.min(log_end);
@@ -126,8 +132,10 @@ impl Opening<'_> {
             log_end: AtomicI64::new(log_end),
             first_undecided: AtomicI64::new(producers.first_undecided().unwrap_or(NONE)),
             recovery_point: AtomicI64::new(recovery_point),
-            bytes_since_writeback: AtomicU64::new(0),
-            folder_dirty: AtomicBool::new(true),
+            // What was scanned may never have reached the disk: the next write-back takes it along.
+            bytes_since_writeback: AtomicU64::new(report.scanned_bytes.saturating_sub(report.cut_bytes)),
+            parent_dirty: AtomicBool::new(!recovery.clean_shutdown || entries.is_empty()),
+            epochs_dirty: AtomicBool::new(true),
         };
         let active =
             segments.last().map(Arc::clone).unwrap_or_else(|| Segment::begin(place, log_end, now_ms));
@@ -168,7 +176,8 @@ impl Opening<'_> {
             return Ok(end);
         }
         let point = if recovery.clean_shutdown { last.base_offset } else { recovery.recovery_point };
-        let first = self.segments.partition_point(|segment| segment.base_offset <= point).saturating_sub(1);
+        // One that ends at the recovery point may have been closed after it: its index may lack the last entries.
+        let first = self.segments.partition_point(|segment| segment.base_offset < point).saturating_sub(1);
         let mut end = self.segments.get(first).map_or(log_start, |segment| segment.base_offset);
         self.trusted_end = point.max(end);
         let mut place = first;
@@ -180,8 +189,20 @@ impl Opening<'_> {
                 self.cut(&segment, position, &reason, end, place)?;
                 break;
             }
+            if let Some(later) = self.segments.get(place)
+                && self.does_not_follow(later, end)
+            {
+                let reason = BatchError::Malformed("the next segment does not begin where this one ends");
+                self.cut(&segment, segment.size(), &reason, end, place)?;
+                break;
+            }
         }
         Ok(end)
+    }
+
+    /// True where a power cut has kept a segment and lost what came before it, or kept what a truncation had removed.
+    fn does_not_follow(&self, later: &Segment, end: Offset) -> bool {
+        later.base_offset < end || (later.base_offset > end.max(self.log_start) && !self.is_sparse)
     }
 
     /// Checks a segment from the last indexed batch below `point`, rebuilding its indexes on the way.
@@ -224,6 +245,7 @@ impl Opening<'_> {
                     if entry.leader_epoch() >= 0 {
                         note_epoch(&mut self.epochs, entry.leader_epoch(), entry.base_offset());
                     }
+                    self.is_sparse |= is_sparse(&entry, position, next.max(self.log_start));
                     let (last, bytes) = (entry.last_offset(), entry.size() as u64);
                     segment.note(last, position, bytes, entry.max_timestamp(), 4096)?;
                     next = last + 1;
@@ -231,6 +253,10 @@ impl Opening<'_> {
             }
         };
         self.report.scanned_bytes += scanner.position() - from;
+        if self.trusted_end > next {
+            // The end lies before what the checkpoint told: entries past it are of records that are gone.
+            segment.cut_aborted(next)?;
+        }
         Ok((next, broken))
     }
 
@@ -250,9 +276,20 @@ impl Opening<'_> {
             self.report.removed_segments += 1;
             later.remove_files()?;
         }
+        // Else a second power cut might bring back what was cut, behind what is written from now on.
+        segment.sync()?;
+        let folder = self.place.folder();
+        let synced = self.place.disk().sync_dir(&folder);
+        synced.map_err(|source| self.place.home.sync_failed(&folder, source))?;
         self.report.cut_reason = Some(damage.to_string());
         Ok(())
     }
+}
+
+/// True where offsets are missing before the entry at `position` or in it. Old messages do not tell.
+fn is_sparse(entry: &Entry<'_>, position: u64, next: Offset) -> bool {
+    let Some(batch) = entry.as_batch() else { return true };
+    (position > 0 && batch.base_offset() > next) || batch.record_count() != batch.last_offset_delta() + 1
 }
 
 /// Whether an entry may stand where it does.
@@ -305,7 +342,7 @@ fn trusted_position(segment: &Segment, point: Offset) -> Result<u64, LogError> {
 }
 
 /// The offset after the last batch of a cleanly closed segment; `None` where it does not end with a batch.
-fn end_of(segment: &Segment) -> Result<Option<Offset>, LogError> {
+pub(super) fn end_of(segment: &Segment) -> Result<Option<Offset>, LogError> {
     if segment.size() == 0 {
         return Ok(Some(segment.base_offset));
     }
@@ -426,14 +463,16 @@ fn load_epochs(
     log_end: Offset,
 ) -> Result<(Epochs, bool), LogError> {
     let path = place.file(names::EPOCH_CHECKPOINT);
-    let mut epochs = match Epochs::read(place.disk(), &path)? {
-        Some(epochs) => epochs,
-        None => epochs_of_batches(segments)?,
+    let mut epochs = match Epochs::read(place.disk(), &path) {
+        Ok(Some(epochs)) => epochs,
+        // The batches tell them as well; every other damage of the file is mended so too.
+        Ok(None) | Err(LogError::Corrupt { .. }) => epochs_of_batches(segments)?,
+        Err(error) => return Err(error),
     };
     let stale = epochs.truncate_end(log_end);
     let mut changed = epochs.truncate_start(log_start);
     for &(epoch, offset) in scanned {
-        changed |= epochs.assign(epoch, offset);
+        changed |= epochs.found(epoch, offset);
     }
     if changed {
         epochs.write(place.disk(), &path).map_err(|source| place.home.failed("write", &path, source))?;

@@ -25,9 +25,11 @@ pub(super) fn load(
     (log_start, end): (Offset, Offset),
 ) -> Result<Producers, LogError> {
     let mut producers = Producers::empty(log_start);
+    // What lies between an older snapshot and the first segment cannot be replayed any more.
+    let oldest = segments.first().map_or(log_start, |segment| segment.base_offset);
     for &offset in snapshots.iter().rev() {
         let path = place.segment_file(offset, names::SNAPSHOT);
-        if offset <= newest {
+        if (oldest..=newest).contains(&offset) {
             let bytes =
                 read_whole(place.disk(), &path, SNAPSHOT_SIZE_MAX).map_err(LogError::io("read", &path))?;
             if let Ok(found) = Producers::decode(bytes.as_deref().unwrap_or_default(), offset) {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use model::{Offset, TimestampMs};
 
+use super::open::end_of;
 use super::{PartitionLog, Writer};
 use crate::disk::remove_if_there;
 use crate::error::LogError;
@@ -12,7 +13,11 @@ use crate::names;
 use crate::segment::Segment;
 
 impl PartitionLog {
-    /// Makes `offset` the end of the log; a batch that holds it goes whole. Does nothing at or past the end.
+    /// Makes the end of the last batch that ends at or before `offset` the end of the log, on stable storage when it
+    /// returns. Does nothing at or past the end.
+    ///
+    /// The recovery point goes back with the end; its checkpoint must be written before the next append, for a start would
+    /// take what is then written below the old one to be on stable storage.
     pub fn truncate_to(&self, offset: Offset, now_ms: TimestampMs) -> Result<(), LogError> {
         let mut writer = self.writer.lock();
         self.place.home.check_online()?;
@@ -23,8 +28,8 @@ impl PartitionLog {
             return self.restart_at(&mut writer, offset, now_ms);
         }
         self.tail.drop_all();
+        // Readers see nothing of what goes; where the end lies exactly is known once it is gone.
         self.ends.log_end.store(offset, Ordering::Release);
-        self.ends.recovery_point.fetch_min(offset, Ordering::AcqRel);
         let segments = self.segments.load_full();
         let kept = segments.partition_point(|segment| segment.base_offset < offset).max(1);
         let (kept, removed) = segments.split_at_checked(kept).unwrap_or((&segments, &[]));
@@ -32,16 +37,35 @@ impl PartitionLog {
         for segment in removed.iter().rev() {
             segment.remove_files()?;
         }
+        if !removed.is_empty() {
+            // A start that went by the old recovery point must not find them behind a segment that was cut.
+            self.sync_folder()?;
+        }
+        let mut end = offset;
         if let Some(active) = kept.last() {
             if let Some(found) = active.find_offset(offset)? {
                 active.cut(found.position, offset)?;
             }
+            // The records go before the transactions that hold them: these must not be missing where those are not.
+            active.sync()?;
             active.cut_aborted(offset)?;
             writer.active = Arc::clone(active);
+            end = end_of(active)?.unwrap_or(active.base_offset).clamp(self.log_start_offset(), offset);
         }
-        writer.next_offset = offset;
-        self.truncate_epochs(&mut writer, |epochs| epochs.truncate_end(offset))?;
-        self.reload_producers(&mut writer, offset, now_ms)
+        self.ends.log_end.store(end, Ordering::Release);
+        self.ends.recovery_point.fetch_min(end, Ordering::AcqRel);
+        writer.next_offset = end;
+        self.truncate_epochs(&mut writer, |epochs| epochs.truncate_end(end))?;
+        self.reload_producers(&mut writer, end, now_ms)?;
+        self.settle_cut(&writer)
+    }
+
+    /// Puts a cut on stable storage. What is appended next would otherwise be mixed, after a power cut, with what was
+    /// there before.
+    fn settle_cut(&self, writer: &Writer) -> Result<(), LogError> {
+        writer.active.sync()?;
+        self.sync_epochs()?;
+        self.sync_folder()
     }
 
     /// Removes everything and begins anew at `offset`, as a follower far behind its leader does.
@@ -68,10 +92,14 @@ impl PartitionLog {
         writer.next_offset = offset;
         self.truncate_epochs(writer, |epochs| epochs.truncate_end(Offset::MIN))?;
         self.remove_snapshots(|_| true)?;
-        self.reload_producers(writer, offset, now_ms)
+        self.reload_producers(writer, offset, now_ms)?;
+        self.settle_cut(writer)
     }
 
     /// Moves the first readable offset up to `offset`, at most to the end; segments wholly below it are removed.
+    ///
+    /// The recovery point stays, below the new start as well: a crash may bring the old start back, and with it records
+    /// that never reached the disk.
     pub fn advance_log_start(&self, offset: Offset) -> Result<(), LogError> {
         let mut writer = self.writer.lock();
         self.place.home.check_online()?;
@@ -80,7 +108,6 @@ impl PartitionLog {
             return Ok(());
         }
         self.ends.log_start.store(offset, Ordering::Release);
-        self.ends.recovery_point.fetch_max(offset, Ordering::AcqRel);
         let segments = self.segments.load_full();
         // A segment ends where the next begins; the active one stays.
         let below =

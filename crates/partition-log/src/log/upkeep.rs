@@ -1,6 +1,6 @@
 //! Flush, close, delete: what happens to a log besides appends and reads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -58,16 +58,55 @@ impl PartitionLog {
                 segment.sync()?;
             }
         }
-        if self.ends.folder_dirty.swap(false, Ordering::AcqRel) {
-            let folder = self.place.folder();
-            self.place
-                .disk()
-                .sync_dir(&folder)
-                .map_err(|source| self.place.home.sync_failed(&folder, source))?;
+        self.sync_epochs()?;
+        if self.place.has_new_names() {
+            self.sync_folder()?;
         }
         self.ends.bytes_since_writeback.fetch_sub(bytes, Ordering::Relaxed);
         self.ends.recovery_point.fetch_max(end, Ordering::AcqRel);
         Ok(self.recovery_point())
+    }
+
+    /// The recovery point as the checkpoint may tell it: the indexes of what lies before it are on stable storage too,
+    /// so that a start after a power cut may go by them.
+    pub fn point_for_checkpoint(&self) -> Result<Offset, LogError> {
+        let point = self.recovery_point();
+        for segment in self.segments.load().iter().filter(|segment| segment.base_offset < point) {
+            segment.sync_index()?;
+        }
+        if self.place.has_new_names() {
+            self.sync_folder()?;
+        }
+        Ok(point)
+    }
+
+    /// Puts the file of epochs on stable storage: without it an epoch that began before the recovery point would be lost.
+    pub(super) fn sync_epochs(&self) -> Result<(), LogError> {
+        if !self.ends.epochs_dirty.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        // The file replaced another one, so that its name is new as well.
+        self.place.names_changed();
+        let path = self.place.file(names::EPOCH_CHECKPOINT);
+        let home = &self.place.home;
+        match home.disk.open(&path, false).and_then(|file| home.disk.sync(&file)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome.map_err(|source| home.sync_failed(&path, source)),
+        }
+    }
+
+    /// Puts the names in the folder, and where it is new the folder's own, on stable storage.
+    pub(super) fn sync_folder(&self) -> Result<(), LogError> {
+        let home = &self.place.home;
+        let folder = self.place.folder();
+        self.place.names_synced();
+        let sync = |path: &Path| home.disk.sync_dir(path).map_err(|source| home.sync_failed(path, source));
+        if let Some(parent) = folder.parent()
+            && self.ends.parent_dirty.swap(false, Ordering::AcqRel)
+        {
+            sync(parent)?;
+        }
+        sync(&folder)
     }
 
     fn snapshot_now_and_then(&self) -> Result<(), LogError> {

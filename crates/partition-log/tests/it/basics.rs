@@ -267,6 +267,30 @@ fn a_start_past_the_end_found_at_opening_is_kept_over_a_later_crash() {
 }
 
 #[test]
+fn a_truncation_inside_a_batch_ends_the_log_behind_the_batch_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    append(&log, &batch(0, 3)).unwrap();
+    append(&log, &batch(3, 4)).unwrap();
+    log.truncate_to(5, 1_000_000).unwrap();
+    assert_eq!(log.log_end_offset(), 3);
+    assert_eq!(append(&log, &batch(3, 1)).unwrap().base_offset, 3);
+    drop(log);
+    assert_eq!(read_all(&open(folder.path(), &small(), CRASHED), 0), expected(0..4));
+}
+
+#[test]
+fn a_start_that_moves_past_what_was_flushed_leaves_the_recovery_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    fill(&log, 20);
+    let flushed = log.flush().unwrap();
+    fill(&log, 50);
+    log.advance_log_start(40).unwrap();
+    assert_eq!((log.log_start_offset(), log.recovery_point()), (40, flushed));
+}
+
+#[test]
 fn an_epoch_that_never_held_a_record_is_forgotten_for_good_once_another_writes() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path(), &small(), CLEAN);

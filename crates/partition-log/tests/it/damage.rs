@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use model::Offset;
-use partition_log::{LogError, PartitionLog, RecoveryStart};
+use partition_log::{PartitionLog, RecoveryStart};
 
 use crate::support::*;
 
@@ -189,16 +189,50 @@ fn leftovers_of_deletions_and_compactions_are_cleared() {
     }
 }
 
+/// As after a power cut, which may leave a new file empty or full of zeros.
 #[test]
-fn a_malformed_epoch_checkpoint_is_named() {
+fn lost_and_damaged_epochs_are_made_anew_from_the_batches() {
+    for damage in [None, Some(&b""[..]), Some(b"0\n1\nnonsense\n"), Some(&[0; 20])] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = open(folder.path(), &small(), CLEAN);
+        append_at(&log, &batch(0, 5), 3, 1_000_000).unwrap();
+        append_at(&log, &batch(5, 5), 7, 1_000_000).unwrap();
+        log.close().unwrap();
+        let path = folder.path().join("t-0/leader-epoch-checkpoint");
+        match damage {
+            None => fs::remove_file(&path).unwrap(),
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+        }
+        let log = open(folder.path(), &small(), CLEAN);
+        assert_eq!((log.epoch_at(4), log.epoch_at(5)), (Some(3), Some(7)), "{damage:?}");
+    }
+}
+
+/// As after a power cut that kept a segment and lost the end of the one before.
+#[test]
+fn a_hole_between_segments_past_the_recovery_point_ends_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    filled(folder.path(), 10);
-    let path = folder.path().join("t-0/leader-epoch-checkpoint");
-    fs::write(&path, "0\n1\nnonsense\n").unwrap();
-    let error =
-        PartitionLog::open(&home(), &folder.path().join("t-0"), Default::default(), CLEAN, 0).unwrap_err();
-    assert!(matches!(&error, LogError::Corrupt { path: named, .. } if *named == path), "{error}");
-    fs::remove_file(&path).unwrap();
-    let log = open(folder.path(), &small(), CLEAN);
-    assert_eq!(log.latest_epoch(), Some(0));
+    filled(folder.path(), 100);
+    let cut = logs(folder.path()).remove(1);
+    let bytes = fs::read(&cut).unwrap();
+    let last = *batch_starts(&bytes).last().unwrap();
+    fs::write(&cut, &bytes[..last]).unwrap();
+    let log = open(folder.path(), &small(), CRASHED);
+    assert_eq!(log.segment_count(), 2);
+    assert!(log.recovery_report().cut_reason.as_deref().unwrap().contains(cut.to_str().unwrap()));
+    check_prefix(&log);
+}
+
+#[test]
+fn offsets_missing_between_compacted_segments_are_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let end = filled(folder.path(), 100);
+    let compacted = logs(folder.path()).remove(1);
+    let bytes = fs::read(&compacted).unwrap();
+    let starts = batch_starts(&bytes);
+    // A batch in the middle and the last one are gone.
+    let kept = [&bytes[..starts[2]], &bytes[starts[3]..*starts.last().unwrap()]].concat();
+    fs::write(&compacted, kept).unwrap();
+    let log = open(folder.path(), &small(), CRASHED);
+    assert_eq!((log.log_end_offset(), &log.recovery_report().cut_reason), (end, &None));
 }
