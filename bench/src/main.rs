@@ -1,53 +1,52 @@
 //! Measures Naru beside Apache Kafka 4.3.1, row by row (see bench/README.md).
 
 mod client;
+mod crowd;
+mod effort;
 mod encoded;
+mod latency;
 mod load;
 mod null_server;
+mod open_loop;
+mod page_cache;
 mod pairs;
 mod process;
+mod product;
+mod profile;
+mod reader;
+mod report;
+mod results;
 mod rows;
 mod sides;
 mod topics;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use process::Product;
+use effort::Effort;
+use product::Product;
 
 const USAGE: &str = "\
-usage: bench row ROW [--pairs P] [--scale PERCENT] [--only kafka|naru]
-rows: 1a  produce, one connection, 5 in flight, 16 KiB batches
-      3   serial round trip
-      5   fetch of cached data
-      11  start on an empty directory to the first answer
-      13  resident memory, idle and under the load of row 1a";
+usage: bench --row ROW [OPTION ..]      measure one row
+       bench --all [OPTION ..]          measure every row
+       bench --calibrate [ROW] [--json FILE]
+                                        the generators alone, against a server that does nothing; beside the
+                                        rates of FILE where it is given
+       bench --profile ROW FILE         run Naru alone, and write to FILE where its time goes
+       bench --report FILE [--into PAGE]
+                                        the tables of the results in FILE, printed or put into PAGE
+       bench --save                     keep the built executable for --against previous
+options: --pairs P        runs of each product, 5 by default
+         --scale PERCENT  size of each run; below 100 it is a trial
+         --only kafka|naru
+         --kafka default|tuned            without the other settings of Kafka
+         --against previous|EXECUTABLE    compare with an older executable instead of Kafka
+         --json FILE      append the results to FILE";
 
-/// How much to run, and on whom.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Effort {
-    /// Runs of each product.
-    pub pairs: usize,
-    /// Size of each run, 100 for the full one.
-    pub scale_percent: usize,
-    /// Both, or one alone.
-    pub products: Vec<Product>,
-}
-
-impl Effort {
-    /// Whether the figures may be quoted: anything smaller is a trial.
-    pub fn is_full(&self) -> bool {
-        self.scale_percent >= 100
-    }
-
-    /// The scale as a factor.
-    pub fn share(&self) -> f64 {
-        self.scale_percent as f64 / 100.0
-    }
-
-    /// A count of the full run, at this scale; at least 1.
-    pub fn scaled(&self, count: usize) -> usize {
-        ((count as f64 * self.share()) as usize).max(1)
-    }
+/// How the program is called, with all rows.
+pub fn usage() -> String {
+    let rows = rows::ROWS.iter().map(|row| format!("  {:<4}{}\n", row.name, row.about));
+    format!("{USAGE}\nrows:\n{}", rows.collect::<String>())
 }
 
 fn main() -> ExitCode {
@@ -55,33 +54,66 @@ fn main() -> ExitCode {
     match run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("{message}");
+            eprintln!("{}", if message == USAGE { usage() } else { message });
             ExitCode::FAILURE
         }
     }
 }
 
 fn run(arguments: &[&str]) -> Result<(), String> {
-    let ["row", row, options @ ..] = arguments else { return Err(USAGE.to_owned()) };
-    rows::run(row, &effort(options)?)
+    match arguments {
+        ["--row", row, options @ ..] => measure(&[row], &Effort::of(options)?),
+        ["--all", options @ ..] => {
+            let rows = rows::ROWS.each_ref().map(|row| row.name);
+            measure(&rows, &Effort::of(options)?)
+        }
+        ["--calibrate", row, options @ ..] if !row.starts_with("--") => {
+            rows::calibrate(Some(row), &Effort::of(options)?)
+        }
+        ["--calibrate", options @ ..] => rows::calibrate(None, &Effort::of(options)?),
+        ["--profile", row, path, options @ ..] => profile_of(row, Path::new(path), Effort::of(options)?),
+        ["--report", results] => report::run(&results::read_all(Some(Path::new(results)))?, None),
+        ["--report", results, "--into", page] => {
+            report::run(&results::read_all(Some(Path::new(results)))?, Some(Path::new(page)))
+        }
+        ["--save"] => {
+            let to = effort::save(&product::executable())?;
+            println!("{}", to.display());
+            Ok(())
+        }
+        _ => Err(USAGE.to_owned()),
+    }
 }
 
-fn effort(options: &[&str]) -> Result<Effort, String> {
-    let mut effort = Effort { pairs: 5, scale_percent: 100, products: vec![Product::Kafka, Product::Naru] };
-    for option in options.chunks(2) {
-        match option {
-            ["--pairs", pairs] => effort.pairs = positive(pairs)?,
-            ["--scale", percent] => effort.scale_percent = positive(percent)?,
-            ["--only", "kafka"] => effort.products = vec![Product::Kafka],
-            ["--only", "naru"] => effort.products = vec![Product::Naru],
-            _ => return Err(USAGE.to_owned()),
+/// Runs rows one after the other; one that fails does not keep the others from being measured.
+fn measure(rows: &[&str], effort: &Effort) -> Result<(), String> {
+    allow_many_files()?;
+    let mut failures = Vec::new();
+    for row in rows {
+        if let Err(error) = rows::run(row, effort) {
+            failures.push(format!("row {row}: {error}"));
         }
     }
-    Ok(effort)
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
 }
 
-fn positive(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| USAGE.to_owned())
+/// One run of Naru alone at each table of a row, sampled.
+fn profile_of(row: &str, path: &Path, effort: Effort) -> Result<(), String> {
+    let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+    if path.exists() {
+        std::fs::remove_file(&path).map_err(|error| format!("cannot replace {}: {error}", path.display()))?;
+    }
+    let effort = Effort { pairs: 1, products: vec![Product::Naru], profile: Some(path.clone()), ..effort };
+    measure(&[row], &effort)?;
+    if path.exists() { Ok(()) } else { Err(format!("row {row} is over too soon to be sampled")) }
+}
+
+/// Raises the soft limit of open files to the hard one, for this process and the servers it starts.
+fn allow_many_files() -> Result<(), String> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).map_err(|error| format!("cannot raise the limit of files: {error}"))
 }
 
 #[cfg(test)]
@@ -89,18 +121,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_choose_effort_and_product() {
-        let chosen = effort(&["--pairs", "2", "--scale", "10", "--only", "kafka"]).unwrap();
-        assert_eq!(chosen, Effort { pairs: 2, scale_percent: 10, products: vec![Product::Kafka] });
-        assert_eq!((chosen.scaled(1000), chosen.scaled(1), chosen.is_full()), (100, 1, false));
-        assert_eq!(effort(&[]).unwrap().products.len(), 2);
-    }
-
-    #[test]
-    fn unknown_or_empty_options_are_refused() {
-        for options in [&["--pairs"][..], &["--pairs", "0"], &["--only", "both"], &["--speed", "1"]] {
-            assert_eq!(effort(options), Err(USAGE.to_owned()));
+    fn words_that_mean_nothing_are_answered_with_the_usage() {
+        for words in [&[][..], &["--row"], &["row", "1a"], &["--report"], &["--save", "x"]] {
+            assert_eq!(run(words), Err(USAGE.to_owned()));
         }
-        assert!(run(&["row"]).is_err() && run(&[]).is_err() && run(&["row", "99"]).is_err());
+        assert!(run(&["--row", "99"]).unwrap_err().contains("there is no row 99"));
     }
 }

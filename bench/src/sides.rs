@@ -1,28 +1,27 @@
-//! Both servers of a row: up together, primed and warm, one running while the other is stopped.
+//! The servers of a row: up together, primed and warm, one running while the others are stopped.
 
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::load;
-use crate::pairs::{self, Figure, Outcome};
-use crate::process::{self, Prepared, Product, Server};
-use crate::{Effort, topics};
+use crate::effort::Effort;
+use crate::encoded::Produce;
+use crate::pairs::{self, Figures, Outcome, Step};
+use crate::process::{self, Prepared, Server};
+use crate::product::{self, Product, Tuned};
+use crate::{load, profile, topics};
 
 /// Least warm-up of a server at full effort.
 const WARM_UP_TIME: Duration = Duration::from_secs(60);
 /// Least warm-up traffic in bytes at full effort.
 const WARM_UP_BYTES: f64 = 2e9;
-/// Requests of one kind before the next kind has its turn.
+/// Least requests of one kind before the next kind has its turn.
 const WARM_UP_BURST: usize = 2000;
 /// Memory that priming leaves to servers, generator and system, in bytes.
-const UNPRIMED: u64 = 6 << 30;
-
-/// A produce request to warm up with, and how many of it are in flight.
-pub type Traffic<'a> = (&'a [u8], usize);
+const UNPRIMED: u64 = 8 << 30;
 
 /// The servers of a row.
 #[derive(Debug)]
@@ -35,23 +34,24 @@ pub struct Sides {
 
 impl Sides {
     /// Primes memory and starts a server of each product; all but the last are stopped.
-    pub fn start(effort: &Effort) -> Result<Sides, String> {
+    pub fn start(effort: &Effort, tuned: &Tuned) -> Result<Sides, String> {
         let folder = folder()?;
-        let primed = if effort.is_full() { Some(prime(&folder)?) } else { None };
+        let primed = prime(effort, folder.path())?;
         let mut sides = Sides { servers: Vec::new(), folder, _primed: primed };
         for product in &effort.products {
             sides.pause_all()?;
-            let folder = sides.folder.path().join(product.to_string());
-            sides.servers.push(Prepared::in_folder(*product, &folder)?.start()?);
+            let folder = sides.folder.path().join(product.name().replace(' ', "-"));
+            let prepared = Prepared::in_folder(*product, &folder, &effort.taking_turns(tuned))?;
+            sides.servers.push(prepared.start()?);
         }
         Ok(sides)
     }
 
-    /// The server of a product, which runs from now on while the other does not.
+    /// The server of a product, which runs from now on while the others do not.
     pub fn active(&self, product: Product) -> Result<&Server, String> {
-        self.pause_all()?;
         let server = self.servers.iter().find(|server| server.product == product);
         let server = server.ok_or_else(|| format!("{product} takes no part"))?;
+        self.pause_all()?;
         server.resume()?;
         Ok(server)
     }
@@ -61,8 +61,10 @@ impl Sides {
         self.servers.iter().try_for_each(|server| act(self.active(server.product)?))
     }
 
-    /// Warms each server with traffic to a topic of that name, which is deleted afterwards.
-    pub fn warm_up(&self, effort: &Effort, topic: &str, traffic: &[Traffic<'_>]) -> Result<(), String> {
+    /// Warms each server with such requests, which go to a topic of this name, and deletes the topic afterwards.
+    ///
+    /// Each comes with the number of it that is in flight.
+    pub fn warm_up(&self, effort: &Effort, topic: &str, traffic: &[(Produce, usize)]) -> Result<(), String> {
         self.each(|server| {
             eprintln!("warming {}", server.product);
             topics::create(server, topic)?;
@@ -75,9 +77,47 @@ impl Sides {
     pub fn contest(
         &self,
         effort: &Effort,
-        mut once: impl FnMut(&Server) -> Result<Vec<Figure>, String>,
+        mut once: impl FnMut(&Server) -> Result<Figures, String>,
     ) -> Result<Outcome, String> {
-        pairs::run(&effort.products, effort.pairs, |product| once(self.active(product)?))
+        pairs::run(&effort.products, effort.pairs, |step| match step {
+            Step::Run(_, product) => self.quietly(effort, product, &mut once),
+            Step::Begin(_) | Step::End(_) => Ok(Vec::new()),
+        })
+    }
+
+    /// As [`Sides::contest`], each pair on topics of its own, which go when the pair is over.
+    pub fn contest_on_topics(
+        &self,
+        effort: &Effort,
+        name: &str,
+        partitions: i32,
+        mut once: impl FnMut(&Server, &str) -> Result<Figures, String>,
+    ) -> Result<Outcome, String> {
+        let topic = |pair: usize| format!("{name}-{pair}");
+        pairs::run(&effort.products, effort.pairs, |step| {
+            match step {
+                Step::Begin(pair) => {
+                    self.each(|server| topics::create_with(server, &topic(pair), partitions))?;
+                }
+                Step::Run(pair, product) => {
+                    return self.quietly(effort, product, |server| once(server, &topic(pair)));
+                }
+                Step::End(pair) => self.each(|server| topics::delete(server, &topic(pair)))?,
+            }
+            Ok(Vec::new())
+        })
+    }
+
+    /// One run, after everything earlier has been written to disk.
+    fn quietly(
+        &self,
+        effort: &Effort,
+        product: Product,
+        mut once: impl FnMut(&Server) -> Result<Figures, String>,
+    ) -> Result<Figures, String> {
+        process::write_back(self.folder.path())?;
+        let server = self.active(product)?;
+        profile::around(effort, &[server.pid()], || once(server))
     }
 
     fn pause_all(&self) -> Result<(), String> {
@@ -88,7 +128,7 @@ impl Sides {
 /// A folder for data, removed when dropped: in `$BENCH_FOLDER`, or beside the build's other files.
 pub fn folder() -> Result<TempDir, String> {
     let parent =
-        std::env::var_os("BENCH_FOLDER").map_or_else(|| process::target().join("bench"), PathBuf::from);
+        std::env::var_os("BENCH_FOLDER").map_or_else(|| product::target().join("bench"), PathBuf::from);
     let create = || {
         std::fs::create_dir_all(&parent)?;
         // Servers are started with another working directory.
@@ -99,7 +139,7 @@ pub fn folder() -> Result<TempDir, String> {
 
 /// Bursts of each traffic in turn until both time and bytes are enough, at a pace that ends both together at the
 /// earliest, so that the warm-up of a fast server does not fill the disk.
-fn warm_with(server: &Server, effort: &Effort, traffic: &[Traffic<'_>]) -> Result<(), String> {
+fn warm_with(server: &Server, effort: &Effort, traffic: &[(Produce, usize)]) -> Result<(), String> {
     let share = effort.share().min(1.0);
     let (time, bytes) = (WARM_UP_TIME.mul_f64(share), WARM_UP_BYTES * share);
     let mut client = server.connect()?;
@@ -107,8 +147,10 @@ fn warm_with(server: &Server, effort: &Effort, traffic: &[Traffic<'_>]) -> Resul
     let mut sent = 0.0;
     while begin.elapsed() < time || sent < bytes {
         for (produce, in_flight) in traffic {
-            load::closed_loop(&mut client, produce, WARM_UP_BURST, *in_flight)?;
-            sent += (produce.len() * WARM_UP_BURST) as f64;
+            // Large requests take their turns in fewer of them.
+            let burst = WARM_UP_BURST.min((64 << 20) / produce.frame.len()).max(*in_flight);
+            load::closed_loop(&mut client, produce, burst, *in_flight)?;
+            sent += (produce.frame.len() * burst) as f64;
         }
         // Twice the bytes are let through, lest the pauses are most of the time.
         let earliest = time.mul_f64((sent / (2.0 * bytes)).min(1.0));
@@ -117,13 +159,19 @@ fn warm_with(server: &Server, effort: &Effort, traffic: &[Traffic<'_>]) -> Resul
     Ok(())
 }
 
-/// Fills free memory with clean page cache by reading a sparse file, so that no run is the first to touch it.
-fn prime(folder: &TempDir) -> Result<File, String> {
+/// Fills free memory with clean page cache by reading a sparse file, so that no run is the first to touch it; a
+/// trial does without.
+///
+/// The pages stay while the file that is returned exists.
+pub fn prime(effort: &Effort, folder: &Path) -> Result<Option<File>, String> {
+    if !effort.is_full() {
+        return Ok(None);
+    }
     let meminfo = std::fs::read_to_string("/proc/meminfo").map_err(|error| error.to_string())?;
     let size = free_bytes(&meminfo).unwrap_or(0).saturating_sub(UNPRIMED);
     eprintln!("priming {} MiB of memory", size >> 20);
     let read = || -> std::io::Result<File> {
-        let path = folder.path().join("sparse");
+        let path = folder.join("sparse");
         File::create(&path)?.set_len(size)?;
         let mut file = File::open(&path)?;
         let mut buffer = vec![0; 1 << 20];
@@ -131,7 +179,7 @@ fn prime(folder: &TempDir) -> Result<File, String> {
         file.rewind()?;
         Ok(file)
     };
-    read().map_err(|error| format!("cannot prime memory: {error}"))
+    read().map(Some).map_err(|error| format!("cannot prime memory: {error}"))
 }
 
 fn free_bytes(meminfo: &str) -> Option<u64> {

@@ -2,22 +2,27 @@
 
 use std::time::{Duration, Instant};
 
-use crate::encoded;
+use crate::encoded::{self, Produce, admin};
 use crate::process::Server;
 
 /// How long a server may take to lead a new topic.
-const READY_MAX: Duration = Duration::from_secs(30);
+const READY_MAX: Duration = Duration::from_secs(60);
 /// How long the files of a deleted topic may stay: the delay in the settings and some slack.
 const FILES_GONE: Duration = Duration::from_secs(3);
 
 /// Creates a topic of one partition and waits until it takes records; one that exists already fails.
 pub fn create(server: &Server, name: &str) -> Result<(), String> {
+    create_with(server, name, 1)
+}
+
+/// Creates a topic and waits until each partition takes records; one that exists already fails.
+pub fn create_with(server: &Server, name: &str, partitions: i32) -> Result<(), String> {
     let deadline = Instant::now() + READY_MAX;
     let mut client = server.connect()?;
     let failed = |error: String| format!("{} did not create {name}: {error}", server.product);
     loop {
         // A broker that has only just started may not be known to its controller yet.
-        let error_code = encoded::created(client.call(&encoded::create_topic(name, 1))?)?;
+        let error_code = admin::created(client.call(&admin::create_topic(name, partitions))?)?;
         if error_code.is_none() {
             break;
         }
@@ -26,22 +31,47 @@ pub fn create(server: &Server, name: &str) -> Result<(), String> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    let probe = encoded::produce(name, -1, &encoded::batch(1, 1));
-    while let Err(error) = encoded::produced_offset(client.call(&probe)?) {
-        if Instant::now() > deadline {
-            return Err(failed(error));
+    for partition in 0..partitions {
+        let probe = Produce::to_partition(name, partition, -1, &encoded::batch(1, 1));
+        while let Err(error) = probe.base_offset(client.call(&probe.frame)?) {
+            if Instant::now() > deadline {
+                return Err(failed(error));
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
-        std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
 }
 
 /// Deletes a topic and waits until its files are gone.
 pub fn delete(server: &Server, name: &str) -> Result<(), String> {
-    let error_code = encoded::deleted(server.connect()?.call(&encoded::delete_topic(name))?)?;
+    let error_code = admin::deleted(server.connect()?.call(&admin::delete_topic(name))?)?;
     if !error_code.is_none() {
         return Err(format!("{} did not delete {name}: {error_code}", server.product));
     }
     std::thread::sleep(FILES_GONE);
     Ok(())
+}
+
+/// Waits until every partition of a topic tells its end, and returns the sum of the ends.
+pub fn wait_until_served(server: &Server, name: &str, partitions: i32) -> Result<i64, String> {
+    let deadline = server.begin + READY_MAX * 5;
+    let request = admin::ends_of(name, partitions);
+    let mut client = server.connect()?;
+    loop {
+        let (sum, failed) = admin::ends(client.call(&request)?)?;
+        if failed == 0 {
+            return Ok(sum);
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{} does not serve {failed} of {partitions} partitions", server.product));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The end of partition 0, learnt by appending one more record.
+pub fn end_offset(server: &Server, name: &str) -> Result<i64, String> {
+    let produce = Produce::new(name, -1, &encoded::batch(1, 1));
+    Ok(produce.base_offset(server.connect()?.call(&produce.frame)?)? + 1)
 }

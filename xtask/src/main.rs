@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         ["codegen", "--check"] => codegen::run(&root(), true).and_then(|()| settings::run(&root(), true)),
         ["fix"] => fix::run(&root()),
         ["test", options @ ..] => test::run(&root(), options),
-        ["bench", "--row", options @ ..] => bench(options),
+        ["bench", options @ ..] => bench(options),
         ["chaos", options @ ..] => chaos(&root(), options),
         _ => Err(USAGE.to_owned()),
     };
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 fn bench(options: &[&str]) -> Result<(), String> {
     let root = root();
     steps::step(&root, "cargo", &["build", "--release", "--package", "launcher", "--package", "bench"])?;
-    let arguments = [&["run", "--release", "--quiet", "--package", "bench", "--", "row"], options].concat();
+    let arguments = [&["run", "--release", "--quiet", "--package", "bench", "--"], options].concat();
     steps::step(&root, "cargo", &arguments)
 }
 

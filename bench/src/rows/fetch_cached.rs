@@ -4,121 +4,114 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::load::closed_loop;
-use crate::pairs::Figure;
+use crate::effort::Effort;
+use crate::encoded::{batch, fetch};
+use crate::null_server::{self, Waiting};
+use crate::pairs::{Figure, Figures};
 use crate::process::Server;
+use crate::product::THROUGHPUT;
+use crate::reader::{Filled, read_alone};
 use crate::sides::Sides;
-use crate::{Effort, encoded, topics};
+use crate::topics;
 
-use super::{null_client, print, print_headroom};
+use super::{Alone, Row, Table};
+
+pub const ROW: Row = Row {
+    name: "5",
+    about: "fetch of cached data, batches of 16 KiB and 1 MB, one reader and eight",
+    run,
+    calibrate,
+};
 
 /// Bytes of the topic at full effort.
 const TOPIC_BYTES: usize = 1 << 30;
 /// The Java consumer's default `max.partition.fetch.bytes`.
 const FETCH_BYTES: i32 = 1 << 20;
 /// Readers at once, and how often each reads the topic in a run.
-const READERS: [(usize, usize); 2] = [(1, 4), (8, 1)];
+const READERS: [(usize, usize); 2] = [(1, 8), (8, 2)];
+const BATCHES: [(&str, usize); 2] = [("16 KiB", 16 << 10), ("1 MB", 1 << 20)];
+const RECORD_BYTES: usize = 1 << 10;
 /// Least time of fetching before the first run, at full effort.
 const WARM_UP_TIME: Duration = Duration::from_secs(60);
 const RATE: &str = "MB/s";
 
-/// Batches of 16 KiB and of 1 MB, records of 1 KiB.
-pub fn run(effort: &Effort) -> Result<(), String> {
-    let sides = Sides::start(effort)?;
-    for (name, batch_bytes) in [("16 KiB", 16 << 10), ("1 MB", 1 << 20)] {
+fn run(effort: &Effort) -> Result<(), String> {
+    let sides = Sides::start(effort, &THROUGHPUT)?;
+    for (name, batch_bytes) in BATCHES {
         let topic = format!("fetch-{batch_bytes}");
-        let batch = encoded::batch(batch_bytes, 1 << 10);
+        let mut topics_filled = Vec::new();
         sides.each(|server| {
-            topics::create(server, &topic)?;
-            fill(server, effort, &topic, &batch)?;
-            warm_up(server, effort, &topic)
+            let topic_bytes = effort.scaled(TOPIC_BYTES);
+            let one = Filled::create(server, &topic, topic_bytes, batch_bytes, RECORD_BYTES)?;
+            eprintln!("warming {}", server.product);
+            let mut client = server.connect()?;
+            one.verify(&mut client, FETCH_BYTES)?;
+            let deadline = Instant::now() + WARM_UP_TIME.mul_f64(effort.share().min(1.0));
+            one.read_until(&mut client, FETCH_BYTES, deadline)?;
+            topics_filled.push((server.product, one));
+            Ok(())
         })?;
-        let alone = null_rate(&topic, &batch, effort)?;
         for (readers, passes) in READERS {
-            let outcome = sides.contest(effort, |server| once(server, &topic, readers, passes))?;
-            print(&format!("5 fetch, batches of {name}, readers: {readers}"), effort, &outcome);
-            if readers == 1 {
-                print_headroom(&outcome, RATE, alone);
-            }
+            let outcome = sides.contest(effort, |server| {
+                let filled = topics_filled.iter().find(|(product, _)| *product == server.product);
+                once(server, &filled.ok_or("a server without a topic")?.1, readers, passes)
+            })?;
+            let alone = Some(alone(effort, name, batch_bytes, readers)?);
+            let title = title(name, readers);
+            Table { row: &ROW, title, tuned: &THROUGHPUT, outcome, alone }.finish(effort)?;
         }
         sides.each(|server| topics::delete(server, &topic))?;
     }
     Ok(())
 }
 
-fn fill(server: &Server, effort: &Effort, topic: &str, batch: &[u8]) -> Result<(), String> {
-    let produce = encoded::produce(topic, -1, batch);
-    let count = effort.scaled(TOPIC_BYTES).div_ceil(batch.len());
-    closed_loop(&mut server.connect()?, &produce, count, 5).map(drop)
+fn title(batch: &str, readers: usize) -> String {
+    format!("fetch, batches of {batch}, readers: {readers}")
 }
 
-fn warm_up(server: &Server, effort: &Effort, topic: &str) -> Result<(), String> {
-    eprintln!("warming {}", server.product);
-    let deadline = Instant::now() + WARM_UP_TIME.mul_f64(effort.share().min(1.0));
-    let end_offset = end_offset(server, topic)?;
-    let mut client = server.connect()?;
-    while Instant::now() < deadline {
-        read_to(&mut client, topic, end_offset)?;
-    }
-    Ok(())
-}
-
-/// Learns the end by appending one more record.
-fn end_offset(server: &Server, topic: &str) -> Result<i64, String> {
-    let produce = encoded::produce(topic, -1, &encoded::batch(1, 1));
-    Ok(encoded::produced_offset(server.connect()?.call(&produce)?)? + 1)
-}
-
-/// Reads the topic from its beginning; returns the bytes of records.
-fn read_to(client: &mut Client, topic: &str, end_offset: i64) -> Result<usize, String> {
-    let mut offset = 0;
-    let mut bytes_read = 0;
-    while offset < end_offset {
-        let answer = client.call(&encoded::fetch(topic, offset, FETCH_BYTES))?;
-        let (bytes, next_offset) =
-            encoded::fetched(answer)?.ok_or("no records before the end of the topic")?;
-        if next_offset <= offset {
-            return Err(format!("fetch at {offset} went back to {next_offset}"));
-        }
-        bytes_read += bytes;
-        offset = next_offset;
-    }
-    Ok(bytes_read)
-}
-
-fn once(server: &Server, topic: &str, readers: usize, passes: usize) -> Result<Vec<Figure>, String> {
-    let end_offset = end_offset(server, topic)?;
-    let mut clients = Vec::new();
-    for _ in 0..readers {
-        clients.push(server.connect()?);
-    }
+fn once(server: &Server, filled: &Filled, readers: usize, passes: usize) -> Result<Figures, String> {
+    let clients = (0..readers).map(|_| server.connect()).collect::<Result<Vec<_>, _>>()?;
     let cpu_s_before = server.cpu_s()?;
     let begin = Instant::now();
-    let counts: Vec<Result<usize, String>> = thread::scope(|scope| {
-        let read = |mut client: Client| {
-            (0..passes).map(|_| read_to(&mut client, topic, end_offset)).sum::<Result<usize, String>>()
-        };
-        let readers: Vec<_> = clients.into_iter().map(|client| scope.spawn(move || read(client))).collect();
-        readers.into_iter().map(|reader| reader.join().unwrap_or(Err("a reader panicked".into()))).collect()
-    });
+    let bytes = at_once(clients, |client| (0..passes).map(|_| filled.read(client, FETCH_BYTES)).sum())?;
     let elapsed = begin.elapsed();
     let cpu_s = server.cpu_s()? - cpu_s_before;
-    let gigabytes = counts.into_iter().sum::<Result<usize, String>>()? as f64 / 1e9;
+    let gigabytes = bytes.iter().sum::<usize>() as f64 / 1e9;
     Ok(vec![
         Figure::higher(RATE, gigabytes * 1e3 / elapsed.as_secs_f64()),
         Figure::lower("broker CPU-s/GB", cpu_s / gigabytes),
+        Figure::context("broker resident MiB", server.resident_mib()?),
     ])
 }
 
-/// What one reader takes from a server that sends the same records again and again, in MB/s.
-fn null_rate(topic: &str, batch: &[u8], effort: &Effort) -> Result<f64, String> {
+/// Does the same on every connection at the same time.
+fn at_once<T: Send>(
+    clients: Vec<Client>,
+    read: impl Fn(&mut Client) -> Result<T, String> + Sync,
+) -> Result<Vec<T>, String> {
+    thread::scope(|scope| {
+        let read = &read;
+        let readers: Vec<_> =
+            clients.into_iter().map(|mut client| scope.spawn(move || read(&mut client))).collect();
+        readers.into_iter().map(|reader| reader.join().unwrap_or(Err("a reader panicked".into()))).collect()
+    })
+}
+
+fn calibrate(effort: &Effort) -> Result<Vec<Alone>, String> {
+    let tables = BATCHES.iter().flat_map(|batch| READERS.map(|(readers, _)| (*batch, readers)));
+    tables.map(|((name, batch_bytes), readers)| alone(effort, name, batch_bytes, readers)).collect()
+}
+
+fn alone(effort: &Effort, name: &str, batch_bytes: usize, readers: usize) -> Result<Alone, String> {
+    let batch = batch(batch_bytes, RECORD_BYTES);
     let records = batch.repeat((FETCH_BYTES as usize / batch.len()).max(1));
-    let mut nothing = null_client(encoded::fetch_answer(topic, &records))?;
-    let begin = Instant::now();
-    let mut bytes_read = 0;
-    while bytes_read < effort.scaled(TOPIC_BYTES) {
-        let answer = nothing.call(&encoded::fetch(topic, 0, FETCH_BYTES))?;
-        bytes_read += encoded::fetched(answer)?.ok_or("no records from the null server")?.0;
-    }
-    Ok(bytes_read as f64 / 1e6 / begin.elapsed().as_secs_f64())
+    let request = fetch::FetchSession::new("null", FETCH_BYTES).request_from(0).to_vec();
+    // It is seldom asked and has much to send, so it may as well sleep; spinning it would take the reader's core.
+    let address = null_server::start(&request, &fetch::answer("null", &records), Waiting::Sleeping);
+    let address = address.map_err(|error| format!("the null server failed: {error}"))?;
+    let connect = || Client::connect(address, Instant::now()).map_err(|error| error.to_string());
+    let clients = (0..readers).map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
+    let bytes = effort.scaled(TOPIC_BYTES) * 4 / readers;
+    let rates = at_once(clients, |client| read_alone(client, FETCH_BYTES, bytes))?;
+    Ok(Alone { title: title(name, readers), figure: RATE, value: rates.iter().sum() })
 }

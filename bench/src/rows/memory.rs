@@ -1,68 +1,114 @@
-//! Row 13: resident memory of a server that has just started, and under the load of row 1a.
+//! Row 13: what an empty broker costs, and its memory under load and after it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::effort::Effort;
+use crate::encoded::{Produce, batch};
 use crate::load::closed_loop;
-use crate::pairs::{self, Figure};
-use crate::process::{Prepared, Server};
-use crate::{Effort, encoded, sides, topics};
+use crate::pairs::{self, Figure, Figures, Step};
+use crate::process::{Prepared, Server, write_back};
+use crate::product::SMALL;
+use crate::reader::Filled;
+use crate::{sides, topics};
 
-use super::print;
+use super::{Row, Table, no_generator};
 
-/// Requests of one run at full effort: 2 GiB.
+pub const ROW: Row = Row {
+    name: "13",
+    about: "resident memory and CPU of an empty broker; memory under load and after it",
+    run,
+    calibrate: no_generator,
+};
+
+/// Requests of each connection in a run at full effort: 2 GiB.
 const REQUESTS: usize = 131_072;
+/// Bytes that are read back at full effort.
+const READ_BYTES: usize = 1 << 30;
+const FETCH_BYTES: i32 = 1 << 20;
+const BATCH_BYTES: usize = 16 << 10;
+const RECORD_BYTES: usize = 1 << 10;
 /// Time without requests before memory counts as that of an idle server.
-const IDLE: Duration = Duration::from_secs(5);
-/// Between two looks at memory under load.
+const SETTLE: Duration = Duration::from_secs(5);
+/// Seconds over which idle CPU is counted, at full effort.
+const IDLE_S: f64 = 30.0;
+/// How long memory may take to come back after the load, at full effort.
+const AFTERWARDS_S: f64 = 30.0;
+/// Between two looks at memory.
 const SAMPLE: Duration = Duration::from_millis(50);
 
-/// Each run has a server of its own, because memory that was used once stays resident.
-pub fn run(effort: &Effort) -> Result<(), String> {
+/// Each run has a server of its own, because memory that was used once stays resident in some.
+fn run(effort: &Effort) -> Result<(), String> {
     let folder = sides::folder()?;
+    let _primed = sides::prime(effort, folder.path())?;
     let mut number = 0;
-    let outcome = pairs::run(&effort.products, effort.pairs, |product| {
+    let outcome = pairs::run(&effort.products, effort.pairs, |step| {
+        let Step::Run(_, product) = step else { return Ok(Vec::new()) };
         number += 1;
         let folder = folder.path().join(number.to_string());
-        let server = Prepared::in_folder(product, &folder)?.start()?;
+        let server = Prepared::in_folder(product, &folder, &effort.alone(&SMALL, &[]))?.start()?;
         let figures = once(&server, effort)?;
         drop(server);
         std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+        write_back(folder.parent().unwrap_or(&folder))?;
         Ok(figures)
     })?;
-    print("13 resident memory", effort, &outcome);
-    Ok(())
+    let title = "an empty broker, and memory under load and after it".to_owned();
+    Table { row: &ROW, title, tuned: &SMALL, outcome, alone: None }.finish(effort)
 }
 
-fn once(server: &Server, effort: &Effort) -> Result<Vec<Figure>, String> {
-    thread::sleep(IDLE);
-    let idle = server.resident_bytes()?;
+fn once(server: &Server, effort: &Effort) -> Result<Figures, String> {
+    thread::sleep(SETTLE);
+    let idle_mib = server.resident_mib()?;
+    let cpu_percent = server.cpu_percent(Duration::from_secs_f64(effort.seconds(IDLE_S)))?;
     topics::create(server, "memory")?;
-    let produce = encoded::produce("memory", 1, &encoded::batch(16 << 10, 1 << 10));
-    let mut client = server.connect()?;
+    let before_mib = server.resident_mib()?;
     let ended = AtomicBool::new(false);
-    let loaded = thread::scope(|scope| {
-        let sampler = scope.spawn(|| resident_max(server, &ended));
-        let load = closed_loop(&mut client, &produce, effort.scaled(REQUESTS), 5);
+    let loaded_mib = thread::scope(|scope| {
+        let sampler = scope.spawn(|| resident_mib_max(server, &ended));
+        let load = load(server, effort);
         ended.store(true, Ordering::Release);
         let loaded = sampler.join().unwrap_or(Err("the sampler panicked".into()));
         load.and(loaded)
     })?;
+    let after_mib = resident_mib_afterwards(server, effort)?;
     Ok(vec![
-        Figure::lower("idle MiB", idle as f64 / f64::from(1 << 20)),
-        Figure::lower("under load MiB", loaded as f64 / f64::from(1 << 20)),
+        Figure::lower("idle MiB", idle_mib),
+        Figure::lower("idle CPU % of a core", cpu_percent),
+        Figure::lower("under load MiB", loaded_mib),
+        Figure::lower("after load MiB", after_mib),
+        Figure::context("kept after load MiB", after_mib - before_mib),
     ])
 }
 
+/// The load of row 1a, then a topic that is written and read.
+fn load(server: &Server, effort: &Effort) -> Result<(), String> {
+    let produce = Produce::new("memory", 1, &batch(BATCH_BYTES, RECORD_BYTES));
+    closed_loop(&mut server.connect()?, &produce, effort.scaled(REQUESTS), 5)?;
+    let filled = Filled::create(server, "read", effort.scaled(READ_BYTES), BATCH_BYTES, RECORD_BYTES)?;
+    filled.read(&mut server.connect()?, FETCH_BYTES).map(drop)
+}
+
 /// Largest of the samples until `ended`.
-fn resident_max(server: &Server, ended: &AtomicBool) -> Result<u64, String> {
-    let mut most = 0;
+fn resident_mib_max(server: &Server, ended: &AtomicBool) -> Result<f64, String> {
+    let mut most: f64 = 0.0;
     loop {
-        most = most.max(server.resident_bytes()?);
+        most = most.max(server.resident_mib()?);
         if ended.load(Ordering::Acquire) {
             return Ok(most);
         }
         thread::sleep(SAMPLE);
     }
+}
+
+/// Least of the samples within the time that memory may take to come back.
+fn resident_mib_afterwards(server: &Server, effort: &Effort) -> Result<f64, String> {
+    let deadline = Instant::now() + Duration::from_secs_f64(effort.seconds(AFTERWARDS_S));
+    let mut least = server.resident_mib()?;
+    while Instant::now() < deadline {
+        thread::sleep(SAMPLE);
+        least = least.min(server.resident_mib()?);
+    }
+    Ok(least)
 }

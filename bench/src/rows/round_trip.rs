@@ -1,13 +1,24 @@
 //! Row 3: one request at a time, and what the broker adds to the round trip of a server that does nothing.
 
 use crate::client::Client;
+use crate::effort::Effort;
+use crate::encoded::{Produce, batch};
 use crate::load::closed_loop;
-use crate::pairs::Figure;
+use crate::null_server::Waiting;
+use crate::pairs::{Figure, Figures};
 use crate::process::Server;
+use crate::product::THROUGHPUT;
 use crate::sides::Sides;
-use crate::{Effort, encoded, topics};
 
-use super::{acks_name, null_client, print};
+use super::{Row, Table, acks_name, no_generator, null_client};
+
+pub const ROW: Row = Row {
+    name: "3",
+    about: "serial round trip of one 100 B record",
+    run,
+    // Each run measures the null server itself.
+    calibrate: no_generator,
+};
 
 /// Requests of one run at full effort.
 const REQUESTS: usize = 50_000;
@@ -15,21 +26,21 @@ const REQUESTS: usize = 50_000;
 const NULL_REQUESTS: usize = 20_000;
 const RECORD_BYTES: usize = 100;
 
-/// One record of 100 B per request, acks of the leader and of all.
-pub fn run(effort: &Effort) -> Result<(), String> {
-    let sides = Sides::start(effort)?;
-    let batch = encoded::batch(RECORD_BYTES, RECORD_BYTES);
-    let serial = [1, -1].map(|acks| encoded::produce("warm-up", acks, &batch));
-    let bulk = encoded::produce("warm-up", 1, &encoded::batch(16 << 10, 1 << 10));
-    let [one, all] = &serial;
-    sides.warm_up(effort, "warm-up", &[(one, 1), (all, 1), (&bulk, 5)])?;
+fn run(effort: &Effort) -> Result<(), String> {
+    let sides = Sides::start(effort, &THROUGHPUT)?;
+    let batch_of_one = batch(RECORD_BYTES, RECORD_BYTES);
+    let bulk = Produce::new("warm-up", 1, &batch(16 << 10, 1 << 10));
+    let [one, all] = [1, -1].map(|acks| Produce::new("warm-up", acks, &batch_of_one));
+    sides.warm_up(effort, "warm-up", &[(one, 1), (all, 1), (bulk, 5)])?;
     for acks in [1, -1] {
-        let topic = format!("round-trip-{}", if acks < 0 { "all" } else { "1" });
-        let produce = encoded::produce(&topic, acks, &batch);
-        let mut nothing = null_client(encoded::produce_answer(&topic))?;
-        sides.each(|server| topics::create(server, &topic))?;
-        let outcome = sides.contest(effort, |server| once(server, effort, &produce, &mut nothing))?;
-        print(&format!("3 serial round trip, {RECORD_BYTES} B, {}", acks_name(acks)), effort, &outcome);
+        let nothing = Produce::new("null", acks, &batch_of_one);
+        let mut null = null_client(&nothing.frame, &nothing.answer(), Waiting::Sleeping)?;
+        let name = format!("round-trip-{}", if acks < 0 { "all" } else { "1" });
+        let outcome = sides.contest_on_topics(effort, &name, 1, |server, topic| {
+            once(server, effort, &Produce::new(topic, acks, &batch_of_one), &mut null, &nothing)
+        })?;
+        let title = format!("serial round trip, {RECORD_BYTES} B, {}", acks_name(acks));
+        Table { row: &ROW, title, tuned: &THROUGHPUT, outcome, alone: None }.finish(effort)?;
     }
     Ok(())
 }
@@ -38,21 +49,24 @@ pub fn run(effort: &Effort) -> Result<(), String> {
 fn once(
     server: &Server,
     effort: &Effort,
-    produce: &[u8],
-    nothing: &mut Client,
-) -> Result<Vec<Figure>, String> {
-    let null = closed_loop(nothing, produce, effort.scaled(NULL_REQUESTS), 1)?;
+    produce: &Produce,
+    null: &mut Client,
+    nothing: &Produce,
+) -> Result<Figures, String> {
+    let null = closed_loop(null, nothing, effort.scaled(NULL_REQUESTS), 1)?.latencies;
     let mut client = server.connect()?;
     let cpu_s_before = server.cpu_s()?;
     let run = closed_loop(&mut client, produce, effort.scaled(REQUESTS), 1)?;
     let cpu_s = server.cpu_s()? - cpu_s_before;
-    let us = |run: &crate::load::Run, percent| run.latency(percent).as_secs_f64() * 1e6;
+    let latencies = run.latencies;
     Ok(vec![
-        Figure::lower("p50 us", us(&run, 50.0)),
-        Figure::lower("p99 us", us(&run, 99.0)),
-        Figure::context("null server p50 us", us(&null, 50.0)),
-        Figure::lower("added p50 us", us(&run, 50.0) - us(&null, 50.0)),
-        Figure::lower("added p99 us", us(&run, 99.0) - us(&null, 99.0)),
+        Figure::lower("p50 us", latencies.us(50.0)),
+        Figure::lower("p99 us", latencies.us(99.0)),
+        Figure::context("null server p50 us", null.us(50.0)),
+        Figure::context("null server p99 us", null.us(99.0)),
+        Figure::lower("added p50 us", latencies.us(50.0) - null.us(50.0)),
+        Figure::lower("added p99 us", latencies.us(99.0) - null.us(99.0)),
         Figure::lower("broker CPU us/request", cpu_s * 1e6 / run.requests as f64),
+        Figure::context("broker resident MiB", server.resident_mib()?),
     ])
 }

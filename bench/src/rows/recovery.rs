@@ -1,0 +1,93 @@
+//! Row 12: killed with much that was never flushed, to ready again.
+
+use std::path::Path;
+
+use crate::effort::Effort;
+use crate::encoded::{Produce, batch};
+use crate::load::closed_loop;
+use crate::pairs::{self, Figure, Figures, Step};
+use crate::process::{Prepared, Server, write_back};
+use crate::product::{Product, SMALL};
+use crate::{profile, sides, topics};
+
+use super::{Row, Table, no_generator};
+
+pub const ROW: Row =
+    Row { name: "12", about: "kill -9 with 4 GB unflushed, to ready", run, calibrate: no_generator };
+
+/// Bytes written before the kill at full effort.
+const BYTES: usize = 4_000_000_000;
+const PARTITIONS: i32 = 4;
+const BATCH_BYTES: usize = 16 << 10;
+const RECORD_BYTES: usize = 1 << 10;
+const TOPIC: &str = "unflushed";
+/// Kafka waits after a kill until its own earlier registration has expired, so both ways are shown.
+const SESSION_TIMEOUTS: [(&str, &[(&str, &str)]); 2] = [
+    ("the default session timeout", &[]),
+    (
+        "broker.session.timeout.ms=1000",
+        &[("broker.session.timeout.ms", "1000"), ("broker.heartbeat.interval.ms", "200")],
+    ),
+];
+
+/// Each run has a server of its own.
+fn run(effort: &Effort) -> Result<(), String> {
+    let folder = sides::folder()?;
+    let _primed = sides::prime(effort, folder.path())?;
+    let mut number = 0;
+    for (name, settings) in SESSION_TIMEOUTS {
+        let outcome = pairs::run(&effort.products, effort.pairs, |step| {
+            let Step::Run(_, product) = step else { return Ok(Vec::new()) };
+            number += 1;
+            let folder = folder.path().join(number.to_string());
+            let figures = once(effort, product, &folder, settings)?;
+            std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+            write_back(folder.parent().unwrap_or(&folder))?;
+            Ok(figures)
+        })?;
+        let title = format!("kill -9 with 4 GB unflushed, {name}");
+        Table { row: &ROW, title, tuned: &SMALL, outcome, alone: None }.finish(effort)?;
+    }
+    Ok(())
+}
+
+fn once(
+    effort: &Effort,
+    product: Product,
+    folder: &Path,
+    settings: &[(&str, &str)],
+) -> Result<Figures, String> {
+    let prepared = Prepared::in_folder(product, folder, &effort.alone(&SMALL, settings))?;
+    let server = prepared.start()?;
+    topics::create_with(&server, TOPIC, PARTITIONS)?;
+    fill(&server, effort)?;
+    let acknowledged = topics::wait_until_served(&server, TOPIC, PARTITIONS)?;
+    server.kill()?;
+    let (seconds, first_answer_s, cpu_s) = profile::around_start(effort, || {
+        let server = prepared.start()?;
+        let records = topics::wait_until_served(&server, TOPIC, PARTITIONS)?;
+        let seconds = server.begin.elapsed().as_secs_f64();
+        let figures = (seconds, server.start_time.as_secs_f64(), server.cpu_s()?);
+        if records == acknowledged {
+            Ok((figures, server.pid()))
+        } else {
+            Err(format!("{product} has {records} of {acknowledged} acknowledged records"))
+        }
+    })?;
+    Ok(vec![
+        Figure::lower("ready s", seconds),
+        Figure::context("first answer s", first_answer_s),
+        Figure::lower("broker CPU s until ready", cpu_s),
+    ])
+}
+
+fn fill(server: &Server, effort: &Effort) -> Result<(), String> {
+    let batch = batch(BATCH_BYTES, RECORD_BYTES);
+    let count = effort.scaled(BYTES).div_ceil(batch.len() * PARTITIONS as usize);
+    let mut client = server.connect()?;
+    for partition in 0..PARTITIONS {
+        let produce = Produce::to_partition(TOPIC, partition, 1, &batch);
+        closed_loop(&mut client, &produce, count, 5)?;
+    }
+    Ok(())
+}
