@@ -76,3 +76,17 @@ fn a_listener_that_cannot_be_opened_leaves_the_others() {
     let mut client = Client::connect(address_of(&node, "EXTRA").unwrap());
     assert_eq!(client.produce("t", 0, &batch(100, 1)), Ok(1));
 }
+
+#[test]
+fn a_listener_speaks_what_the_map_gives_its_name_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Setup::new(folder.path()).start();
+    node.create_topic("t", 1, &[]);
+    let both = "PLAINTEXT://:9092,EXTRA://127.0.0.1:0";
+    node.configure(BROKER, "1", MAP.0, Some("PLAINTEXT:PLAINTEXT,EXTRA:SSL"));
+    node.configure(BROKER, "1", "listeners", Some(both));
+    assert_eq!(address_of(&node, "EXTRA"), None, "TLS is not spoken yet");
+    node.configure(BROKER, "1", MAP.0, Some("PLAINTEXT:PLAINTEXT,EXTRA:PLAINTEXT"));
+    let mut client = Client::connect(address_of(&node, "EXTRA").unwrap());
+    assert_eq!(client.produce("t", 0, &batch(100, 1)), Ok(0));
+}

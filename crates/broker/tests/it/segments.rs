@@ -128,7 +128,8 @@ fn the_jitter_set_now_spreads_when_segments_of_partitions_roll() {
     let mut first = node(folder.path(), &[("log.roll.hours", "1")]);
     first.create_topic("none", 20, &[]);
     assert_eq!(rolled_early(&first, folder.path(), "none"), 0);
-    first.create_topic("own", 20, &[("segment.jitter.ms", "3600000")]);
+    first.create_topic("own", 20, &[]);
+    first.configure(TOPIC, "own", "segment.jitter.ms", Some("3600000"));
     let own = rolled_early(&first, folder.path(), "own");
     first.configure(BROKER, "", "log.roll.jitter.ms", Some("3600000"));
     first.create_topic("all", 20, &[]);
@@ -164,9 +165,15 @@ fn the_files_of_segments_are_preallocated_where_that_is_set_until_they_are_close
     node.configure(TOPIC, "t", "preallocate", None);
     append(&mut client);
     assert_eq!(sizes(), [size, size, size, 1_048_576]);
-    assert_eq!(read_all(&mut client, topic_id), 4);
+    node.configure(BROKER, "", "log.preallocate", Some("false"));
+    append(&mut client);
+    assert_eq!(sizes(), [size; 5]);
+    node.configure(BROKER, "", "log.preallocate", None);
+    append(&mut client);
+    assert_eq!(sizes(), [size, size, size, size, size, 1_048_576]);
+    assert_eq!(read_all(&mut client, topic_id), 6);
     housekeeping::close_logs(&node.broker);
-    assert_eq!(sizes(), [size; 4]);
+    assert_eq!(sizes(), [size; 6]);
 }
 
 /// Batches that a consumer finds from the start on.

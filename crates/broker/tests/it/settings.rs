@@ -81,6 +81,15 @@ fn timestamps_are_the_brokers_or_within_the_bounds() {
     let before = now_ms();
     let appended = append_time(&mut client, now_ms() - hour_ms).unwrap();
     assert!((before..=now_ms()).contains(&appended), "{appended}");
+    node.configure(TOPIC, "t", "message.timestamp.type", None);
+    node.configure(TOPIC, "t", "message.timestamp.before.max.ms", None);
+    node.configure(TOPIC, "t", "message.timestamp.after.max.ms", Some("3600000"));
+    assert_eq!(append_time(&mut client, now_ms() + hour_ms / 2), Ok(-1));
+    assert_eq!(append_time(&mut client, now_ms() - hour_ms), Ok(-1));
+    node.configure(BROKER, "", "log.message.timestamp.before.max.ms", Some("60000"));
+    assert_eq!(append_time(&mut client, now_ms() - hour_ms), Err(ErrorCode::INVALID_TIMESTAMP));
+    node.configure(BROKER, "", "log.message.timestamp.type", Some("LogAppendTime"));
+    assert!(append_time(&mut client, now_ms() - hour_ms).unwrap() >= before);
 }
 
 #[test]
