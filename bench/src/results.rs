@@ -72,7 +72,7 @@ impl Record {
             self.title,
             self.pairs,
             self.scale_percent,
-            self.outcome().table()
+            self.outcome().tables()
         );
         for note in &self.notes {
             text += &format!("  {note}\n");

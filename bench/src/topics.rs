@@ -2,11 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use model::ErrorCode;
+
 use crate::encoded::{self, Produce, admin};
 use crate::process::Server;
 
 /// How long a server may take to lead a new topic.
 const READY_MAX: Duration = Duration::from_secs(60);
+/// How often a change is asked for.
+const ASKED_MAX: usize = 5;
 /// How long the files of a deleted topic may stay: the delay in the settings and some slack.
 const FILES_GONE: Duration = Duration::from_secs(3);
 
@@ -18,12 +22,11 @@ pub fn create(server: &Server, name: &str) -> Result<(), String> {
 /// Creates a topic and waits until each partition takes records; one that exists already fails.
 pub fn create_with(server: &Server, name: &str, partitions: i32) -> Result<(), String> {
     let deadline = Instant::now() + READY_MAX;
-    let mut client = server.connect()?;
     let failed = |error: String| format!("{} did not create {name}: {error}", server.product);
     loop {
         // A broker that has only just started may not be known to its controller yet.
-        let error_code = admin::created(client.call(&admin::create_topic(name, partitions))?)?;
-        if error_code.is_none() {
+        let (error_code, asked) = ask(server, &admin::create_topic(name, partitions), admin::created)?;
+        if error_code.is_none() || asked > 1 && error_code == ErrorCode::TOPIC_ALREADY_EXISTS {
             break;
         }
         if Instant::now() > deadline {
@@ -31,6 +34,7 @@ pub fn create_with(server: &Server, name: &str, partitions: i32) -> Result<(), S
         }
         std::thread::sleep(Duration::from_millis(100));
     }
+    let mut client = server.connect()?;
     for partition in 0..partitions {
         let probe = Produce::to_partition(name, partition, -1, &encoded::batch(1, 1));
         while let Err(error) = probe.base_offset(client.call(&probe.frame)?) {
@@ -43,10 +47,30 @@ pub fn create_with(server: &Server, name: &str, partitions: i32) -> Result<(), S
     Ok(())
 }
 
+/// Asks for a change of topics, on another connection where one is closed without an answer; returns how often, too.
+///
+/// Kafka does close them on a busy machine, when it has just been resumed and is finding its controller again.
+fn ask(
+    server: &Server,
+    request: &[u8],
+    answered: fn(&[u8]) -> Result<ErrorCode, String>,
+) -> Result<(ErrorCode, usize), String> {
+    let mut asked = 1;
+    loop {
+        match server.connect()?.call(request) {
+            Ok(answer) => return Ok((answered(answer)?, asked)),
+            Err(error) if asked >= ASKED_MAX => return Err(format!("{}: {error}", server.product)),
+            Err(error) => eprintln!("{}: {error}, once more", server.product),
+        }
+        asked += 1;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
 /// Deletes a topic and waits until its files are gone.
 pub fn delete(server: &Server, name: &str) -> Result<(), String> {
-    let error_code = admin::deleted(server.connect()?.call(&admin::delete_topic(name))?)?;
-    if !error_code.is_none() {
+    let (error_code, asked) = ask(server, &admin::delete_topic(name), admin::deleted)?;
+    if !error_code.is_none() && !(asked > 1 && error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) {
         return Err(format!("{} did not delete {name}: {error_code}", server.product));
     }
     std::thread::sleep(FILES_GONE);

@@ -67,9 +67,8 @@ fn tool(server: &Server, topic: &str, records: usize, acks: i16) -> Result<Strin
         .arg(kafka_libraries()?.join("*"))
         .args(["org.apache.kafka.tools.ProducerPerformance", "--topic", topic])
         .args(["--num-records", &records.to_string(), "--record-size", &RECORD_BYTES.to_string()])
-        .args(["--throughput", "-1", "--command-property"])
-        .arg(format!("bootstrap.servers={}", server.address))
-        .args(["--command-property", "batch.size=16384", "--command-property"])
+        .args(["--throughput", "-1", "--bootstrap-server", &server.address.to_string()])
+        .args(["--command-property", "batch.size=16384"])
         .arg(format!("acks={}", if acks < 0 { "all" } else { "1" }))
         .output()
         .map_err(|error| format!("cannot run java: {error}"))?;
