@@ -34,7 +34,6 @@ const DELETED_TIME: &str = "The largest timestamp (-3) in ListOffsets";
 const LATER: &str = "APIs that are not served yet";
 const ORDER: &str = "Order in answers.";
 const EPOCH: &str = "A leader epoch below -1";
-const THREADS: &str = "Dynamic numbers of threads";
 const LOGGERS: &str = "Log levels by logger";
 const DOCUMENTATION: &str = "Documentation of settings is not told";
 const OWN: &str = "Own settings.";
@@ -97,12 +96,6 @@ pub const DECIDED: &[Deviation] = &[
     row(NEGATIVE_LIMIT, ["Fetch within limits of size", "limit -1", ""], ["", ABSENT]),
     row(EPOCH, ["OffsetForLeaderEpoch", "epoch -5", "leader_epoch"], ["-5", "-1"]),
     row(EPOCH, ["OffsetForLeaderEpoch", "epoch -5", "end_offset"], ["0", "-1"]),
-    row(
-        THREADS,
-        ["IncrementalAlterConfigs of threads", "threads", "error_code"],
-        ["INVALID_REQUEST", "NONE"],
-    ),
-    row(THREADS, ["IncrementalAlterConfigs of threads", "threads", "error_message"], ["double", "None"]),
     row(LOGGERS, ["IncrementalAlterConfigs of loggers", "has loggers", "value"], ["true", "false"]),
     row(DOCUMENTATION, ["DescribeConfigs with documentation", "", "value"], ["[true]", "[false]"]),
     row(OWN, ["DescribeConfigs of the broker", "the broker", ""], [ABSENT, ""]),

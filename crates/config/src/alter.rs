@@ -1,6 +1,8 @@
 //! Changes of dynamic settings: SET, DELETE, APPEND, SUBTRACT and the checks behind AlterConfigs.
 
 use std::collections::BTreeMap;
+mod thread_counts;
+
 use std::fmt;
 
 use crate::layers::{Layers, Overrides};
@@ -203,8 +205,13 @@ fn check_patterns(patterns: &[String]) -> Result<(), AlterError> {
 
 /// Checks changes of broker settings: dynamic ones only, in the scope they allow, with legal values.
 ///
-/// `layers` are those the broker would have after the changes.
-pub fn check_broker(target: Target, changes: &Changes, layers: &Layers<'_>) -> Result<(), AlterError> {
+/// `layers` are those the broker would have after the changes, `before` those it has.
+pub fn check_broker(
+    target: Target,
+    changes: &Changes,
+    before: &Layers<'_>,
+    layers: &Layers<'_>,
+) -> Result<(), AlterError> {
     let mode = |key: &str| tables::broker_setting(key).map(|setting| setting.update);
     let refuse_if_any = |sentence: &str, is_refused: &dyn Fn(&str) -> bool| {
         let refused: Vec<&str> = changes.keys().map(String::as_str).filter(|key| is_refused(key)).collect();
@@ -229,9 +236,14 @@ pub fn check_broker(target: Target, changes: &Changes, layers: &Layers<'_>) -> R
         let checked = check_value(tables::broker_setting(key), text);
         checked.map_err(|error| AlterError::InvalidRequest(error.to_string()))?;
     }
-    let broken = rules::check_dynamic(layers);
-    broken
-        .map_or(Ok(()), |sentence| Err(AlterError::InvalidRequest(format!("requirement failed: {sentence}"))))
+    if let Some(sentence) = rules::check_dynamic(layers) {
+        return Err(AlterError::InvalidRequest(format!("requirement failed: {sentence}")));
+    }
+    thread_counts::refusal(before, layers).map_or(Ok(()), |sentence| {
+        Err(AlterError::InvalidRequest(format!(
+            "Invalid value org.apache.kafka.common.config.ConfigException: {sentence} for configuration Invalid dynamic configuration"
+        )))
+    })
 }
 
 /// Keys and trust of TLS, which belong to one listener each.

@@ -22,12 +22,12 @@ fn change(
             None => after.remove(key),
         };
     }
-    check(target, &after, &stored)?;
+    check(target, current, &after, &stored)?;
     *current = after;
     Ok(())
 }
 
-fn check(target: Target, after: &Overrides, stored: &Changes) -> Result<(), AlterError> {
+fn check(target: Target, before: &Overrides, after: &Overrides, stored: &Changes) -> Result<(), AlterError> {
     let fixed = StaticSettings::default();
     let none = Overrides::new();
     match target {
@@ -35,10 +35,12 @@ fn check(target: Target, after: &Overrides, stored: &Changes) -> Result<(), Alte
         Target::Group => check_group(after, &fixed.layers()),
         Target::ClientMetrics => check_client_metrics(after),
         Target::Broker => {
-            check_broker(target, stored, &Layers { broker: after, cluster: &none, fixed: &fixed })
+            let layers = |broker| Layers { broker, cluster: &none, fixed: &fixed };
+            check_broker(target, stored, &layers(before), &layers(after))
         }
         Target::Cluster => {
-            check_broker(target, stored, &Layers { broker: &none, cluster: after, fixed: &fixed })
+            let layers = |cluster| Layers { broker: &none, cluster, fixed: &fixed };
+            check_broker(target, stored, &layers(before), &layers(after))
         }
     }
 }
@@ -77,6 +79,13 @@ const CASES: &[(Target, Operation, &str, &str, Option<&str>)] = &[
     (Broker, Set, "cordoned.log.dirs", "*,/tmp/kafka-logs", Some("requirement failed: When cordoned.log.dirs is set to *, it must not contain other values")),
     (Broker, Set, "cordoned.log.dirs", "/a,/tmp/kafka-logs,/b", Some("requirement failed: All entries in cordoned.log.dirs must be present in log.dirs or log.dir. Missing entries : /a, /b")),
     (Broker, Set, "max.connections", "abc", Some("Invalid value abc for configuration max.connections: Not a number of type INT")),
+    (Broker, Set, "num.recovery.threads.per.data.dir", "9", Some("Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation failed for num.recovery.threads.per.data.dir=9, value should not be greater than double the current value 2 for configuration Invalid dynamic configuration")),
+    (Broker, Set, "num.recovery.threads.per.data.dir", "4", None),
+    (Broker, Set, "num.recovery.threads.per.data.dir", "8", None),
+    (Broker, Delete, "num.recovery.threads.per.data.dir", "", Some("Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation failed for num.recovery.threads.per.data.dir=2, value should be at least half the current value 8 for configuration Invalid dynamic configuration")),
+    (Broker, Set, "num.io.threads", "1", Some("Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation failed for num.io.threads=1, value should be at least half the current value 8 for configuration Invalid dynamic configuration")),
+    (Broker, Set, "log.cleaner.threads", "5", Some("Invalid value org.apache.kafka.common.config.ConfigException: Log cleaner threads cannot be increased to more than double the current value 1 for configuration Invalid dynamic configuration")),
+    (Broker, Set, "log.cleaner.threads", "2", None),
     (Broker, Set, "unknown.key", "1", None),
     (Broker, Append, "log.cleanup.policy", "compact", None),
     (Broker, Set, "message.max.bytes", "-1", Some("Invalid value -1 for configuration message.max.bytes: Value must be at least 0")),

@@ -129,10 +129,10 @@ impl<'a> Resource<'a> {
             Target::Group => alter::check_group(after, layers),
             Target::ClientMetrics => alter::check_client_metrics(after),
             Target::Broker => {
-                alter::check_broker(Target::Broker, changes, &Layers { broker: after, ..*layers })
+                alter::check_broker(Target::Broker, changes, layers, &Layers { broker: after, ..*layers })
             }
             Target::Cluster => {
-                alter::check_broker(Target::Cluster, changes, &Layers { cluster: after, ..*layers })
+                alter::check_broker(Target::Cluster, changes, layers, &Layers { cluster: after, ..*layers })
             }
         });
         checked.map_err(|error| alter_error(&error))
