@@ -14,7 +14,7 @@ use crate::node::{Node, Setup};
 const BUSY_RUNS_MAX: usize = 20;
 
 /// Allocations of one request more, once everything is warm: the difference between two runs of different length.
-fn per_request(serve: impl Fn(&mut Node, Uuid, &mut Client, u64)) -> f64 {
+pub fn per_request(serve: impl Fn(&mut Node, Uuid, &mut Client, u64)) -> f64 {
     let (short, long) = (500, 2_500);
     let few = of_quick_run(&serve, short);
     let many = of_quick_run(&serve, long);

@@ -5,6 +5,7 @@ mod client;
 mod disk;
 mod node;
 
+mod allocations;
 mod appends;
 mod costs;
 mod flushing;
