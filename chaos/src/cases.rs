@@ -1,7 +1,10 @@
 //! Every campaign by its name: what it does, how many rounds, and how it ends.
 
 mod crash_prefixes;
+pub mod damage;
+mod disk_errors;
 mod kill9;
+mod power_cut;
 
 use std::path::PathBuf;
 
@@ -47,7 +50,6 @@ pub enum Verdict {
     /// All held; figures worth telling.
     Held(Vec<(&'static str, String)>),
     /// This machine lacks what the case needs.
-    #[expect(dead_code, reason = "no case so far needs more than a file system")]
     Skipped(String),
 }
 
@@ -66,6 +68,27 @@ pub const CASES: &[Case] = &[
         rounds_short: 4,
         rounds_long: 80,
         run: crash_prefixes::run,
+    },
+    Case {
+        name: "damage",
+        about: "files are damaged while a node is down: no corrupt record is served, what stays shut says why",
+        rounds_short: 200,
+        rounds_long: 2000,
+        run: damage::run,
+    },
+    Case {
+        name: "disk-errors",
+        about: "EIO and ENOSPC at random calls, and a full disk: only that directory is refused, for as long as it must be",
+        rounds_short: 10,
+        rounds_long: 300,
+        run: disk_errors::run,
+    },
+    Case {
+        name: "power-cut",
+        about: "power is cut under load: durable loses nothing acknowledged, kafka at most the documented window",
+        rounds_short: 2,
+        rounds_long: 100,
+        run: power_cut::run,
     },
 ];
 

@@ -13,6 +13,14 @@ use crate::random::Random;
 
 /// Requests under way on one connection: what a broker remembers of a producer bounds it for idempotent ones.
 const IN_FLIGHT_MAX: usize = 5;
+/// What a node answers whose disk has failed, or that is about to end for it.
+const REFUSALS: [ErrorCode; 5] = [
+    ErrorCode::KAFKA_STORAGE_ERROR,
+    ErrorCode::NOT_LEADER_OR_FOLLOWER,
+    ErrorCode::LEADER_NOT_AVAILABLE,
+    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+    ErrorCode::REQUEST_TIMED_OUT,
+];
 /// Sequence numbers go on at 0 behind this many.
 const SEQUENCES: i64 = 1 << 31;
 
@@ -24,6 +32,9 @@ pub struct Producer {
     /// Producer id and epoch of an idempotent one.
     pub identity: Option<(i64, i16)>,
     acks: i16,
+    expects_faults: bool,
+    /// Partitions it writes to.
+    targets: Vec<i32>,
     random: Random,
     /// What it knows of each partition.
     pub lanes: Vec<Lane>,
@@ -67,7 +78,44 @@ impl Producer {
     pub fn new(worker: u32, identity: Option<(i64, i16)>, partitions: i32, random: Random) -> Producer {
         let acks = if identity.is_some() { -1 } else { 1 };
         let lanes = (0..partitions).map(|_| Lane::default()).collect();
-        Producer { worker, identity, acks, random, lanes }
+        let targets = (0..partitions).collect();
+        Producer { worker, identity, acks, expects_faults: false, targets, random, lanes }
+    }
+
+    /// The same with other acks.
+    pub fn with_acks(mut self, acks: i16) -> Producer {
+        self.acks = acks;
+        self
+    }
+
+    /// The same, but a refusal as of a failed disk ends a run as the end of the node does.
+    pub fn expecting_faults(mut self) -> Producer {
+        self.expects_faults = true;
+        self
+    }
+
+    /// The same, but it writes to some of the partitions only.
+    pub fn writing_to(mut self, partitions: &[i32]) -> Producer {
+        self.targets = partitions.to_vec();
+        self
+    }
+
+    /// Sends one batch to a partition and tells what came of it; one that was acknowledged is remembered.
+    pub fn probe(
+        &mut self,
+        client: &mut Client,
+        topic: &str,
+        partition: i32,
+    ) -> Result<ErrorCode, CallError> {
+        self.lane(partition).pending.clear();
+        self.make_batch(partition);
+        self.send_newest(client, topic, &[partition])?;
+        let answers = client.produced()?;
+        let answer = answers.first().ok_or_else(|| CallError::Wrong("an empty answer".to_owned()))?;
+        if answer.code.is_none() {
+            self.settle(answer, false)?;
+        }
+        Ok(answer.code)
     }
 
     /// Writes to `topic` until `stop` or until the node is gone; what was not answered before is sent again first, by an
@@ -129,8 +177,7 @@ impl Producer {
 
     fn draw_partitions(&mut self) -> Vec<i32> {
         let count = 1 + self.random.place(3);
-        let mut partitions: Vec<i32> =
-            (0..count).map(|_| self.random.place(self.lanes.len()) as i32).collect();
+        let mut partitions: Vec<i32> = (0..count).map(|_| *self.random.pick(&self.targets)).collect();
         partitions.sort_unstable();
         partitions.dedup();
         partitions
@@ -165,12 +212,12 @@ impl Producer {
 
     /// Takes note of an answer to the oldest batch of its partition that has none.
     fn settle(&mut self, answer: &ProduceAnswer, is_repeated: bool) -> Result<(), CallError> {
-        let worker = self.worker;
+        let (worker, expects_faults) = (self.worker, self.expects_faults);
         let lane = self.lane(answer.partition);
         let wrong = |text: String| CallError::Wrong(text);
         let batch = lane.pending.pop_front();
-        let Batch { first, count, .. } =
-            batch.ok_or_else(|| wrong(format!("partition {} answered unasked", answer.partition)))?;
+        let batch = batch.ok_or_else(|| wrong(format!("partition {} answered unasked", answer.partition)))?;
+        let Batch { first, count, .. } = batch;
         match answer.code {
             ErrorCode::NONE => {
                 let (base_offset, at) = (answer.base_offset, Instant::now());
@@ -182,6 +229,11 @@ impl Producer {
             ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER if is_repeated => {
                 lane.written.push((first, count));
                 Ok(())
+            }
+            code if expects_faults && REFUSALS.contains(&code) => {
+                // Nobody knows whether it was written.
+                lane.pending.push_front(batch);
+                Err(CallError::Gone(format!("refused with {code}")))
             }
             code => Err(wrong(format!(
                 "worker {worker}, partition {}, records {first} to {}: {code}",

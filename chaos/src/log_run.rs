@@ -7,8 +7,9 @@ use partition_log::{
     CheckpointFile, Disk, FileHandles, LastRun, LeaderBatch, LogDir, LogOptions, OffsetCheckpoint,
     PartitionLog,
 };
-use records::{CheckedBatch, Scratch, next_batch};
+use records::{BatchError, BatchView, CheckedBatch, Scratch, next_batch};
 
+use crate::cases::damage::{End, explained};
 use crate::log_model::{Batch, FIRST_MS, FoundLog, IDEMPOTENT, Kind, LogModel, TRANSACTIONAL};
 use crate::memory_disk::MemoryDisk;
 use crate::random::Random;
@@ -55,16 +56,20 @@ fn options() -> Arc<LogOptions> {
 }
 
 /// Opens the log as a broker does.
-fn open(disk: &Arc<MemoryDisk>) -> Result<(LogDir, PartitionLog), String> {
+fn open(disk: &Arc<MemoryDisk>, may_be_damaged: bool) -> Result<(LogDir, PartitionLog), String> {
     let said = |error: partition_log::LogError| error.to_string();
     let disk = Arc::clone(disk) as Arc<dyn Disk>;
     let dir = LogDir::open(Path::new(DIR), disk, Arc::new(FileHandles::new(100))).map_err(said)?;
     let was_clean = dir.take_clean_shutdown().map_err(said)?.is_some();
     // A checkpoint that cannot be read counts as empty, but a crash alone must not leave one.
+    let read = |file| match dir.checkpoint(file) {
+        Err(partition_log::LogError::Corrupt { .. }) if may_be_damaged => Ok(OffsetCheckpoint::default()),
+        outcome => outcome.map_err(said),
+    };
     let last_run = LastRun {
         was_clean,
-        recovery_points: dir.checkpoint(CheckpointFile::RecoveryPoint).map_err(said)?,
-        log_starts: dir.checkpoint(CheckpointFile::LogStart).map_err(said)?,
+        recovery_points: read(CheckpointFile::RecoveryPoint)?,
+        log_starts: read(CheckpointFile::LogStart)?,
     };
     let mut opened =
         dir.open_logs(&[FOLDER.to_owned()], &|_| options(), &|_, _| Ok(()), &last_run, 1, NOW_MS);
@@ -88,7 +93,7 @@ impl Run {
         disk.sync_dir(Path::new("/")).map_err(|error| error.to_string())?;
         let model = LogModel::default();
         let begun = Fact { changes: 0, step: "begin", model: model.clone() };
-        let (dir, log) = open(&disk)?;
+        let (dir, log) = open(&disk, false)?;
         let facts = vec![begun];
         Ok(Run { disk, facts, model, dir: Some(dir), log: Some(log), random, label: 0, epoch: 0 })
     }
@@ -214,7 +219,7 @@ impl Run {
         drop((dir, self.log.take()));
         self.model.flushed = self.model.end;
         self.facts.push(Fact { changes: self.disk.change_count(), step: "stop", model: self.model.clone() });
-        let (dir, log) = open(&self.disk)?;
+        let (dir, log) = open(&self.disk, false)?;
         let recovered = log.recovery_report();
         if recovered.cut_reason.is_some() || recovered.scanned_bytes > 0 {
             return Err(format!("a clean stop left {recovered:?}"));
@@ -227,7 +232,13 @@ impl Run {
 impl Recovered {
     /// Opens what a crash left.
     pub fn open(disk: &Arc<MemoryDisk>) -> Result<Recovered, String> {
-        let (dir, log) = open(disk)?;
+        let (dir, log) = open(disk, false)?;
+        Ok(Recovered { log, dir })
+    }
+
+    /// Opens files that were damaged: a checkpoint that cannot be read then counts as empty, as in the broker.
+    pub fn open_damaged(disk: &Arc<MemoryDisk>) -> Result<Recovered, String> {
+        let (dir, log) = open(disk, true)?;
         Ok(Recovered { log, dir })
     }
 
@@ -287,6 +298,39 @@ impl Recovered {
         Ok(())
     }
 
+    /// Reads at every offset: what comes is what was appended there, or is refused by the log or by its checksum.
+    pub fn serves_nothing_else(&self, model: &LogModel) -> Result<End, String> {
+        let (start, end) = (self.log.log_start_offset(), self.log.log_end_offset());
+        let mut worst = if end < model.end || start > model.start { End::Cut } else { End::Whole };
+        for offset in start..end {
+            let batch = match self.log.read(offset, ONE_BATCH, i64::MAX, true).map(|slice| slice.to_vec()) {
+                Ok(Ok(bytes)) => bytes,
+                Ok(Err(error)) => refused(&error.to_string(), &mut worst)?,
+                Err(error) => refused(&error.to_string(), &mut worst)?,
+            };
+            let Ok(Some(batch)) = next_batch(&batch) else {
+                worst = worst.max(End::Unreadable);
+                continue;
+            };
+            let sound = batch.verify_checksum().and_then(|()| label_of(&batch));
+            let Ok(label) = sound else {
+                worst = worst.max(End::Unreadable);
+                continue;
+            };
+            let appended = model.batches.iter().find(|known| known.label == label);
+            let appended =
+                appended.ok_or_else(|| format!("offset {offset} holds label {label}, which nobody sent"))?;
+            let is_there = model.batches.iter().any(|known| (known.base..known.end).contains(&offset));
+            if is_there && batch.base_offset() > offset && appended.base > offset {
+                return Err(format!("a read at {offset} is answered with {appended:?}"));
+            }
+            if (batch.base_offset(), batch.next_offset()) != (appended.base, appended.end) {
+                worst = worst.max(End::Moved);
+            }
+        }
+        Ok(worst)
+    }
+
     /// Appends to it, stops it cleanly, and finds all again.
     pub fn goes_on(self, found_before: &FoundLog) -> Result<(), String> {
         let said = |error: partition_log::LogError| error.to_string();
@@ -310,6 +354,19 @@ impl Recovered {
             Err(format!("after going on {again:?} is there, not {expected:?}"))
         }
     }
+}
+
+/// A read that is refused says why; nothing is read then.
+fn refused(text: &str, worst: &mut End) -> Result<Vec<u8>, String> {
+    *worst = (*worst).max(End::Unreadable);
+    explained(text).map(|()| Vec::new())
+}
+
+/// The label of a batch's first record.
+fn label_of(batch: &BatchView<'_>) -> Result<i64, BatchError> {
+    let mut scratch = Scratch::new();
+    let record = scratch.records(batch, 1 << 20)?.next();
+    Ok(record.ok_or(BatchError::Malformed("no record"))??.timestamp - FIRST_MS)
 }
 
 fn found(log: &PartitionLog) -> Result<FoundLog, String> {

@@ -6,6 +6,7 @@ mod crash;
 mod load;
 mod log_model;
 mod log_run;
+mod loop_disk;
 mod memory_disk;
 mod node;
 mod random;

@@ -48,6 +48,11 @@ impl NodeHome {
 
     /// Starts the process; it may not answer yet.
     pub fn start(&self) -> Result<Node, String> {
+        self.start_under(&[])
+    }
+
+    /// As [`NodeHome::start`], with the command line behind that of another program.
+    pub fn start_under(&self, words: &[String]) -> Result<Node, String> {
         let output = self.output_folder.join("node.log");
         // What the starts before have said stays readable for one more start.
         let _ = fs::rename(&output, output.with_extension("before"));
@@ -61,7 +66,14 @@ impl NodeHome {
             format!("log.dirs={}", dirs.join(",")),
             "metrics.listener=127.0.0.1:0".to_owned(),
         ];
-        let mut command = Command::new(&self.executable);
+        let mut command = match words.split_first() {
+            None => Command::new(&self.executable),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&self.executable);
+                command
+            }
+        };
         command.current_dir(&self.output_folder).env_remove("LOG_DIR").arg("server");
         for setting in own.iter().chain(&self.settings) {
             command.arg("--override").arg(setting);
@@ -82,6 +94,11 @@ impl Node {
         let said = self.said();
         let lines: Vec<&str> = said.lines().collect();
         lines.get(lines.len().saturating_sub(12)..).unwrap_or_default().join("\n")
+    }
+
+    /// The process.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// How it ended, if it has.

@@ -34,6 +34,11 @@ impl LogHome {
         Arc::new(LogHome { disk, files, tail_memory, offline, reason, watcher })
     }
 
+    /// The disk that the directory lies on.
+    pub fn disk(&self) -> &dyn Disk {
+        self.disk.as_ref()
+    }
+
     /// How many files the logs of this process may hold open.
     pub fn open_files_max(&self) -> usize {
         self.files.capacity()

@@ -76,13 +76,15 @@ impl SegmentIndex {
         }
     }
 
+    /// The last indexed batch that ends at or before `relative`.
+    pub(crate) fn entry_before(&self, relative: u32) -> Option<OffsetEntry> {
+        let after = self.offsets.partition_point(|entry| entry.relative <= relative);
+        after.checked_sub(1).and_then(|place| self.offsets.get(place)).copied()
+    }
+
     /// Position of the last indexed batch that ends at or before `relative`; 0 where none does.
     pub(crate) fn position_before(&self, relative: u32) -> u64 {
-        let after = self.offsets.partition_point(|entry| entry.relative <= relative);
-        after
-            .checked_sub(1)
-            .and_then(|place| self.offsets.get(place))
-            .map_or(0, |entry| u64::from(entry.position))
+        self.entry_before(relative).map_or(0, |entry| u64::from(entry.position))
     }
 
     /// Relative offset from which to look for the first record at or after `timestamp`.

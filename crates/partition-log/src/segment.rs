@@ -271,6 +271,13 @@ impl Segment {
         Ok(index)
     }
 
+    /// Replaces an index that is not the log's; the files follow with the next flush.
+    fn renew_index(&self) -> Result<(), LogError> {
+        let renewed = self.rebuild_index()?;
+        *self.index.write() = Some(Box::new(renewed));
+        Ok(())
+    }
+
     /// Visits every entry from `position` to the end, unsound ones being an error.
     pub(crate) fn scan(
         &self,
@@ -300,6 +307,11 @@ impl Segment {
             reason: reason.to_string(),
             remedy: SEGMENT_REMEDY,
         }
+    }
+
+    /// The error for a batch that belongs to another segment.
+    pub(crate) fn strange(&self, position: u64) -> LogError {
+        self.damaged(position, &records::BatchError::Malformed("batch offsets do not belong to the segment"))
     }
 
     /// Writes index entries that the files lack.

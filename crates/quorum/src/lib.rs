@@ -17,6 +17,7 @@ mod metadata_log;
 mod network;
 mod peers;
 mod quorum;
+mod recovery_point;
 mod snapshot;
 mod state_machine;
 mod types;

@@ -3,12 +3,17 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::Offset;
 use partition_log::{AppendError, LogError, LogHome, LogOptions, PartitionLog, ReadError, RecoveryStart};
 use records::{BatchError, BatchView};
 
 use crate::membership::invalid;
+use crate::recovery_point;
+
+/// Syncs after which the recovery point is written anew: what lies behind it is taken for a torn tail where it is damaged.
+const SYNCS_PER_RECOVERY_POINT: u64 = 32;
 
 /// What the Raft log must know of a batch without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +46,8 @@ impl BatchPosition {
 #[derive(Debug)]
 pub struct MetadataLog {
     log: PartitionLog,
+    home: Arc<LogHome>,
+    syncs: AtomicU64,
 }
 
 impl MetadataLog {
@@ -56,15 +63,17 @@ impl MetadataLog {
         // Whatever stands before the last segment is on stable storage, so that damage there is damage.
         let options =
             LogOptions { segment_bytes, segment_ms, sync_before_roll: true, ..LogOptions::default() };
-        // A recovery point behind everything: the last segment is checked, what is before may not be cut.
-        let recovery =
-            RecoveryStart { clean_shutdown: false, recovery_point: Offset::MAX, log_start_offset: 0 };
+        // Where it is not known, the last segment is checked; what is before may not be cut in any case.
+        let recovery_point = recovery_point::read(dir)?.unwrap_or(Offset::MAX);
+        let recovery = RecoveryStart { clean_shutdown: false, recovery_point, log_start_offset: 0 };
         let log = PartitionLog::open(home, dir, Arc::new(options), recovery, now_ms).map_err(failed)?;
         if let Some(reason) = &log.recovery_report().cut_reason {
             tracing::warn!(reason, bytes = log.recovery_report().cut_bytes, "cut off a damaged tail");
         }
         let positions = walk(&log).map_err(failed)?;
-        Ok((MetadataLog { log }, positions))
+        let opened = MetadataLog { log, home: Arc::clone(home), syncs: AtomicU64::new(0) };
+        opened.sync()?;
+        Ok((opened, positions))
     }
 
     /// Offset that the next batch gets.
@@ -81,7 +90,17 @@ impl MetadataLog {
 
     /// Puts everything appended so far on stable storage.
     pub fn sync(&self) -> io::Result<()> {
-        self.log.flush().map(drop).map_err(failed)
+        self.log.flush().map_err(failed)?;
+        if self.syncs.fetch_add(1, Ordering::Relaxed).is_multiple_of(SYNCS_PER_RECOVERY_POINT) {
+            self.keep_recovery_point()?;
+        }
+        Ok(())
+    }
+
+    /// Takes note on disk of what is known to be on stable storage.
+    fn keep_recovery_point(&self) -> io::Result<()> {
+        let point = self.log.point_for_checkpoint().map_err(failed)?;
+        recovery_point::write(&self.home, &self.log.folder(), point)
     }
 
     /// The bytes of a batch.
@@ -101,14 +120,22 @@ impl MetadataLog {
 
     /// Cuts off a batch and everything after it.
     pub fn truncate(&self, first: &BatchPosition, now_ms: i64) -> io::Result<()> {
+        // First, so that no start takes what is written there next for what was there before.
+        recovery_point::write(
+            &self.home,
+            &self.log.folder(),
+            self.log.recovery_point().min(first.base_offset),
+        )?;
         self.log.truncate_to(first.base_offset, now_ms).map_err(failed)?;
         self.sync()
     }
 
     /// Removes everything; the next batch begins at `offset`.
     pub fn begin_at(&self, offset: Offset, now_ms: i64) -> io::Result<()> {
+        recovery_point::write(&self.home, &self.log.folder(), 0)?;
         self.log.truncate_fully(offset, now_ms).map_err(failed)?;
-        self.sync()
+        self.log.flush().map_err(failed)?;
+        self.keep_recovery_point()
     }
 
     /// Deletes segments that hold nothing from `first_kept` on; the last one is closed so that the next call can
@@ -120,7 +147,8 @@ impl MetadataLog {
 
     /// Leaves the log as a clean stop does.
     pub fn close(&self) -> io::Result<()> {
-        self.log.close().map(drop).map_err(failed)
+        self.log.close().map_err(failed)?;
+        self.keep_recovery_point()
     }
 }
 
@@ -139,9 +167,10 @@ fn walk(log: &PartitionLog) -> Result<Vec<BatchPosition>, LogError> {
 
 fn failed(error: LogError) -> io::Error {
     match error {
-        LogError::Corrupt { path, position, reason, .. } => {
-            invalid(format!("{} at byte {position}: {reason}", path.display()))
-        }
+        LogError::Corrupt { path, position, reason, .. } => invalid(format!(
+            "{} at byte {position}: {reason}; restore the folder from a copy or from another voter",
+            path.display()
+        )),
         other => io::Error::other(other),
     }
 }

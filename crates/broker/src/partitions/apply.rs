@@ -143,9 +143,10 @@ pub(super) fn settle(log: &PartitionLog, topic_id: Uuid, agreed: &Agreed) -> Res
     log.assign_leader_epoch(agreed.leader_epoch)
 }
 
-/// A disk that cannot be read takes its directory offline; a log that is damaged concerns its partition only.
+/// A disk that cannot be read takes its directory offline; a log that is damaged, or for which there is no room,
+/// concerns its partition only.
 fn follow_from(log_dir: &BrokerLogDir, error: &LogError) {
-    if let LogError::Io { .. } = error {
+    if matches!(error, LogError::Io { .. }) && !error.is_no_space() {
         log_dir.home.take_offline(&error.to_string());
     }
 }

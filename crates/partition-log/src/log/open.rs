@@ -27,7 +27,8 @@ use crate::tail_cache::TailCache;
 pub struct RecoveryStart {
     /// True where the directory was closed cleanly: the files are trusted.
     pub clean_shutdown: bool,
-    /// Offset up to which the log was on stable storage (`recovery-point-offset-checkpoint`).
+    /// Offset up to which the log was on stable storage (`recovery-point-offset-checkpoint`): damage before it is an
+    /// error. `Offset::MAX` where that is not known and only the last segment may be cut.
     pub recovery_point: Offset,
     /// First offset that may be read (`log-start-offset-checkpoint`).
     pub log_start_offset: Offset,
@@ -186,6 +187,10 @@ impl Opening<'_> {
             let (next, broken) = self.recover(&segment, point)?;
             end = next;
             if let Some((position, reason)) = broken {
+                if end < recovery.recovery_point && recovery.recovery_point != Offset::MAX {
+                    // It was on stable storage: this is no torn tail.
+                    return Err(segment.damaged(position, &reason));
+                }
                 self.cut(&segment, position, &reason, end, place)?;
                 break;
             }

@@ -223,8 +223,11 @@ impl PartitionLog {
         let segments = self.segments.load();
         let holder =
             segments.partition_point(|segment| segment.base_offset <= start_offset).saturating_sub(1);
-        for segment in segments.get(holder..).unwrap_or_default() {
+        for (segment, later) in segments.get(holder..).unwrap_or_default().iter().zip(holder + 1..) {
             let Some(found) = manner.find(segment, start_offset)? else { continue };
+            if segments.get(later).is_some_and(|later| found.last_offset >= later.base_offset) {
+                return Err(segment.strange(found.position).into());
+            }
             if found.base_offset >= until {
                 break;
             }

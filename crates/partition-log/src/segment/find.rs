@@ -29,11 +29,22 @@ pub(crate) struct Found {
 impl Segment {
     /// The first batch that ends at or after `offset`; `None` where the segment ends before.
     pub(crate) fn find_offset(&self, offset: Offset) -> Result<Option<Found>, LogError> {
-        let from = match relative(self.base_offset, offset) {
-            Some(relative) => self.with_index(|index| index.position_before(relative))?,
-            None => 0,
+        let entry = match relative(self.base_offset, offset) {
+            Some(relative) => self.with_index(|index| index.entry_before(relative))?,
+            None => None,
         };
-        self.find(from, offset)
+        let Some(entry) = entry else { return self.find(0, offset) };
+        match self.find(u64::from(entry.position), Offset::MIN) {
+            Ok(Some(at)) if at.last_offset == self.base_offset + i64::from(entry.relative) => {
+                self.find(at.position, offset)
+            }
+            Err(error @ LogError::Io { .. }) => Err(error),
+            // The index tells of a batch that is not there: it is made anew, which says where the log is damaged if it is.
+            _ => {
+                self.renew_index()?;
+                self.find(0, offset)
+            }
+        }
     }
 
     /// As [`Segment::find_offset`] from what is in memory already; an error that says
@@ -74,6 +85,7 @@ impl Segment {
         let mut window = [0u8; WINDOW];
         let mut filled = 0;
         let mut window_at = position;
+        let mut next_offset = self.base_offset;
         while position < end {
             let wanted = BATCH_HEADER_SIZE.min((end - position) as usize);
             let mut from = (position - window_at) as usize;
@@ -94,12 +106,15 @@ impl Segment {
             }
             let bytes = window.get(from..filled).unwrap_or_default();
             let found = head(bytes, position).map_err(|error| self.damaged(position, &error))?;
-            if position + found.size > end || found.last_offset < self.base_offset {
+            // Old messages carry offsets of their own kind.
+            let is_behind = found.last_offset < next_offset;
+            if position + found.size > end || is_behind {
                 return Err(self.damaged(position, &BatchError::Malformed("batch does not fit its segment")));
             }
             if found.last_offset >= offset {
                 return Ok(Some(found));
             }
+            next_offset = found.last_offset + 1;
             position += found.size;
         }
         Ok(None)
