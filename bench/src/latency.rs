@@ -22,6 +22,11 @@ impl Latencies {
         self.0.saturating_record(latency.as_nanos() as u64);
     }
 
+    /// Counts all of another run's, too.
+    pub fn add(&mut self, other: &Latencies) {
+        self.0.add(&other.0).expect("both have the same bounds");
+    }
+
     /// The latency in microseconds that `percent` of the requests stay within; 0 where there are none.
     pub fn us(&self, percent: f64) -> f64 {
         if self.0.is_empty() { 0.0 } else { self.0.value_at_percentile(percent) as f64 / 1e3 }
@@ -44,7 +49,9 @@ mod tests {
         for us in 1..=1000 {
             latencies.record(Duration::from_micros(us));
         }
-        latencies.record(Duration::from_secs(3600));
+        let mut another = Latencies::new();
+        another.record(Duration::from_secs(3600));
+        latencies.add(&another);
         assert_eq!(latencies.count(), 1001);
         assert!((latencies.us(50.0) - 501.0).abs() < 1.0 && (latencies.us(99.0) - 991.0).abs() < 1.0);
         assert!(latencies.us(100.0) >= 60e6);

@@ -80,6 +80,8 @@ struct Profiler(Child);
 impl Profiler {
     fn start(profile: &Path, whose: &Whose<'_>) -> Result<Profiler, String> {
         let data = data_file(profile);
+        // What an earlier run may have left must not look like the beginning of this one.
+        let _ = fs::remove_file(&data);
         let mut command = Command::new("perf");
         command.args(["record", "--quiet", "-F", FREQUENCY, "-o"]).arg(&data);
         match whose {
@@ -90,11 +92,12 @@ impl Profiler {
         let child = child.map_err(|error| format!("cannot run perf (install it for a profile): {error}"))?;
         let mut profiler = Profiler(child);
         let deadline = Instant::now() + PROFILER_MAX;
-        // The file is opened before sampling begins, within milliseconds of it.
-        while !data.exists() && Instant::now() < deadline && profiler.is_running() {
+        let has_begun = || fs::metadata(&data).is_ok_and(|data| data.len() > 0);
+        while !has_begun() && Instant::now() < deadline && profiler.is_running() {
             std::thread::sleep(Duration::from_millis(10));
         }
-        std::thread::sleep(Duration::from_millis(200));
+        // The head of the file is written a moment before the first sample is taken.
+        std::thread::sleep(Duration::from_millis(300));
         if profiler.is_running() { Ok(profiler) } else { Err("perf cannot sample here".to_owned()) }
     }
 
@@ -124,17 +127,20 @@ fn keep(profile: &Path, pids: &[u32]) -> Result<(), String> {
         .map_err(|error| format!("cannot run perf: {error}"))?;
     let _ = fs::remove_file(&data);
     let report = String::from_utf8_lossy(&output.stdout);
-    let text = summary(&report);
+    let text = summary(&report).ok_or("perf took no samples: once more, or at a larger scale")?;
     let path = samples_file(profile);
     fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
-/// Shares of kernel, copy and checksum, and the greatest symbols, from the text of `perf report`.
-fn summary(report: &str) -> String {
+/// Shares of kernel, copy and checksum, and the greatest symbols, from the text of `perf report`; `None` where it has
+/// no samples.
+fn summary(report: &str) -> Option<String> {
     let lines: Vec<(f64, &str)> = report.lines().filter_map(symbol).collect();
     let share = |belongs: fn(&str) -> bool| -> f64 {
-        lines.iter().filter(|(_, symbol)| belongs(symbol)).map(|(percent, _)| percent).sum()
+        let shares = lines.iter().filter(|(_, symbol)| belongs(symbol)).map(|(percent, _)| percent);
+        shares.fold(0.0, |sum, percent| sum + percent)
     };
+    lines.first()?;
     let (kernel, copy, checksum) = (share(is_kernel), share(is_copy), share(is_checksum));
     let mut text = format!(
         "perf record, {FREQUENCY} samples a second of each core\n\
@@ -146,13 +152,14 @@ fn summary(report: &str) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{percent:7.2} %  {symbol}");
     }
-    text
+    Some(text)
 }
 
 /// Share and name of a line such as `12.34%  naru  [.] some::function`.
 fn symbol(line: &str) -> Option<(f64, &str)> {
     let (percent, rest) = line.trim().split_once('%')?;
-    Some((percent.parse().ok()?, rest.trim()))
+    // Behind the name stand columns of things that were not recorded.
+    Some((percent.parse().ok()?, rest.trim_end_matches([' ', '-']).trim()))
 }
 
 fn is_kernel(symbol: &str) -> bool {
@@ -176,8 +183,9 @@ mod tests {
         let report = "# Overhead  Shared Object  Symbol\n\
                       #\n    60.00%  [kernel.kallsyms]  [k] memcpy_to_page\n    \
                       10.50%  naru  [.] crc_fast::update\n     9.50%  libc.so.6  [.] __memmove_avx\n     \
-                      20.00%  naru  [.] broker::dispatch\n\n# (a tip with 5% in it)\n";
-        let text = summary(report);
+                      20.00%  naru  [.] broker::dispatch    -      -\n\n# (a tip with 5% in it)\n";
+        assert_eq!(summary("# Overhead  Shared Object  Symbol\n"), None);
+        let text = summary(report).unwrap();
         assert!(text.contains("kernel 60.0 %, copy 9.5 %, checksum 10.5 %, together 80.0 %"), "{text}");
         assert!(text.contains("  20.00 %  naru  [.] broker::dispatch\n"), "{text}");
         assert_eq!(text.lines().count(), 2 + 4);

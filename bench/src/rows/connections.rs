@@ -80,11 +80,9 @@ fn beside_idle(server: &Server, effort: &Effort, requests: &[Produce]) -> Result
     std::thread::sleep(SETTLE);
     let growth = (server.resident_bytes()? as f64 - before) / 1024.0 / idle.len() as f64;
     let cpu_percent = server.cpu_percent(Duration::from_secs_f64(effort.seconds(IDLE_S)))?;
-    let mut figures = vec![
-        Figure::lower("KiB per idle connection", growth),
-        Figure::lower("idle CPU % of a core", cpu_percent),
-    ];
-    figures.extend(busy(server, effort, requests)?);
+    let mut figures = busy(server, effort, requests)?;
+    figures.push(Figure::lower("KiB per idle connection", growth));
+    figures.push(Figure::lower("idle CPU % of a core", cpu_percent));
     drop(idle);
     Ok(figures)
 }

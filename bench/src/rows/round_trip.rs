@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::effort::Effort;
 use crate::encoded::{Produce, batch};
+use crate::latency::Latencies;
 use crate::load::closed_loop;
 use crate::null_server::Waiting;
 use crate::pairs::{Figure, Figures};
@@ -22,8 +23,10 @@ pub const ROW: Row = Row {
 
 /// Requests of one run at full effort.
 const REQUESTS: usize = 50_000;
-/// Round trips to the null server before each run, at full effort.
+/// Round trips to the null server within each run, at full effort.
 const NULL_REQUESTS: usize = 20_000;
+/// Turns of null server and broker within a run.
+const TURNS: usize = 10;
 const RECORD_BYTES: usize = 100;
 
 fn run(effort: &Effort) -> Result<(), String> {
@@ -45,7 +48,8 @@ fn run(effort: &Effort) -> Result<(), String> {
     Ok(())
 }
 
-/// The null server is measured within each run, so that both see the machine in the same state.
+/// The null server is measured within each run, in turns with the broker, so that both see the machine in the same
+/// state: on which cores the threads of a turn meet is chance, and weighs more than what a broker does.
 fn once(
     server: &Server,
     effort: &Effort,
@@ -53,12 +57,19 @@ fn once(
     null: &mut Client,
     nothing: &Produce,
 ) -> Result<Figures, String> {
-    let null = closed_loop(null, nothing, effort.scaled(NULL_REQUESTS), 1)?.latencies;
     let mut client = server.connect()?;
-    let cpu_s_before = server.cpu_s()?;
-    let run = closed_loop(&mut client, produce, effort.scaled(REQUESTS), 1)?;
-    let cpu_s = server.cpu_s()? - cpu_s_before;
-    let latencies = run.latencies;
+    let (mut latencies, mut null_latencies) = (Latencies::new(), Latencies::new());
+    let (mut requests, mut cpu_s) = (0, 0.0);
+    for _ in 0..TURNS {
+        let turn = closed_loop(null, nothing, effort.scaled(NULL_REQUESTS / TURNS), 1)?;
+        null_latencies.add(&turn.latencies);
+        let cpu_s_before = server.cpu_s()?;
+        let turn = closed_loop(&mut client, produce, effort.scaled(REQUESTS / TURNS), 1)?;
+        cpu_s += server.cpu_s()? - cpu_s_before;
+        latencies.add(&turn.latencies);
+        requests += turn.requests;
+    }
+    let null = null_latencies;
     Ok(vec![
         Figure::lower("p50 us", latencies.us(50.0)),
         Figure::lower("p99 us", latencies.us(99.0)),
@@ -66,7 +77,7 @@ fn once(
         Figure::context("null server p99 us", null.us(99.0)),
         Figure::lower("added p50 us", latencies.us(50.0) - null.us(50.0)),
         Figure::lower("added p99 us", latencies.us(99.0) - null.us(99.0)),
-        Figure::lower("broker CPU us/request", cpu_s * 1e6 / run.requests as f64),
+        Figure::lower("broker CPU us/request", cpu_s * 1e6 / requests as f64),
         Figure::context("broker resident MiB", server.resident_mib()?),
     ])
 }
