@@ -29,7 +29,8 @@ pub fn tables(records: &[Record], row: &str) -> Option<String> {
             origin = from;
         }
         for line in record.text().lines() {
-            text += &format!("    {}\n", line.trim_end());
+            text += format!("    {line}").trim_end();
+            text += "\n";
         }
         text += "\n";
     }
@@ -90,6 +91,7 @@ mod tests {
         let text = tables(&records, "1a").unwrap();
         assert!(text.starts_with("Measured on "), "{text}");
         assert_eq!(text.matches("Measured on").count(), 1);
+        assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
         assert!(!text.contains("2.00") && !text.contains("5.00") && !text.contains("6.00"), "{text}");
         assert!(text.find("4.00").unwrap() < text.find("3.00").unwrap());
         assert_eq!(tables(&records, "5"), None);

@@ -26,7 +26,8 @@ pub fn create_with(server: &Server, name: &str, partitions: i32) -> Result<(), S
     loop {
         // A broker that has only just started may not be known to its controller yet.
         let (error_code, asked) = ask(server, &admin::create_topic(name, partitions), admin::created)?;
-        if error_code.is_none() || asked > 1 && error_code == ErrorCode::TOPIC_ALREADY_EXISTS {
+        let is_there_already = asked > 1 && error_code == ErrorCode::TOPIC_ALREADY_EXISTS;
+        if error_code.is_none() || is_there_already {
             break;
         }
         if Instant::now() > deadline {
@@ -70,7 +71,8 @@ fn ask(
 /// Deletes a topic and waits until its files are gone.
 pub fn delete(server: &Server, name: &str) -> Result<(), String> {
     let (error_code, asked) = ask(server, &admin::delete_topic(name), admin::deleted)?;
-    if !error_code.is_none() && !(asked > 1 && error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) {
+    let is_gone_already = asked > 1 && error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    if !error_code.is_none() && !is_gone_already {
         return Err(format!("{} did not delete {name}: {error_code}", server.product));
     }
     std::thread::sleep(FILES_GONE);
