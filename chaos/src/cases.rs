@@ -1,5 +1,6 @@
 //! Every campaign by its name: what it does, how many rounds, and how it ends.
 
+mod crash_metadata;
 mod crash_prefixes;
 pub mod damage;
 mod disk_errors;
@@ -68,6 +69,13 @@ pub const CASES: &[Case] = &[
         rounds_short: 4,
         rounds_long: 80,
         run: crash_prefixes::run,
+    },
+    Case {
+        name: "crash-metadata",
+        about: "the same of the metadata log, whose damage would stop the start",
+        rounds_short: 4,
+        rounds_long: 40,
+        run: crash_metadata::run,
     },
     Case {
         name: "damage",

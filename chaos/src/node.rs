@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a node may take to end, or to say that it is ready, before a round fails.
-const STEP_MAX: Duration = Duration::from_secs(60);
+const STEP_MAX: Duration = Duration::from_secs(70);
 
 /// How a node is started, over all its starts.
 #[derive(Debug, Clone)]

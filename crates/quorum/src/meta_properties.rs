@@ -174,7 +174,11 @@ impl fmt::Display for MetaPropertiesError {
                 "{} cannot be read: {error}; check the path, its owner and the disk",
                 path.display()
             ),
-            Self::Malformed(path, reason) => write!(f, "Error loading {}: {reason}", path.display()),
+            Self::Malformed(path, reason) => write!(
+                f,
+                "Error loading {}: {reason}; restore the file from a copy, or from another log directory of this node with this one's directory.id",
+                path.display()
+            ),
         }
     }
 }

@@ -64,7 +64,7 @@ impl MetadataLog {
         let options =
             LogOptions { segment_bytes, segment_ms, sync_before_roll: true, ..LogOptions::default() };
         // Where it is not known, the last segment is checked; what is before may not be cut in any case.
-        let recovery_point = recovery_point::read(dir)?.unwrap_or(Offset::MAX);
+        let recovery_point = recovery_point::read(home, dir)?.unwrap_or(Offset::MAX);
         let recovery = RecoveryStart { clean_shutdown: false, recovery_point, log_start_offset: 0 };
         let log = PartitionLog::open(home, dir, Arc::new(options), recovery, now_ms).map_err(failed)?;
         if let Some(reason) = &log.recovery_report().cut_reason {

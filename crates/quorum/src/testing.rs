@@ -11,6 +11,7 @@ use crate::log_store::LogOptions;
 use crate::snapshot;
 
 pub use crate::log_store::LogStore;
+pub use crate::metadata_log::{BatchPosition, MetadataLog};
 pub use crate::state_machine::StateMachine;
 pub use crate::types::Types;
 

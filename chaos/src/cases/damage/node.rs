@@ -49,18 +49,16 @@ impl NodeFiles {
         let what = mutate(&mut tree, &path, &names, None, random);
         write_tree(&self.dir, &tree).map_err(|error| error.to_string())?;
         let mut node = self.home.start()?;
-        let end = match connect(&node) {
-            Ok(mut client) => self.look(&mut client),
-            Err(text) => match node.ended() {
-                Some(status) if !status.success() => {
-                    let said = node.said();
-                    let error =
-                        said.lines().filter(|line| !line.contains(" INFO ")).collect::<Vec<_>>().join("\n");
-                    explained(&error).map(|()| End::Refused)
-                }
-                _ => Err(text),
-            },
-        };
+        let looked = connect(&node).and_then(|mut client| self.look(&mut client));
+        // It binds its sockets before it looks at its files.
+        let end = looked.or_else(|text| match node.wait_for_end() {
+            Ok(status) if !status.success() => {
+                let said = node.said();
+                let error: Vec<&str> = said.lines().filter(|line| !line.contains(" INFO ")).collect();
+                explained(&error.join("\n")).map(|()| End::Refused)
+            }
+            _ => Err(text),
+        });
         if node.ended().is_some_and(|status| status.success()) {
             return Err(format!("{what}: the node has ended as if all were well"));
         }

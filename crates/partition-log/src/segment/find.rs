@@ -106,8 +106,7 @@ impl Segment {
             }
             let bytes = window.get(from..filled).unwrap_or_default();
             let found = head(bytes, position).map_err(|error| self.damaged(position, &error))?;
-            // Old messages carry offsets of their own kind.
-            let is_behind = found.last_offset < next_offset;
+            let is_behind = found.base_offset < next_offset;
             if position + found.size > end || is_behind {
                 return Err(self.damaged(position, &BatchError::Malformed("batch does not fit its segment")));
             }
