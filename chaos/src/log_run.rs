@@ -299,7 +299,8 @@ impl Recovered {
     }
 
     /// Reads at every offset: what comes is what was appended there, or is refused by the log or by its checksum.
-    pub fn serves_nothing_else(&self, model: &LogModel) -> Result<End, String> {
+    /// `may_skip` is for damage to the records themselves: a header that reads as an old message's is passed over.
+    pub fn serves_nothing_else(&self, model: &LogModel, may_skip: bool) -> Result<End, String> {
         let (start, end) = (self.log.log_start_offset(), self.log.log_end_offset());
         let mut worst = if end < model.end || start > model.start { End::Cut } else { End::Whole };
         for offset in start..end {
@@ -322,6 +323,10 @@ impl Recovered {
                 appended.ok_or_else(|| format!("offset {offset} holds label {label}, which nobody sent"))?;
             let is_there = model.batches.iter().any(|known| (known.base..known.end).contains(&offset));
             if is_there && batch.base_offset() > offset && appended.base > offset {
+                worst = worst.max(End::Moved);
+                if may_skip {
+                    continue;
+                }
                 return Err(format!("a read at {offset} is answered with {appended:?}"));
             }
             if (batch.base_offset(), batch.next_offset()) != (appended.base, appended.end) {
