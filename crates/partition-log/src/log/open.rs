@@ -232,6 +232,8 @@ impl Opening<'_> {
         let mut next = start;
         segment.cut_aborted(self.trusted_end.max(base))?;
         if segment.size() == 0 {
+            // A truncation that was stopped in its midst leaves the transactions of records that are gone.
+            segment.cut_aborted(base)?;
             return Ok((next, None));
         }
         let file = segment.file()?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use model::Offset;
 use partition_log::{PartitionLog, RecoveryStart};
+use records::EndTxnMarker;
 
 use crate::support::*;
 
@@ -206,6 +207,24 @@ fn lost_and_damaged_epochs_are_made_anew_from_the_batches() {
         let log = open(folder.path(), &small(), CLEAN);
         assert_eq!((log.epoch_at(4), log.epoch_at(5)), (Some(3), Some(7)), "{damage:?}");
     }
+}
+
+/// As after a truncation that was stopped once the records were gone.
+#[test]
+fn transactions_of_records_that_are_gone_are_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    append(&log, &batch(0, 3)).unwrap();
+    log.roll(1_000_000).unwrap();
+    append(&log, &batch(3, 2).producer(8, 0, 0).transactional()).unwrap();
+    let marker = EndTxnMarker { committed: false, coordinator_epoch: 0 };
+    append(&log, &marker.batch(8, 0, 1_000_010)).unwrap();
+    assert_eq!(log.aborted_transactions(0, 6).len(), 1);
+    log.close().unwrap();
+    fs::write(logs(folder.path()).pop().unwrap(), b"").unwrap();
+    let recovery = RecoveryStart { recovery_point: 6, ..CRASHED };
+    let log = open(folder.path(), &small(), recovery);
+    assert_eq!((log.log_end_offset(), log.aborted_transactions(0, 9)), (3, Vec::new()));
 }
 
 /// As after a power cut that kept a segment and lost the end of the one before.
