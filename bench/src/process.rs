@@ -17,8 +17,8 @@ use crate::product::{Layout, Product};
 const TICKS_PER_S: f64 = 100.0;
 /// How long a server may take until it answers; a recovery may take long.
 const START_MAX: Duration = Duration::from_secs(300);
-/// How long a server may take to end after SIGTERM before it is killed.
-const STOP_MAX: Duration = Duration::from_secs(60);
+/// How long a server may take to end after SIGTERM before it is killed; Kafka syncs every partition.
+const STOP_MAX: Duration = Duration::from_secs(300);
 
 /// A server that is ready to be started: its directory is laid out and, where the product wants it, formatted.
 #[derive(Debug)]

@@ -9,6 +9,8 @@ use crate::process::Server;
 
 /// How long a server may take to lead a new topic.
 const READY_MAX: Duration = Duration::from_secs(60);
+/// How long a server may take to tell the ends of all partitions, after a restart too.
+const SERVED_MAX: Duration = Duration::from_secs(300);
 /// How often a change is asked for.
 const ASKED_MAX: usize = 5;
 /// How long the files of a deleted topic may stay: the delay in the settings and some slack.
@@ -81,7 +83,7 @@ pub fn delete(server: &Server, name: &str) -> Result<(), String> {
 
 /// Waits until every partition of a topic tells its end, and returns the sum of the ends.
 pub fn wait_until_served(server: &Server, name: &str, partitions: i32) -> Result<i64, String> {
-    let deadline = server.begin + READY_MAX * 5;
+    let deadline = Instant::now() + SERVED_MAX;
     let request = admin::ends_of(name, partitions);
     let mut client = server.connect()?;
     loop {
