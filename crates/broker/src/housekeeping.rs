@@ -97,10 +97,23 @@ pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
 }
 
 fn turn(broker: &Broker, due: Checkpoints) {
+    make_folders(broker);
     remove_doomed(broker);
     for log_dir in broker.log_dirs.online() {
         if let Err(error) = checkpoint(broker, log_dir, due) {
             tracing::error!(path = %log_dir.path.display(), %error, "checkpoints could not be written");
+        }
+    }
+}
+
+/// Makes the folders of partitions that have begun since the last turn, which nobody waits for: a folder also comes
+/// with the first record.
+pub fn make_folders(broker: &Broker) {
+    for partition in broker.partitions.partitions() {
+        if let Err(error) = partition.log.make_folder()
+            && !partition.log_dir.is_offline()
+        {
+            tracing::warn!(?partition, %error, "a folder cannot be made yet");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The log of one partition: what is shared by appends, reads and upkeep, and the offsets that bound it.
 
 mod append;
+mod begin;
 mod lookup;
 mod open;
 mod producer_load;

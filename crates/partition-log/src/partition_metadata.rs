@@ -4,7 +4,7 @@ use std::path::Path;
 
 use model::Uuid;
 
-use crate::disk::{Disk, read_whole, replace_file};
+use crate::disk::{Disk, read_whole, replace_file, replace_file_unsynced};
 use crate::error::LogError;
 use crate::log::PartitionLog;
 use crate::names;
@@ -20,10 +20,18 @@ impl PartitionLog {
     /// Writes the topic id into the folder.
     pub fn set_topic_id(&self, id: Uuid) -> Result<(), LogError> {
         let path = self.folder().join(names::PARTITION_METADATA);
-        let text = format!("version: 0\ntopic_id: {id}");
-        replace_file(self.disk(), &path, text.as_bytes())
+        replace_file(self.disk(), &path, to_text(id).as_bytes())
             .map_err(|source| self.home().failed("write", &path, source))
     }
+}
+
+/// Writes the topic id; the caller puts it on stable storage with the first records.
+pub(crate) fn write_unsynced(disk: &dyn Disk, path: &Path, id: Uuid) -> std::io::Result<()> {
+    replace_file_unsynced(disk, path, to_text(id).as_bytes())
+}
+
+fn to_text(id: Uuid) -> String {
+    format!("version: 0\ntopic_id: {id}")
 }
 
 /// The topic id in a partition's folder; `None` where there is none yet.

@@ -1,15 +1,18 @@
 //! Where a partition lives: its folder, which a deletion renames, and the log directory around it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use model::Offset;
-use parking_lot::RwLock;
+use model::{Offset, Uuid};
+use parking_lot::{Mutex, RwLock};
 
 use crate::disk::Disk;
+use crate::error::LogError;
 use crate::home::LogHome;
-use crate::names::segment_file;
+use crate::names::{PARTITION_METADATA, segment_file};
+use crate::partition_metadata;
 
 /// Folder and surroundings of one partition, shared by its segments.
 #[derive(Debug)]
@@ -17,13 +20,71 @@ pub(crate) struct Place {
     folder: RwLock<PathBuf>,
     /// Names in the folder that are not yet on stable storage.
     has_new_names: AtomicBool,
+    is_made: AtomicBool,
+    /// The topic id that a folder gets when it is made.
+    unmade: Mutex<Option<Uuid>>,
+    /// The file with the topic id is not yet on stable storage.
+    metadata_dirty: AtomicBool,
     pub home: Arc<LogHome>,
 }
 
 impl Place {
     pub(crate) fn new(folder: &Path, home: &Arc<LogHome>) -> Arc<Place> {
-        let (folder, has_new_names) = (RwLock::new(folder.to_owned()), AtomicBool::new(true));
-        Arc::new(Place { folder, has_new_names, home: Arc::clone(home) })
+        Place::of(folder, home, None)
+    }
+
+    /// The place of a log whose folder is not there yet.
+    pub(crate) fn unmade(folder: &Path, home: &Arc<LogHome>, topic_id: Uuid) -> Arc<Place> {
+        Place::of(folder, home, Some(topic_id))
+    }
+
+    fn of(folder: &Path, home: &Arc<LogHome>, unmade: Option<Uuid>) -> Arc<Place> {
+        Arc::new(Place {
+            folder: RwLock::new(folder.to_owned()),
+            has_new_names: AtomicBool::new(true),
+            is_made: AtomicBool::new(unmade.is_none()),
+            unmade: Mutex::new(unmade),
+            metadata_dirty: AtomicBool::new(false),
+            home: Arc::clone(home),
+        })
+    }
+
+    /// True where the folder is there.
+    pub(crate) fn is_made(&self) -> bool {
+        self.is_made.load(Ordering::Acquire)
+    }
+
+    /// Makes the folder where it is not there yet, with the id of its topic: without one, a start would not know whose
+    /// records it holds.
+    pub(crate) fn make(&self) -> Result<(), LogError> {
+        if self.is_made() {
+            return Ok(());
+        }
+        let mut unmade = self.unmade.lock();
+        let Some(topic_id) = *unmade else { return Ok(()) };
+        let folder = self.folder();
+        let failed = |action, path: &Path, source| self.home.failed(action, path, source);
+        self.disk().create_dir(&folder).map_err(|source| failed("create", &folder, source))?;
+        let path = folder.join(PARTITION_METADATA);
+        partition_metadata::write_unsynced(self.disk(), &path, topic_id)
+            .map_err(|source| failed("write", &path, source))?;
+        self.metadata_dirty.store(true, Ordering::Release);
+        self.names_changed();
+        *unmade = None;
+        self.is_made.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Puts the file with the topic id on stable storage, where it is not.
+    pub(crate) fn sync_metadata(&self) -> Result<(), LogError> {
+        if !self.metadata_dirty.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let path = self.file(PARTITION_METADATA);
+        match self.disk().open(&path, false).and_then(|file| self.disk().sync(&file)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome.map_err(|source| self.home.sync_failed(&path, source)),
+        }
     }
 
     pub(crate) fn folder(&self) -> PathBuf {

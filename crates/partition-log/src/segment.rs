@@ -119,6 +119,9 @@ impl Segment {
 
     fn file_to_write(&self) -> Result<Arc<File>, LogError> {
         let create = !self.exists();
+        if create {
+            self.place.make()?;
+        }
         let file = self.open_log(create).map_err(|error| match error {
             LogError::Io { action, path, source } => self.place.home.failed(action, &path, source),
             other => other,

@@ -6,7 +6,7 @@ use config::TopicConfig;
 use metadata::image::{Partition as Agreed, ResourceKind, Topic as AgreedTopic};
 use metadata::{Image, directory};
 use model::{PartitionIndex, TopicName, Uuid};
-use partition_log::{LogError, PartitionLog, RecoveryStart};
+use partition_log::{LogError, PartitionLog};
 
 use super::partition::Partition;
 use super::recovery::Recovered;
@@ -173,8 +173,6 @@ fn begin(
     };
     let (options, now_ms) = (Arc::clone(&settings.log), broker.clock.now_ms());
     let folder = log_dir.path.join(name);
-    let log = PartitionLog::open(&log_dir.home, &folder, options, RecoveryStart::default(), now_ms)
-        .and_then(|log| settle(&log, topic_id, agreed).map(|()| log))
-        .inspect_err(|error| follow_from(log_dir, error))?;
+    let log = PartitionLog::begin(&log_dir.home, &folder, (topic_id, agreed.leader_epoch), options, now_ms);
     Ok((Arc::clone(log_dir), log))
 }

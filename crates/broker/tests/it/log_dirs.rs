@@ -37,6 +37,7 @@ fn a_failed_directory_answers_storage_errors_and_the_others_go_on() {
     let (one, two) = (root.path().join("one"), root.path().join("two"));
     let mut node = start(&one, &[&two]);
     let topic_id = node.create_topic("t", 4, &[]);
+    node.make_folders();
     let is_in_two = |index: i32| two.join(format!("t-{index}")).is_dir();
     assert_eq!((0..4).filter(|index| is_in_two(*index)).count(), 2);
     let mut client = node.connect();
@@ -69,13 +70,16 @@ fn new_partitions_keep_away_from_directories_cordoned_now() {
         (0..4).map(|index| two.join(format!("{topic}-{index}")).is_dir()).collect()
     };
     node.create_topic("t", 4, &[]);
+    node.make_folders();
     assert_eq!(places("t"), [true; 4]);
     node.configure(BROKER, "1", "cordoned.log.dirs", Some(two.to_str().unwrap()));
     node.create_topic("u", 4, &[]);
+    node.make_folders();
     assert_eq!(places("u"), [false; 4]);
     // What the cluster places here all the same has to lie somewhere.
     node.configure(BROKER, "1", "cordoned.log.dirs", Some("*"));
     node.create_topic("v", 4, &[]);
+    node.make_folders();
     assert_eq!(places("v").iter().filter(|is_in_two| **is_in_two).count(), 2);
     assert_eq!(cordoned(&node), [true, true]);
     node.configure(BROKER, "1", "cordoned.log.dirs", Some(""));
@@ -107,7 +111,10 @@ fn a_partition_that_may_lie_in_a_failed_directory_is_not_made_anew() {
 fn what_the_cluster_does_not_place_here_is_put_aside() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path();
-    let first = start(dir, &[]).create_topic("t", 1, &[]);
+    let mut last_run = start(dir, &[]);
+    let first = last_run.create_topic("t", 1, &[]);
+    last_run.make_folders();
+    drop(last_run);
     partition_folder(dir, "t-7", Some(first));
     partition_folder(dir, "u-0", Some(Uuid([9; 16])));
     partition_folder(dir, "v-0", None);

@@ -11,7 +11,7 @@ use broker::cores::Cores;
 use broker::listeners::{self, Bound, ListenerInfo, OpenListeners};
 use broker::log_dirs::{BrokerLogDir, LogDirs};
 use broker::options::BrokerOptions;
-use broker::{Broker, BrokerParts, DataPathCounts, metadata_view};
+use broker::{Broker, BrokerParts, DataPathCounts, housekeeping, metadata_view};
 use config::{Inputs, SecurityProtocol};
 use metadata::Image;
 use model::Uuid;
@@ -189,6 +189,11 @@ impl Node {
         let record = MetadataRecord::RemoveTopic(RemoveTopicRecord { topic_id });
         self.image.apply(&record, self.image.applied_offset + 1).unwrap();
         metadata_view::apply(&self.broker, Arc::new(self.image.clone()));
+    }
+
+    /// What a turn of the housekeeping does for partitions that have begun.
+    pub fn make_folders(&self) {
+        housekeeping::make_folders(&self.broker);
     }
 
     pub fn connect(&self) -> Client {

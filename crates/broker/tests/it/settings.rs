@@ -371,6 +371,7 @@ fn folders_of_deleted_topics_wait_as_long_as_is_set_now() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = node(folder.path(), &[("log.segment.delete.delay.ms", "3600000")]);
     let topic_id = node.create_topic("t", 1, &[]);
+    node.make_folders();
     node.delete_topic(topic_id);
     let folders = || {
         let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());

@@ -107,6 +107,10 @@ impl PartitionLog {
         if epochs.assign(epoch, start) {
             writer.latest_epoch = epoch;
         }
+        if !self.place.is_made() {
+            // The file comes with the folder.
+            return Ok(());
+        }
         writer.epochs_stale = false;
         self.write_epochs(&epochs)
     }

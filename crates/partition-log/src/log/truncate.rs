@@ -138,6 +138,9 @@ impl PartitionLog {
             return Ok(());
         }
         writer.latest_epoch = epochs.latest().unwrap_or(-1);
+        if !self.place.is_made() {
+            return Ok(());
+        }
         writer.epochs_stale = false;
         self.write_epochs(&epochs)
     }

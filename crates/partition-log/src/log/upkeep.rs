@@ -46,6 +46,9 @@ impl PartitionLog {
     pub fn flush(&self) -> Result<Offset, LogError> {
         let _one_at_a_time = self.flushing.lock();
         self.place.home.check_online()?;
+        if !self.place.is_made() {
+            return Ok(self.recovery_point());
+        }
         // The snapshot comes first, so that it holds no more than what is then known to be on stable storage.
         self.snapshot_now_and_then()?;
         let end = self.log_end_offset();
@@ -58,6 +61,7 @@ impl PartitionLog {
                 segment.sync()?;
             }
         }
+        self.place.sync_metadata()?;
         self.sync_epochs()?;
         if self.place.has_new_names() {
             self.sync_folder()?;
@@ -71,6 +75,9 @@ impl PartitionLog {
     /// so that a start after a power cut may go by them.
     pub fn point_for_checkpoint(&self) -> Result<Offset, LogError> {
         let point = self.recovery_point();
+        if !self.place.is_made() {
+            return Ok(point);
+        }
         for segment in self.segments.load().iter().filter(|segment| segment.base_offset < point) {
             segment.sync_index()?;
         }
@@ -127,6 +134,7 @@ impl PartitionLog {
 
     /// Leaves the log as a clean shutdown does: indexes complete, producer state saved, all on stable storage.
     pub fn close(&self) -> Result<Offset, LogError> {
+        self.make_folder()?;
         {
             let mut writer = self.writer.lock();
             self.place.home.check_online()?;
@@ -173,6 +181,11 @@ impl PartitionLog {
         let folder = self.place.folder();
         let renamed = folder.with_file_name(names::renamed_folder(&self.name, id, names::DELETED_FOLDER));
         let disk = self.place.disk();
+        if !self.place.is_made() {
+            // Nothing is there to rename; who is still at it makes the renamed one.
+            self.place.set_folder(renamed.clone());
+            return Ok(DeletedLog { folder: renamed, home: Arc::clone(&self.place.home) });
+        }
         disk.rename(&folder, &renamed).map_err(|source| self.place.home.failed("rename", &folder, source))?;
         self.place.set_folder(renamed.clone());
         if let Some(parent) = renamed.parent() {

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod basics;
+mod beginnings;
 mod damage;
 mod faults;
 mod kafka_folder;
