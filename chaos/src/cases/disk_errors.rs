@@ -158,9 +158,8 @@ impl Bench {
         if let Some(status) = node.ended() {
             return Err(format!("the node has ended with {status}:\n{}", node.last_words()));
         }
-        let injected = injected_at(&trace);
-        self.hits += u64::from(injected.is_some());
-        self.look(&mut client, fault, injected).map_err(|text| format!("{text}\n{}", node.last_words()))?;
+        let looked = self.look(&mut client, fault, &trace);
+        looked.map_err(|text| format!("{text}\n{}", node.last_words()))?;
         drop(client);
         node.kill()?;
         let node = self.home.start()?;
@@ -172,22 +171,20 @@ impl Bench {
     }
 
     /// Which directory serves and which refuses, and that nothing was acknowledged behind a failed sync.
-    fn look(
-        &mut self,
-        client: &mut Client,
-        fault: Fault,
-        injected: Option<SystemTime>,
-    ) -> Result<(), String> {
+    fn look(&mut self, client: &mut Client, fault: Fault, trace: &Path) -> Result<(), String> {
         for index in self.placed[0].clone() {
             let code = self.probe(client, index)?;
             if !code.is_none() {
                 return Err(format!("partition {index} lies in the sound directory and answers {code}"));
             }
         }
-        let mut codes = Vec::new();
-        for index in self.placed[1].clone() {
-            codes.push(self.probe(client, index)?);
+        let mut codes = self.probe_failing(client)?;
+        if codes.iter().any(|code| code.is_none()) && codes.iter().any(|code| !code.is_none()) {
+            // The fault was met in the midst of this look.
+            codes = self.probe_failing(client)?;
         }
+        let injected = injected_at(trace);
+        self.hits += u64::from(injected.is_some());
         let is_refused = codes.iter().all(|code| !code.is_none());
         self.refusals += u64::from(is_refused);
         let Some(injected) = injected else {
@@ -208,6 +205,11 @@ impl Bench {
             return Err("a batch was acknowledged after the directory had failed".to_owned());
         }
         Ok(())
+    }
+
+    /// How the partitions of the second directory take a record.
+    fn probe_failing(&mut self, client: &mut Client) -> Result<Vec<ErrorCode>, String> {
+        self.placed[1].clone().into_iter().map(|index| self.probe(client, index)).collect()
     }
 
     /// How a partition takes a record, once what was refused before the fault was seen has passed.
