@@ -28,6 +28,8 @@ struct Campaign {
 pub fn run(plan: &Plan) -> Result<Verdict, String> {
     let settings = [
         "log.segment.bytes=1048576",
+        // Kafka's delay before the first checkpoint is longer than a round lives.
+        "log.initial.task.delay.ms=0",
         "log.flush.offset.checkpoint.interval.ms=700",
         "log.flush.interval.ms=400",
         "metadata.log.segment.bytes=8388608",
