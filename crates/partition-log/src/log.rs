@@ -69,8 +69,8 @@ struct Writer {
     active: Arc<Segment>,
     next_offset: Offset,
     latest_epoch: LeaderEpoch,
-    /// The file of epochs still has some that opening found to be past the log's end.
-    epochs_stale: bool,
+    /// What the file of epochs has, where that is not what the log knows: opening found some past the log's end.
+    stale_epochs: Option<Epochs>,
     producers: Producers,
     /// Offset of the newest snapshot of the producer state.
     snapshot_offset: Offset,

@@ -135,14 +135,6 @@ fn open(
     Ok(Partition::new(Arc::clone(topic), index, log, log_dir, agreed))
 }
 
-/// Writes what must stand beside a log before its first record: the topic's id, and where the leader's epoch begins.
-pub(super) fn settle(log: &PartitionLog, topic_id: Uuid, agreed: &Agreed) -> Result<(), LogError> {
-    if log.topic_id()?.is_none() {
-        log.set_topic_id(topic_id)?;
-    }
-    log.assign_leader_epoch(agreed.leader_epoch)
-}
-
 /// A disk that cannot be read takes its directory offline; a log that is damaged, or for which there is no room,
 /// concerns its partition only.
 fn follow_from(log_dir: &BrokerLogDir, error: &LogError) {

@@ -1,6 +1,6 @@
 //! The partitions that the last run left on disk: opened in parallel before the first image is applied.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use metadata::image::Partition;
 use model::{PartitionIndex, TopicName, Uuid};
 use partition_log::{LogDir, LogError, LogOptions, OpenedLog, PartitionLog, parse_partition_folder};
 
-use super::apply::{random_id, settings_of, settle};
+use super::apply::{random_id, settings_of};
 use crate::broker::Broker;
 use crate::log_dirs::BrokerLogDir;
 
@@ -64,9 +64,12 @@ fn recover_dir(broker: &Broker, image: &Image, dir: &Arc<BrokerLogDir>) -> Vec<O
         }
     };
     let options = |name: &str| found.options.get(topic_of(name)).cloned().unwrap_or_default();
-    let settle = |name: &str, log: &PartitionLog| match agreed_of(image, name) {
-        Some((id, agreed)) => settle(log, id, agreed),
-        None => Ok(()),
+    let settle = |name: &str, log: &PartitionLog| {
+        let Some((id, agreed)) = agreed_of(image, name) else { return Ok(()) };
+        if found.without_id.contains(name) {
+            log.set_topic_id(id)?;
+        }
+        log.assign_leader_epoch(agreed.leader_epoch)
     };
     let threads = broker.recovery_threads(image);
     let last_run = dir.last_run();
@@ -93,6 +96,8 @@ fn recover_dir(broker: &Broker, image: &Image, dir: &Arc<BrokerLogDir>) -> Vec<O
 /// What a directory holds of ours.
 struct Found {
     folders: Vec<String>,
+    /// Those of them in which the id of the topic is still to be written.
+    without_id: HashSet<String>,
     /// By topic.
     options: HashMap<String, Arc<LogOptions>>,
 }
@@ -100,13 +105,14 @@ struct Found {
 fn find(broker: &Broker, image: &Image, files: &LogDir) -> Result<Found, LogError> {
     let now_ms = broker.clock.now_ms();
     broker.doomed.lock().extend(files.deleted_folders()?.into_iter().map(|folder| (now_ms, folder)));
-    let mut found = Found { folders: Vec::new(), options: HashMap::new() };
+    let mut found = Found { folders: Vec::new(), without_id: HashSet::new(), options: HashMap::new() };
     for name in files.partition_folders()? {
         let topic = topic_of(&name);
         if topic == TopicName::CLUSTER_METADATA {
             continue;
         }
-        if !is_ours(broker, image, files, &name)? {
+        let belongs = belonging(broker, image, files, &name)?;
+        if belongs == Belonging::Elsewhere {
             let aside = files.set_aside(&name, random_id(broker))?;
             tracing::warn!(
                 "Log in {} marked stray and renamed to {}: the cluster does not place this partition here; remove the folder if nobody needs it",
@@ -118,26 +124,39 @@ fn find(broker: &Broker, image: &Image, files: &LogDir) -> Result<Found, LogErro
         if !found.options.contains_key(topic) {
             found.options.insert(topic.to_owned(), settings_of(broker, image, topic).log);
         }
+        if belongs == Belonging::HereWithoutId {
+            found.without_id.insert(name.clone());
+        }
         found.folders.push(name);
     }
     Ok(found)
 }
 
-/// True for the folder of a partition that `image` places on this broker, by the id of its topic. One without an id
-/// is ours only while it is empty: the broker writes the id before the first record.
-fn is_ours(broker: &Broker, image: &Image, files: &LogDir, name: &str) -> Result<bool, LogError> {
-    let Some((topic, index)) = parse_partition_folder(name) else { return Ok(false) };
-    let id = match files.topic_id_in(name) {
-        Ok(Some(id)) => id,
-        Ok(None) if files.has_records(name)? => return Ok(false),
-        Ok(None) => image.topics.get(topic).map_or(Uuid::ZERO, |topic| topic.id),
+/// Whether a folder found is that of a partition of this broker.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Belonging {
+    Here,
+    /// It is empty, and the id of its topic is still to be written.
+    HereWithoutId,
+    Elsewhere,
+}
+
+/// Looks for the partition in `image` by the id of its topic. A folder without an id is ours only while it is empty:
+/// the broker writes the id before the first record.
+fn belonging(broker: &Broker, image: &Image, files: &LogDir, name: &str) -> Result<Belonging, LogError> {
+    let Some((topic, index)) = parse_partition_folder(name) else { return Ok(Belonging::Elsewhere) };
+    let (id, belonging) = match files.topic_id_in(name) {
+        Ok(Some(id)) => (id, Belonging::Here),
+        Ok(None) if files.has_records(name)? => return Ok(Belonging::Elsewhere),
+        Ok(None) => (image.topics.get(topic).map_or(Uuid::ZERO, |topic| topic.id), Belonging::HereWithoutId),
         Err(LogError::Corrupt { path, reason, .. }) => {
             tracing::error!(path = %path.display(), reason, "the topic id cannot be read");
-            return Ok(false);
+            return Ok(Belonging::Elsewhere);
         }
         Err(error) => return Err(error),
     };
-    Ok(is_placed_here(broker, image, id, topic, index))
+    let is_here = is_placed_here(broker, image, id, topic, index);
+    Ok(if is_here { belonging } else { Belonging::Elsewhere })
 }
 
 fn is_placed_here(broker: &Broker, image: &Image, id: Uuid, topic: &str, index: PartitionIndex) -> bool {

@@ -100,7 +100,7 @@ impl PartitionLog {
     }
 
     fn note_epoch(&self, writer: &mut Writer, epoch: LeaderEpoch, start: Offset) -> Result<(), LogError> {
-        if epoch <= writer.latest_epoch && !writer.epochs_stale {
+        if epoch <= writer.latest_epoch && writer.stale_epochs.is_none() {
             return Ok(());
         }
         let mut epochs = self.epochs.write();
@@ -111,7 +111,9 @@ impl PartitionLog {
             // The file comes with the folder.
             return Ok(());
         }
-        writer.epochs_stale = false;
+        if writer.stale_epochs.take().is_some_and(|in_file| in_file == *epochs) {
+            return Ok(());
+        }
         self.write_epochs(&epochs)
     }
 

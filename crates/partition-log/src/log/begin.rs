@@ -41,7 +41,7 @@ impl PartitionLog {
             active,
             next_offset: 0,
             latest_epoch: leader_epoch,
-            epochs_stale: true,
+            stale_epochs: Some(Epochs::default()),
             producers: Producers::default(),
             snapshot_offset: NONE,
             bytes_since_snapshot: 0,
@@ -80,7 +80,7 @@ impl PartitionLog {
         self.place.make()?;
         let epochs = self.epochs.read();
         self.write_epochs(&epochs)?;
-        writer.epochs_stale = false;
+        writer.stale_epochs = None;
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Opening a folder: leftovers cleared, the end found, what is not known to be sound checked and cut.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
@@ -71,7 +72,6 @@ impl PartitionLog {
         now_ms: TimestampMs,
     ) -> Result<PartitionLog, LogError> {
         let place = Place::new(folder, home);
-        home.disk.create_dir(folder).map_err(LogError::io("create", folder))?;
         let entries = clear_leftovers(&place, folder)?;
         let mut opening = Opening {
             place: &place,
@@ -117,7 +117,7 @@ impl Opening<'_> {
         now_ms: TimestampMs,
     ) -> Result<PartitionLog, LogError> {
         let Opening { place, segments, report, epochs: scanned, trusted_end, .. } = self;
-        let (epochs, epochs_stale) = load_epochs(place, &segments, &scanned, log_start, log_end)?;
+        let (epochs, stale_epochs) = load_epochs(place, &segments, &scanned, log_start, log_end)?;
         let snapshots = of_kind(entries, names::SNAPSHOT);
         let newest = trusted_end.min(log_end);
         let mut producers = producer_load::load(place, &segments, &snapshots, newest, (log_start, log_end))?;
@@ -149,7 +149,7 @@ impl Opening<'_> {
             active,
             next_offset: log_end,
             latest_epoch: epochs.latest().unwrap_or(-1),
-            epochs_stale,
+            stale_epochs,
             producers,
             snapshot_offset,
             bytes_since_snapshot: 0,
@@ -380,18 +380,28 @@ pub(super) fn end_of(segment: &Segment) -> Result<Option<Offset>, LogError> {
 /// Removes what an interrupted deletion or replacement left, finishes an interrupted swap, lists what remains.
 fn clear_leftovers(place: &Place, folder: &Path) -> Result<Vec<DirEntry>, LogError> {
     let disk = place.disk();
-    let list = || disk.list(folder).map_err(LogError::io("list", folder));
-    let mut swapped = Vec::new();
-    for entry in list()? {
+    let entries = match disk.list(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            disk.create_dir(folder).map_err(LogError::io("create", folder))?;
+            return Ok(Vec::new());
+        }
+        listed => listed.map_err(LogError::io("list", folder))?,
+    };
+    let (mut swapped, mut has_leftovers) = (Vec::new(), false);
+    for entry in &entries {
         let path = folder.join(&entry.name);
         if [names::DELETED, names::CLEANED, names::TEMPORARY]
             .iter()
             .any(|suffix| entry.name.ends_with(suffix))
         {
+            has_leftovers = true;
             remove_if_there(disk, &path).map_err(LogError::io("remove", &path))?;
         } else if let Some(plain) = entry.name.strip_suffix(names::SWAP) {
             swapped.push((path, plain.to_owned(), entry.size));
         }
+    }
+    if swapped.is_empty() && !has_leftovers {
+        return Ok(entries);
     }
     for (path, plain, size) in swapped {
         match names::parse_segment_file(&plain) {
@@ -400,7 +410,7 @@ fn clear_leftovers(place: &Place, folder: &Path) -> Result<Vec<DirEntry>, LogErr
             _ => remove_if_there(disk, &path).map_err(LogError::io("remove", &path))?,
         }
     }
-    list()
+    disk.list(folder).map_err(LogError::io("list", folder))
 }
 
 /// Puts a compacted segment in the place of those whose offsets it covers.
@@ -460,31 +470,36 @@ fn find_segments(
     Ok(segments)
 }
 
-/// The epochs of the checkpoint, within the log, and those that only the scanned batches know. True where the file
-/// still has some past the end, which the next epoch or record overwrites.
+/// The epochs of the checkpoint, within the log, and those that only the scanned batches know; and what the file has,
+/// where that is something else and the next epoch or record writes it anew.
 fn load_epochs(
     place: &Place,
     segments: &[Arc<Segment>],
     scanned: &[(LeaderEpoch, Offset)],
     log_start: Offset,
     log_end: Offset,
-) -> Result<(Epochs, bool), LogError> {
+) -> Result<(Epochs, Option<Epochs>), LogError> {
     let path = place.file(names::EPOCH_CHECKPOINT);
-    let mut epochs = match Epochs::read(place.disk(), &path) {
-        Ok(Some(epochs)) => epochs,
-        // The batches tell them as well; every other damage of the file is mended so too.
-        Ok(None) | Err(LogError::Corrupt { .. }) => epochs_of_batches(segments)?,
-        Err(error) => return Err(error),
+    let in_file = match Epochs::read(place.disk(), &path) {
+        Err(LogError::Corrupt { .. }) => None,
+        outcome => outcome?,
     };
-    let stale = epochs.truncate_end(log_end);
+    let mut epochs = match &in_file {
+        Some(epochs) => epochs.clone(),
+        // The batches tell them as well; every other damage of the file is mended so too.
+        None => epochs_of_batches(segments)?,
+    };
+    epochs.truncate_end(log_end);
     let mut changed = epochs.truncate_start(log_start);
     for &(epoch, offset) in scanned {
         changed |= epochs.found(epoch, offset);
     }
     if changed {
         epochs.write(place.disk(), &path).map_err(|source| place.home.failed("write", &path, source))?;
+        return Ok((epochs, None));
     }
-    Ok((epochs, stale && !changed))
+    let stale = Some(in_file.unwrap_or_default()).filter(|in_file| *in_file != epochs);
+    Ok((epochs, stale))
 }
 
 /// The epochs that the batches themselves tell, for a log that has lost its checkpoint.

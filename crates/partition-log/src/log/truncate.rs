@@ -141,7 +141,7 @@ impl PartitionLog {
         if !self.place.is_made() {
             return Ok(());
         }
-        writer.epochs_stale = false;
+        writer.stale_epochs = None;
         self.write_epochs(&epochs)
     }
 
