@@ -3,9 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use ::metadata::Image;
-use model::TimestampMs;
 use parking_lot::Mutex;
 use partition_log::DeletedLog;
 use records::Scratch;
@@ -47,6 +47,8 @@ pub struct Broker {
     pub(crate) producer_ids: ProducerIds,
     /// Memory that requests in flight may take.
     pub budget: Arc<MemoryBudget>,
+    /// For the one batch at a time that unpacks to much; the housekeeping empties it.
+    pub(crate) large_scratch: Mutex<Scratch>,
     /// Files that wait to be sent.
     pub(crate) file_pins: Arc<FilePins>,
     /// How many connections there may be.
@@ -54,7 +56,7 @@ pub struct Broker {
     /// Counters of each core.
     pub core_counters: Vec<CoreCounters>,
     /// Time and randomness.
-    pub(crate) clock: Clock,
+    pub clock: Clock,
     /// The partitions here.
     pub(crate) partitions: Registry,
     /// The log directories.
@@ -63,8 +65,8 @@ pub struct Broker {
     pub(crate) epoch: AtomicI64,
     /// What clients fetch incrementally.
     pub(crate) fetch_sessions: FetchSessions,
-    /// Folders of deleted partitions and when they were deleted.
-    pub(crate) doomed: Mutex<Vec<(TimestampMs, DeletedLog)>>,
+    /// Folders of deleted partitions and when they were deleted, by a clock that never jumps.
+    pub(crate) doomed: Mutex<Vec<(Instant, DeletedLog)>>,
     /// How long they stay, in milliseconds (`log.segment.delete.delay.ms`).
     pub(crate) file_delete_delay_ms: AtomicI64,
 }
@@ -117,6 +119,7 @@ impl Broker {
             controller: Controller::new(parts.options.node_id, parts.controller),
             producer_ids: ProducerIds::default(),
             budget: parts.options.memory_budget(),
+            large_scratch: Mutex::default(),
             file_pins: FilePins::new(open_files_max.unwrap_or_default() / PINNED_SHARE),
             connection_limits,
             core_counters: (0..parts.cores.max(1)).map(|_| CoreCounters::default()).collect(),

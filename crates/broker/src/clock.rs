@@ -1,6 +1,6 @@
 //! Wall clock and randomness, at the edge: everything deeper gets them as arguments.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::TimestampMs;
@@ -9,18 +9,25 @@ use model::TimestampMs;
 #[derive(Debug)]
 pub struct Clock {
     random: AtomicU64,
+    jumped_ms: AtomicI64,
 }
 
 impl Clock {
     /// A clock whose random numbers follow from `seed`.
     pub fn new(seed: u64) -> Clock {
-        Clock { random: AtomicU64::new(seed) }
+        Clock { random: AtomicU64::new(seed), jumped_ms: AtomicI64::new(0) }
     }
 
     /// Milliseconds since 1970.
     pub fn now_ms(&self) -> TimestampMs {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        TimestampMs::try_from(since.as_millis()).unwrap_or(TimestampMs::MAX)
+        let now = TimestampMs::try_from(since.as_millis()).unwrap_or(TimestampMs::MAX);
+        now.saturating_add(self.jumped_ms.load(Ordering::Relaxed))
+    }
+
+    /// Has the wall clock jump by that many milliseconds, as an administrator or a time server may make it.
+    pub fn jump(&self, by_ms: i64) {
+        self.jumped_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
 
     /// The next random number: good for ids of sessions, not for secrets (the mixing function of splitmix64).

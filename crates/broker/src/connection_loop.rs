@@ -198,11 +198,17 @@ impl ConnectionLoop {
         }
     }
 
+    /// A connection with something under way takes nothing more while memory is short: batches that wait for their
+    /// disk are counted too.
     fn may_take(&self) -> bool {
+        if self.slots.is_empty() {
+            return true;
+        }
         let exclusive = |slot: &Slot| matches!(slot, Slot::Waiting(waiting) if waiting.exclusive);
         self.slots.len() < PARKED_MAX
             && self.slot_bytes < OUTPUT_BEFORE_WRITE
             && !self.slots.back().is_some_and(exclusive)
+            && self.core.broker.budget.has_room()
     }
 
     fn has_output_room(&mut self) -> bool {

@@ -61,6 +61,8 @@ struct Checkpoints {
 
 /// How long the tail of a partition is kept in memory after its last reader.
 const TAIL_KEPT_MS: i32 = 30_000;
+/// How long the memory that a batch has unpacked to is kept for the next such batch.
+const UNPACKED_KEPT_MS: i32 = 10_000;
 
 /// Works until the broker stops.
 pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
@@ -70,6 +72,7 @@ pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
         Due::every_ms(logs.recovery_point_checkpoint_interval_ms).first_after_ms(delay_ms);
     let mut log_starts = Due::every_ms(logs.start_offset_checkpoint_interval_ms).first_after_ms(delay_ms);
     let mut tails = Due::every_ms(TAIL_KEPT_MS);
+    let mut unpacked = Due::every_ms(UNPACKED_KEPT_MS);
     let mut write_back = Due::every_ms(WRITE_BACK_MS);
     let mut producers = Due::every_ms(logs.producer_id_expiration_check_interval_ms);
     loop {
@@ -81,6 +84,9 @@ pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
         let due = Checkpoints { recovery_points: recovery_points.is_now(), log_starts: log_starts.is_now() };
         if tails.is_now() {
             broker.partitions.partitions().iter().for_each(|partition| partition.log.trim_tail_cache());
+        }
+        if unpacked.is_now() {
+            give_back_unpacked(&broker);
         }
         if producers.is_now() {
             expire_producers(&broker);
@@ -104,6 +110,11 @@ fn turn(broker: &Broker, due: Checkpoints) {
             tracing::error!(path = %log_dir.path.display(), %error, "checkpoints could not be written");
         }
     }
+}
+
+/// Gives back the memory in which a batch that unpacks to much was checked.
+pub fn give_back_unpacked(broker: &Broker) {
+    broker.large_scratch.lock().trim(0);
 }
 
 /// Makes the folders of partitions that have begun since the last turn, which nobody waits for: a folder also comes
@@ -147,8 +158,8 @@ pub fn expire_producers(broker: &Broker) {
 /// Folders of deleted partitions go after `log.segment.delete.delay.ms`, when nobody reads from them any more.
 pub fn remove_doomed(broker: &Broker) {
     let delay_ms = broker.file_delete_delay_ms.load(Ordering::Relaxed);
-    let due_ms = broker.clock.now_ms() - delay_ms;
-    let due: Vec<_> = broker.doomed.lock().extract_if(.., |(deleted_ms, _)| *deleted_ms <= due_ms).collect();
+    let delay = Duration::from_millis(u64::try_from(delay_ms).unwrap_or_default());
+    let due: Vec<_> = broker.doomed.lock().extract_if(.., |(since, _)| since.elapsed() >= delay).collect();
     for (_, folder) in due {
         if let Err(error) = folder.remove() {
             tracing::warn!(%error, "the folder of a deleted partition could not be removed");

@@ -19,4 +19,4 @@ pub const TAGGED_FIELDS_MAX: usize = 10_000;
 pub const TOPIC_PARTITIONS_MAX: i32 = 100_000;
 
 /// Most a batch may grow when decompressed, in bytes, unless the caller knows a smaller bound.
-pub const DECOMPRESSED_BATCH_SIZE_MAX: usize = 256 * 1024 * 1024;
+pub const DECOMPRESSED_BATCH_SIZE_MAX: usize = 128 * 1024 * 1024;

@@ -53,6 +53,12 @@ impl Scratch {
         Ok(Records::new(&batch, plain))
     }
 
+    /// Makes room for `bytes` at once: growing on the way would hold the old room beside the new one.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.buffer.clear();
+        self.buffer.reserve_exact(bytes);
+    }
+
     /// Gives back memory above `keep` bytes.
     pub fn trim(&mut self, keep: usize) {
         self.buffer.clear();

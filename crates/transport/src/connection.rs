@@ -22,6 +22,9 @@ use crate::socket_counters::SocketCounters;
 const FIRST_READ: usize = 16 * 1024;
 /// Largest input buffer that many small frames alone make a connection take, in bytes.
 const READ_AHEAD_MAX: usize = 256 * 1024;
+/// Room made because a frame announces that it is that large, in bytes; beyond it the room doubles as the frame comes,
+/// so that four bytes of a size alone cost nobody much.
+const BELIEVED_MAX: usize = 4 * 1024 * 1024;
 /// Buffers up to this size are not counted against the budget: what every connection may have.
 const UNCOUNTED: usize = FIRST_READ;
 
@@ -232,10 +235,12 @@ impl Connection {
             self.options.budget.room().await;
         }
         let needed = self.inbound.needed(self.options.frame_size_max).map_err(io::Error::other)?;
-        let wanted = needed.max(self.read_size.min(READ_AHEAD_MAX));
-        if self.inbound.capacity() >= needed.max(1) && self.inbound.len() < self.inbound.capacity() {
+        let believed = needed.min(BELIEVED_MAX);
+        if self.inbound.capacity() >= believed.max(1) && self.inbound.len() < self.inbound.capacity() {
             return Ok(());
         }
+        let believed = needed.min(BELIEVED_MAX.max(2 * self.inbound.len()));
+        let wanted = believed.max(self.read_size.min(READ_AHEAD_MAX));
         let wanted = BufferPool::size_of(wanted.max(self.inbound.len() + 1));
         if wanted > UNCOUNTED {
             // The old reservation goes first: two connections that both want to grow must not wait for each other.

@@ -72,6 +72,9 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     }
     drop(scratch);
     if acks == 0 {
+        if items.iter().any(|item| matches!(item.state, State::Queued(_))) {
+            return Ok(park_unanswered(items));
+        }
         return answer_nothing(&items);
     }
     let waits = |item: &Item| matches!(item.state, State::Queued(_) | State::Flushing(..));
@@ -156,7 +159,8 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
     }
     let records = item.records.clone().and_then(|range| body.get_mut(range)).unwrap_or_default();
     let Terms { version, now_ms, .. } = terms;
-    let ticket = match produce_check::check(partition, &settings, version, records, scratch, now_ms) {
+    let mut unpacking = produce_check::Unpacking { own: scratch, shared: &broker.large_scratch };
+    let ticket = match produce_check::check(partition, &settings, version, records, &mut unpacking, now_ms) {
         Ok(produce_check::Ready::InPlace(checked)) => {
             partition.append(records, checked, now_ms, &broker.budget)
         }
@@ -333,6 +337,21 @@ fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, acks: i16) -> Outcome
         }
         let mut out = Outbound::default();
         head.answer(&mut out, &response).map(|()| out)
+    };
+    Outcome::Parked(Parked { answer: Box::pin(answer), exclusive: false })
+}
+
+/// Nobody waits for an answer, but the connection keeps its place: who is not held back by answers would fill the memory
+/// with batches faster than a disk takes them.
+fn park_unanswered(items: Vec<Item>) -> Outcome {
+    let answer = async move {
+        for item in items {
+            let code = wait(item, 0).await.error_code;
+            if !code.is_none() {
+                return Err(CloseConnection(format!("a produce request with acks=0 failed: {code}")));
+            }
+        }
+        Ok(Outbound::default())
     };
     Outcome::Parked(Parked { answer: Box::pin(answer), exclusive: false })
 }

@@ -1,6 +1,7 @@
 //! From the agreed image to partitions on disk: logs are opened, made, renamed away, and follow their settings.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use config::TopicConfig;
 use metadata::image::{Partition as Agreed, ResourceKind, Topic as AgreedTopic};
@@ -37,7 +38,7 @@ fn remove_deleted(broker: &Broker, image: &Image) {
             partition.gone();
             partition.log_dir.uncount_partition();
             match partition.log.delete(random_id(broker)) {
-                Ok(deleted) => broker.doomed.lock().push((broker.clock.now_ms(), deleted)),
+                Ok(deleted) => broker.doomed.lock().push((Instant::now(), deleted)),
                 Err(error) => tracing::error!(?partition, %error, "a deleted partition's folder stays"),
             }
         }

@@ -103,8 +103,8 @@ struct Found {
 }
 
 fn find(broker: &Broker, image: &Image, files: &LogDir) -> Result<Found, LogError> {
-    let now_ms = broker.clock.now_ms();
-    broker.doomed.lock().extend(files.deleted_folders()?.into_iter().map(|folder| (now_ms, folder)));
+    let now = Instant::now();
+    broker.doomed.lock().extend(files.deleted_folders()?.into_iter().map(|folder| (now, folder)));
     let mut found = Found { folders: Vec::new(), without_id: HashSet::new(), options: HashMap::new() };
     for name in files.partition_folders()? {
         let topic = topic_of(&name);

@@ -7,6 +7,7 @@ mod node;
 
 mod allocations;
 mod appends;
+mod clock_jumps;
 mod costs;
 mod flushing;
 mod listeners;

@@ -4,11 +4,15 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use broker::housekeeping;
+use model::ErrorCode;
 use protocol::ApiKey;
+use records::{BatchBuilder, Compression};
 
 use crate::appends::until;
 use crate::child;
 use crate::client::{Client, FETCH, PRODUCE, batch, fetch_of, fetched, produced};
+use crate::disk::HeldDisk;
 use crate::node::{Node, Setup};
 
 const MIB: usize = 1 << 20;
@@ -132,4 +136,81 @@ fn unread_answers_of_any_kind_count_and_hold_back_new_requests_until_they_are_ta
     let frame = client.produce_frame("t", 0, -1, &batch(10, 1));
     client.send(&frame);
     assert_eq!(produced(&client.receive(ApiKey::Produce, PRODUCE)), Ok(0));
+}
+
+#[test]
+fn batches_that_unpack_to_much_are_taken_up_to_the_bound_and_their_memory_is_given_back() {
+    if child::ran(
+        "memory::batches_that_unpack_to_much_are_taken_up_to_the_bound_and_their_memory_is_given_back",
+    ) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Setup::new(folder.path()).start();
+    node.create_topic("kept", 1, &[]);
+    node.create_topic("packed-again", 1, &[("compression.type", "gzip")]);
+    let packed = |mib: usize| {
+        BatchBuilder::new().compression(Compression::Zstd).record(1, None, Some(&vec![0; mib * MIB])).build()
+    };
+    let (small, fair, too_much) = (packed(20), packed(100), packed(130));
+    let mut clients: Vec<Client> = (0..4).map(|_| node.connect()).collect();
+    clients[0].produce("kept", 0, &batch(10, 1)).unwrap();
+    let before = child::resident_bytes();
+    for client in &mut clients {
+        client.produce("kept", 0, &fair).unwrap();
+        assert_eq!(client.produce("kept", 0, &too_much), Err(ErrorCode::MESSAGE_TOO_LARGE));
+        client.produce("packed-again", 0, &small).unwrap();
+        assert_eq!(client.produce("packed-again", 0, &too_much), Err(ErrorCode::MESSAGE_TOO_LARGE));
+    }
+    let taken = child::resident_bytes().saturating_sub(before);
+    assert!(taken <= (128 + 32) * MIB, "{taken} bytes more than before for two cores");
+    housekeeping::give_back_unpacked(&node.broker);
+    // Two cores keep 8 MiB each, and the allocator of the tests some of what it had.
+    let grown = child::resident_bytes().saturating_sub(before);
+    assert!(grown <= 64 * MIB, "{grown} bytes more than before");
+}
+
+#[test]
+fn a_flood_that_wants_no_answers_is_held_back_by_a_disk_that_is_busy() {
+    const FLOODED: usize = 60;
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Arc::new(HeldDisk::default());
+    let settings = [("memory.budget.bytes", "16777216")];
+    let setup = Setup { settings: &settings, disk: Arc::clone(&disk) as _, ..Setup::new(folder.path()) };
+    let mut node = setup.start();
+    node.create_topic("t", 1, &[]);
+    let mut clients: Vec<Client> = (0..3).map(|_| node.connect()).collect();
+    for client in &mut clients {
+        client.produce("t", 0, &batch(10, 1)).unwrap();
+    }
+    until("the disk counts as quick", || node.broker.log_dirs.iter().all(|log_dir| !log_dir.is_slow()));
+    disk.close_gate();
+    let mut held = clients.remove(0);
+    let frame = held.produce_frame("t", 0, -1, &batch(10, 2));
+    held.send(&frame);
+    disk.wait_for_write();
+    // The others go to the queue of the partition: those of the core whose thread does not stand before the gate.
+    let flooding: Vec<_> = clients
+        .into_iter()
+        .map(|mut client| {
+            let frame = client.produce_frame("t", 0, 0, &batch(900_000, 3));
+            std::thread::spawn(move || {
+                (0..FLOODED).for_each(|_| client.send(&frame));
+                client
+            })
+        })
+        .collect();
+    until("what they send fills the budget", || !node.broker.budget.has_room());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let reserved = node.broker.budget.reserved_bytes();
+    assert!(reserved <= 16 * MIB + 4 * MIB, "{reserved} bytes are kept though there is no room");
+    disk.open_gate();
+    assert_eq!(produced(&held.receive(ApiKey::Produce, PRODUCE)), Ok(3));
+    let mut clients: Vec<Client> = flooding.into_iter().map(|thread| thread.join().unwrap()).collect();
+    for client in &mut clients {
+        // Requests of one connection stay in order: this one is behind its flood.
+        client.produce("t", 0, &batch(10, 4)).unwrap();
+    }
+    let end = held.produce("t", 0, &batch(10, 5)).unwrap();
+    assert_eq!(end, 3 + 1 + 2 * FLOODED as i64 + 2);
 }

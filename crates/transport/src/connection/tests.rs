@@ -7,12 +7,16 @@ use super::*;
 use crate::connection_limits::{ConnectionBounds, ConnectionLimits};
 
 async fn pair(budget: &Arc<MemoryBudget>) -> (TcpStream, Connection) {
+    pair_taking(1 << 20, budget).await
+}
+
+async fn pair_taking(frame_size_max: usize, budget: &Arc<MemoryBudget>) -> (TcpStream, Connection) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, peer) = listener.accept().await.unwrap();
     let limits = ConnectionLimits::new(ConnectionBounds::default());
     let options = ConnectionOptions {
-        frame_size_max: 1 << 20,
+        frame_size_max,
         budget: Arc::clone(budget),
         stall_max: Duration::from_millis(30),
         counters: Arc::default(),
@@ -84,6 +88,34 @@ async fn an_oversized_frame_is_refused_before_any_room_is_made() {
     connection.fill().await.unwrap();
     assert!(connection.next_frame().is_err());
     assert_eq!(budget.reserved_bytes(), 0);
+}
+
+#[tokio::test]
+async fn room_for_a_giant_frame_grows_as_it_comes() {
+    let budget = budget(256 << 20);
+    let (mut client, mut connection) = pair_taking(100 << 20, &budget).await;
+    let body: Vec<u8> = (0..40_000_000u32).map(|at| (at / 7) as u8).collect();
+    let message = framed(&body);
+    client.write_all(&message[..1000]).await.unwrap();
+    while connection.inbound.len() < 1000 {
+        connection.fill().await.unwrap();
+    }
+    // The size is known and another read needs room.
+    assert!(tokio::time::timeout(Duration::from_millis(20), connection.fill()).await.is_err());
+    assert!(budget.reserved_bytes() <= 8 << 20, "{} for a size alone", budget.reserved_bytes());
+    let writer = tokio::spawn(async move {
+        client.write_all(&message[1000..]).await.unwrap();
+        client
+    });
+    let frame = loop {
+        connection.fill().await.unwrap();
+        if let Some(frame) = connection.next_frame().unwrap() {
+            break frame;
+        }
+        assert!(budget.reserved_bytes() <= (8 << 20).max(4 * connection.inbound.len()));
+    };
+    assert!(connection.frame(frame).0 == body);
+    writer.await.unwrap();
 }
 
 #[tokio::test]
