@@ -138,7 +138,10 @@ fn what_the_cluster_does_not_place_here_is_put_aside() {
 fn a_partition_found_in_two_directories_ends_the_broker() {
     let root = tempfile::tempdir().unwrap();
     let (one, two) = (root.path().join("one"), root.path().join("two"));
-    let id = start(&one, &[]).create_topic("t", 1, &[]);
+    let mut last_run = start(&one, &[]);
+    let id = last_run.create_topic("t", 1, &[]);
+    last_run.make_folders();
+    drop(last_run);
     partition_folder(&two, "t-0", Some(id));
     let mut node = start(&one, &[&two]);
     node.create_topic("t", 1, &[]);
