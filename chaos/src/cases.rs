@@ -4,8 +4,11 @@ mod crash_metadata;
 mod crash_prefixes;
 pub mod damage;
 mod disk_errors;
+mod greedy_clients;
+mod hostile_bytes;
 mod kill9;
 mod power_cut;
+mod soak;
 
 use std::path::PathBuf;
 
@@ -97,6 +100,27 @@ pub const CASES: &[Case] = &[
         rounds_short: 2,
         rounds_long: 100,
         run: power_cut::run,
+    },
+    Case {
+        name: "hostile-bytes",
+        about: "malformed frames from many connections: no crash, no wedged connection, memory and neighbours kept",
+        rounds_short: 20_000,
+        rounds_long: 1_000_000,
+        run: hostile_bytes::run,
+    },
+    Case {
+        name: "greedy-clients",
+        about: "clients that never read, never end a frame, flood, come and go: memory within the budget, others served",
+        rounds_short: 1,
+        rounds_long: 3,
+        run: greedy_clients::run,
+    },
+    Case {
+        name: "soak",
+        about: "half an hour of load, kills, hostile and greedy clients: memory, descriptors and threads stay level",
+        rounds_short: 6,
+        rounds_long: 60,
+        run: soak::run,
     },
 ];
 

@@ -3,12 +3,17 @@
 mod cases;
 mod client;
 mod crash;
+mod footprint;
+mod greed;
+mod hostile;
 mod load;
 mod log_model;
 mod log_run;
 mod loop_disk;
 mod memory_disk;
+mod neighbour;
 mod node;
+mod probe;
 mod random;
 mod verify;
 

@@ -1,0 +1,224 @@
+//! Clients that ask for much and take nothing, that begin and never end, that flood, that come and go: memory stays within
+//! the budget, descriptors come back, others are served.
+
+use std::io::{ErrorKind, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use records::{BatchBuilder, Compression};
+
+use super::{Plan, Verdict};
+use crate::client::{CallError, Client};
+use crate::footprint::{Footprint, peak_during, wait_for_descriptors};
+use crate::greed;
+use crate::load::now_ms;
+use crate::neighbour::Neighbour;
+use crate::node::{Node, NodeHome};
+use crate::probe::connect;
+
+const TOPIC: &str = "wanted";
+const OWN_TOPIC: &str = "neighbour";
+const PARTITIONS: i32 = 4;
+const BATCH_BYTES: usize = 900_000;
+/// 60 MB, more than one answer holds.
+const BATCHES_PER_PARTITION: usize = 17;
+/// Segment files, and what the node opens late.
+const DESCRIPTORS_MORE: usize = 32;
+const SETTLE_MAX: Duration = Duration::from_secs(60);
+
+/// How many of each.
+struct Scale {
+    /// `memory.budget.bytes`: the default in the long form. What a connection reads first, 16 KiB, is not counted.
+    budget: u64,
+    readers: usize,
+    half_frames: usize,
+    connects: usize,
+    time: Duration,
+}
+
+pub fn run(plan: &Plan) -> Result<Verdict, String> {
+    let scale = if plan.is_short {
+        let time = Duration::from_millis(500);
+        Scale { budget: 64 << 20, readers: 50, half_frames: 200, connects: 1_000, time }
+    } else {
+        let time = Duration::from_secs(5);
+        Scale { budget: 256 << 20, readers: 500, half_frames: 1_000, connects: 10_000, time }
+    };
+    let budget = format!("memory.budget.bytes={}", scale.budget);
+    let home = NodeHome::new(&plan.folder, &[plan.folder.join("data")], &[budget.as_str()])?;
+    let mut node = home.start()?;
+    greed::allow_descriptors(scale.readers + scale.half_frames + 200)?;
+    prepare(&node)?;
+    let mut figures = Vec::new();
+    for round in 0..plan.rounds {
+        figures = one_round(&node, &scale).map_err(|text| match node.ended() {
+            Some(status) => format!("round {round}: the node ended with {status}: {}", node.last_words()),
+            None => format!("round {round}: {text}"),
+        })?;
+    }
+    if node.said().contains("panicked at") {
+        return Err(format!("something in the node panicked: {}", node.last_words()));
+    }
+    figures.insert(0, ("rounds; the figures are of the last", plan.rounds.to_string()));
+    node.stop()?;
+    Ok(Verdict::Held(figures))
+}
+
+fn prepare(node: &Node) -> Result<(), String> {
+    let text = CallError::into_text;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut client = Client::connect_until(node.address, deadline).map_err(text)?;
+    client.create_topic(TOPIC, PARTITIONS, &[]).map_err(text)?;
+    client.create_topic(OWN_TOPIC, 1, &[]).map_err(text)?;
+    let batch = BatchBuilder::new()
+        .compression(Compression::None)
+        .record(now_ms(), None, Some(&vec![7; BATCH_BYTES]))
+        .build();
+    for partition in 0..PARTITIONS {
+        for _ in 0..BATCHES_PER_PARTITION {
+            client.send_produce(TOPIC, -1, &[(partition, &batch)]).map_err(text)?;
+            let answers = client.produced().map_err(text)?;
+            if !answers.iter().all(|answer| answer.code.is_none()) {
+                return Err(format!("the records to ask for were not taken: {answers:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn one_round(node: &Node, scale: &Scale) -> Result<Vec<(&'static str, String)>, String> {
+    let neighbour = Neighbour::default();
+    std::thread::scope(|scope| {
+        let (address, beside) = (node.address, &neighbour);
+        let running = scope.spawn(move || beside.run(address, OWN_TOPIC));
+        std::thread::sleep(scale.time);
+        let outcome = all_phases(node, scale, &neighbour);
+        neighbour.stop();
+        let written = running.join().unwrap_or_else(|_| Err("the neighbour panicked".to_owned()))?;
+        let mut figures = outcome?;
+        let times = |(count, p50, p99): (usize, u64, u64)| format!("{count} timed, p50 {p50}, p99 {p99}");
+        figures.push(("the neighbour's records, each read back", written.to_string()));
+        figures.push(("produce and fetch while quiet, µs", times(neighbour.percentiles(false))));
+        figures.push(("the same beside greedy clients, µs", times(neighbour.percentiles(true))));
+        if neighbour.percentiles(true).0 == 0 {
+            return Err("the neighbour was not served once beside them".to_owned());
+        }
+        Ok(figures)
+    })
+}
+
+fn all_phases(
+    node: &Node,
+    scale: &Scale,
+    neighbour: &Neighbour,
+) -> Result<Vec<(&'static str, String)>, String> {
+    let base = Footprint::of(node.process_id())?;
+    let mut figures = vec![
+        ("resident MiB before", base.resident_mib().to_string()),
+        ("budget, MiB", (scale.budget >> 20).to_string()),
+    ];
+    let address = node.address;
+    type Phase<'p> = (&'static str, Box<dyn FnOnce() -> Result<(), String> + 'p>);
+    let phases: [Phase<'_>; 4] = [
+        ("peak, readers that never read, MiB", Box::new(|| never_read(address, scale))),
+        ("peak, half frames, MiB", Box::new(|| half_frames(address, scale))),
+        ("peak, a flood with acks=0, MiB", Box::new(|| flood(address, scale))),
+        ("peak, connects and disconnects, MiB", Box::new(|| come_and_go(address, scale))),
+    ];
+    for (name, phase) in phases {
+        neighbour.set_disturbed(true);
+        let (outcome, peak) = peak_during(node.process_id(), phase);
+        neighbour.set_disturbed(false);
+        outcome.map_err(|text| format!("{name}: {text}"))?;
+        let most = base.resident_bytes + scale.budget + scale.budget / 10;
+        if peak > most {
+            return Err(format!("{name}: {}, of {} at most", peak >> 20, most >> 20));
+        }
+        wait_for_descriptors(node.process_id(), base.descriptors + DESCRIPTORS_MORE, SETTLE_MAX)
+            .map_err(|text| format!("{name}: {text}"))?;
+        figures.push((name, (peak >> 20).to_string()));
+        std::thread::sleep(scale.time);
+    }
+    let after = Footprint::of(node.process_id())?;
+    figures.push(("resident MiB after", after.resident_mib().to_string()));
+    figures.push(("descriptors before and after", format!("{}, {}", base.descriptors, after.descriptors)));
+    Ok(figures)
+}
+
+/// Several fetches of 50 MiB on each connection, and nobody takes the answers.
+fn never_read(address: SocketAddr, scale: &Scale) -> Result<(), String> {
+    let wanted = greed::fetch_frame(TOPIC, PARTITIONS, 50 << 20)?;
+    let mut readers = Vec::new();
+    for _ in 0..scale.readers {
+        let mut stream = connect(address)?;
+        stream.write_all(&wanted.repeat(3)).map_err(|error| format!("a fetch was not taken: {error}"))?;
+        readers.push(stream);
+    }
+    std::thread::sleep(scale.time);
+    Ok(())
+}
+
+/// Half of a produce request on each connection; who is not read is not pressed.
+fn half_frames(address: SocketAddr, scale: &Scale) -> Result<(), String> {
+    let frame = greed::produce_frame(TOPIC, 1, BATCH_BYTES)?;
+    let half = frame.get(..frame.len() / 2).unwrap_or_default();
+    let mut streams = Vec::new();
+    for _ in 0..scale.half_frames {
+        let mut stream = connect(address)?;
+        stream.set_nonblocking(true).map_err(|error| error.to_string())?;
+        push(&mut stream, half);
+        streams.push(stream);
+    }
+    std::thread::sleep(scale.time);
+    Ok(())
+}
+
+/// Writes what the socket takes.
+fn push(stream: &mut TcpStream, bytes: &[u8]) {
+    let mut rest = bytes;
+    loop {
+        match stream.write(rest) {
+            Ok(0) => return,
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // Full, or closed because others need the memory.
+            Err(_) => return,
+        }
+    }
+}
+
+/// Produce without wanting an answer, as fast as it goes.
+fn flood(address: SocketAddr, scale: &Scale) -> Result<(), String> {
+    let frame = greed::produce_frame(TOPIC, 0, 16 * 1024)?;
+    let end = Instant::now() + scale.time;
+    std::thread::scope(|scope| {
+        let flooding: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut stream = connect(address)?;
+                    while Instant::now() < end {
+                        stream.write_all(&frame).map_err(|error| format!("the flood was cut: {error}"))?;
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        flooding
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|_| Err("a thread panicked".to_owned())))
+    })
+}
+
+/// Connections that are closed at once, in order or with a reset; some have said something.
+fn come_and_go(address: SocketAddr, scale: &Scale) -> Result<(), String> {
+    for number in 0..scale.connects {
+        let mut stream = match number % 4 {
+            0 => TcpStream::connect(address).map_err(|error| format!("connection {number}: {error}"))?,
+            _ => connect(address)?,
+        };
+        if number % 3 == 0 {
+            push(&mut stream, &[0, 0, 0, 10, 0, 18]);
+        }
+    }
+    Ok(())
+}
