@@ -16,6 +16,9 @@ const TURN: Duration = Duration::from_secs(1);
 const TURN_MIN: Duration = Duration::from_millis(10);
 /// How often is looked for records that wait for stable storage, in milliseconds.
 const WRITE_BACK_MS: i32 = 1_000;
+/// How often recovery points are written where something has been written back since, in milliseconds: what a start
+/// after a crash has to scan is bounded by it, and Kafka's interval is a minute.
+const MOVED_POINTS_MS: i32 = 5_000;
 /// Such looks after which they are flushed, asked for or not.
 const UNFLUSHED_LOOKS_MAX: u8 = 3;
 
@@ -56,6 +59,8 @@ impl Due {
 #[derive(Clone, Copy)]
 struct Checkpoints {
     recovery_points: bool,
+    /// Also those of directories in which something has been written back since.
+    moved_points: bool,
     log_starts: bool,
 }
 
@@ -71,6 +76,7 @@ pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
     let mut recovery_points =
         Due::every_ms(logs.recovery_point_checkpoint_interval_ms).first_after_ms(delay_ms);
     let mut log_starts = Due::every_ms(logs.start_offset_checkpoint_interval_ms).first_after_ms(delay_ms);
+    let mut moved_points = Due::every_ms(MOVED_POINTS_MS);
     let mut tails = Due::every_ms(TAIL_KEPT_MS);
     let mut unpacked = Due::every_ms(UNPACKED_KEPT_MS);
     let mut write_back = Due::every_ms(WRITE_BACK_MS);
@@ -81,7 +87,11 @@ pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
             () = tokio::time::sleep(next.clamp(TURN_MIN, TURN)) => {}
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
-        let due = Checkpoints { recovery_points: recovery_points.is_now(), log_starts: log_starts.is_now() };
+        let due = Checkpoints {
+            recovery_points: recovery_points.is_now(),
+            moved_points: moved_points.is_now(),
+            log_starts: log_starts.is_now(),
+        };
         if tails.is_now() {
             broker.partitions.partitions().iter().for_each(|partition| partition.log.trim_tail_cache());
         }
@@ -134,13 +144,13 @@ pub fn make_folders(broker: &Broker) {
 pub fn start_write_back(broker: &Broker) {
     for partition in broker.partitions.partitions() {
         if partition.unflushed_looks() >= UNFLUSHED_LOOKS_MAX {
-            partition.log_dir.flusher.flush_unattended(&partition);
+            partition.log_dir.write_back(&partition);
         }
     }
 }
 
 fn checkpoint(broker: &Broker, log_dir: &Arc<BrokerLogDir>, due: Checkpoints) -> Result<(), LogError> {
-    if due.recovery_points {
+    if due.recovery_points || (due.moved_points && log_dir.has_written_back()) {
         log_dir.checkpoint_recovery_points(&broker.partitions.partitions_in(log_dir))?;
     }
     if due.log_starts {

@@ -1,7 +1,7 @@
 //! One log directory of the broker: its checkpoints, and a thread for appends that must not hold up a core.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,8 @@ pub struct BrokerLogDir {
     aside: mpsc::Sender<Arc<Partition>>,
     /// Puts partitions here on stable storage.
     pub(crate) flusher: Flusher,
+    /// Write-back has been started since the recovery points were written.
+    has_written_back: AtomicBool,
 }
 
 impl BrokerLogDir {
@@ -137,10 +139,22 @@ impl BrokerLogDir {
 
     /// Writes the recovery points of the partitions here.
     pub fn checkpoint_recovery_points(&self, partitions: &[Arc<Partition>]) -> Result<(), LogError> {
+        self.has_written_back.store(false, Ordering::Relaxed);
         self.checkpoint(CheckpointFile::RecoveryPoint, partitions, |partition| {
             // A failure has taken the directory offline, and then no checkpoint is written.
             partition.log.point_for_checkpoint().ok()
         })
+    }
+
+    /// Has `partition` put on stable storage though nobody asked for it.
+    pub fn write_back(&self, partition: &Arc<Partition>) {
+        self.has_written_back.store(true, Ordering::Relaxed);
+        self.flusher.flush_unattended(partition);
+    }
+
+    /// True where write-back has been started since the recovery points were written.
+    pub fn has_written_back(&self) -> bool {
+        self.has_written_back.load(Ordering::Relaxed)
     }
 
     /// Writes the log starts of the partitions here, where the first segment's name does not tell them.
@@ -225,5 +239,6 @@ fn start(
         watch: AppendWatch::new(Instant::now()),
         aside,
         flusher: Flusher::start().map_err(failed)?,
+        has_written_back: AtomicBool::new(false),
     }))
 }

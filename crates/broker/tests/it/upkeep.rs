@@ -190,3 +190,14 @@ fn what_waits_for_its_flush_follows_the_time_set_now() {
     node.configure(TOPIC, "t", "flush.ms", Some("50"));
     until("a flush far away comes nearer", || node.counts().flushes == 2);
 }
+
+#[test]
+fn recovery_points_are_written_soon_after_records_have_been_written_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("log.flush.offset.checkpoint.interval.ms", NEVER), ("log.initial.task.delay.ms", NEVER)];
+    let mut node = node(folder.path(), &settings);
+    node.create_topic("t", 1, &[]);
+    node.connect().produce("t", 0, &batch(10, 1)).unwrap();
+    let _upkeep = Upkeep::start(&node);
+    until("the recovery point is written", || checkpointed(folder.path(), RECOVERY_POINTS) == Some(1));
+}
