@@ -118,8 +118,7 @@ def one_directory_fails(folder):
     server = Server(folder, settings)
     with server:
         clients.create_topic(server.address, "spread", 4)
-        there = sorted(path.name for path in bad.iterdir() if path.is_dir())
-        checks.equal(len(there), 2, "partitions in the second directory")
+        there = folders_made(bad, 2)
         away = bad.rename(bad.with_name("away"))
         bad.write_text("no directory")
         leaderless_until(server, 2)
@@ -137,6 +136,17 @@ def one_directory_fails(folder):
         good.rename(good.with_name("gone"))
         checks.equal(server.process.wait(timeout=30), 1, "exit code once the metadata log's directory has failed")
         checks.contains(server.log_tail(), f"Shutdown broker because the metadata log dir {good} has failed")
+
+
+def folders_made(directory, count):
+    """Names of the partition folders, which come within a second or two of their partitions."""
+    deadline = time.monotonic() + 20
+    while True:
+        there = sorted(path.name for path in directory.iterdir() if path.is_dir())
+        if len(there) >= count or time.monotonic() > deadline:
+            checks.equal(len(there), count, "partitions in the second directory")
+            return there
+        time.sleep(0.1)
 
 
 def unusable_directories(folder):

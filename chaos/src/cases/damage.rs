@@ -178,14 +178,17 @@ mod tests {
 
     #[test]
     fn damaged_logs_serve_no_other_records() {
-        let random = Random::new(3);
-        let (own, foreign) =
-            (Files::of_run(&random.fork(1)).unwrap(), Files::of_run(&random.fork(2)).unwrap());
         let mut ends = BTreeMap::new();
-        for round in 0..200 {
-            let end = damage_log(&own, &foreign, &mut random.fork(100 + round)).unwrap();
-            *ends.entry(end).or_insert(0) += 1;
+        // What can be cut differs much from one log to the next.
+        for seed in 1..7 {
+            let random = Random::new(seed);
+            let (own, foreign) =
+                (Files::of_run(&random.fork(1)).unwrap(), Files::of_run(&random.fork(2)).unwrap());
+            for round in 0..200 {
+                let end = damage_log(&own, &foreign, &mut random.fork(100 + round)).unwrap();
+                *ends.entry(end).or_insert(0) += 1;
+            }
         }
-        assert!(ends[&End::Whole] > 50 && ends[&End::Cut] > 5, "{ends:?}");
+        assert!(ends[&End::Whole] > 300 && ends[&End::Cut] > 5, "{ends:?}");
     }
 }
