@@ -85,6 +85,8 @@ def listeners_come_and_go(folder):
         need_answer(extra)
         server.kill()
         server.start()
+        # Ports take connections from the beginning; they are served once the cluster's settings are known.
+        need_answer(server.address)
         need_answer(extra)
         clients.configs(server.address, "--alter", "--broker", "1", "--delete-config", "listeners")
         try:
