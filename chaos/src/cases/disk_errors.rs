@@ -114,6 +114,21 @@ pub fn run(plan: &Plan) -> Result<Verdict, String> {
     ]))
 }
 
+/// Which partitions lie in which directory, once all have their folders: these come a moment after their partitions.
+fn placed_in(dirs: &[PathBuf; 2]) -> [Vec<i32>; 2] {
+    let is_in = |dir: &Path, index: &i32| dir.join(format!("t-{index}")).is_dir();
+    let places =
+        || dirs.each_ref().map(|dir| (0..PARTITIONS).filter(|index| is_in(dir, index)).collect::<Vec<_>>());
+    let give_up = Instant::now() + READY_MAX;
+    loop {
+        let placed = places();
+        if placed.iter().map(Vec::len).sum::<usize>() >= PARTITIONS as usize || Instant::now() > give_up {
+            return placed;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 impl Bench {
     fn new(folder: &Path, random: &Random) -> Result<Bench, String> {
         std::fs::create_dir(folder).map_err(|error| error.to_string())?;
@@ -123,9 +138,7 @@ impl Bench {
         let node = home.start()?;
         let mut client = connect(&node)?;
         client.create_topic("t", PARTITIONS, &[]).map_err(CallError::into_text)?;
-        let is_in = |dir: &Path, index: &i32| dir.join(format!("t-{index}")).is_dir();
-        let placed =
-            dirs.each_ref().map(|dir| (0..PARTITIONS).filter(|index| is_in(dir, index)).collect::<Vec<_>>());
+        let placed = placed_in(&dirs);
         if placed.iter().any(Vec::is_empty) {
             return Err(format!("the partitions lie in one directory: {placed:?}"));
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use model::ErrorCode;
 
-use super::connect;
+use super::{connect, placed_in};
 use crate::client::{CallError, Client};
 use crate::load::{self, Producer};
 use crate::loop_disk::LoopDisk;
@@ -30,9 +30,7 @@ pub fn round(folder: &Path, random: &mut Random) -> Result<(), String> {
     let mut node = home.start()?;
     let mut client = connect(&node)?;
     client.create_topic("t", PARTITIONS, &[]).map_err(CallError::into_text)?;
-    let is_small = |index: i32| dirs[1].join(format!("t-{index}")).is_dir();
-    let [large, small]: [Vec<i32>; 2] =
-        [false, true].map(|small| (0..PARTITIONS).filter(|i| is_small(*i) == small).collect());
+    let [large, small] = placed_in(&dirs);
     let mut producers = vec![
         Producer::new(0, None, PARTITIONS, random.fork(1)).with_acks(-1).writing_to(&large),
         Producer::new(1, None, PARTITIONS, random.fork(2))

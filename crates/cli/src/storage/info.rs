@@ -54,7 +54,10 @@ impl Report {
             Err(MetaPropertiesError::Unreadable(path, error)) => {
                 self.problems.push(format!("Error loading {}: {error}", path.display()));
             }
-            Err(malformed) => self.problems.push(malformed.to_string()),
+            // Kafka's tool names no remedy, and scripts know its words.
+            Err(MetaPropertiesError::Malformed(path, reason)) => {
+                self.problems.push(format!("Error loading {}: {reason}", path.display()));
+            }
             Ok(Some(properties)) => match &self.metadata {
                 None => self.metadata = Some(properties),
                 Some(first) if first.cluster_id != properties.cluster_id => {
