@@ -134,7 +134,13 @@ fn files_of_a_deleted_topic_go_after_the_delay() {
         let names = fs::read_dir(folder.path().join("data")).unwrap().map(|entry| entry.unwrap().file_name());
         names.filter(|name| name.to_string_lossy().starts_with("short-lived")).count()
     };
-    assert_eq!((folders(), delete(&mut client, "short-lived")), (1, ErrorCode::NONE));
+    // It comes a moment after its partition.
+    let begin = std::time::Instant::now();
+    while folders() == 0 {
+        assert!(begin.elapsed().as_secs() < 30, "no folder comes");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(delete(&mut client, "short-lived"), ErrorCode::NONE);
     let begin = std::time::Instant::now();
     while folders() > 0 {
         assert!(begin.elapsed().as_secs() < 30, "the folder stays");

@@ -67,7 +67,13 @@ fn the_metadata_log_has_its_own_directory_where_one_is_set() {
     let mut node = Node::ready(folder.path(), &["metadata.log.dir=apart"]);
     create(&mut node.connect(), "t");
     assert!(folder.path().join("apart/__cluster_metadata-0").is_dir());
-    assert!(!folder.path().join(METADATA_LOG).exists() && folder.path().join("data/t-0").is_dir());
+    // The folder comes a moment after its partition.
+    let begin = std::time::Instant::now();
+    while !folder.path().join("data/t-0").is_dir() {
+        assert!(begin.elapsed().as_secs() < 30, "no folder comes");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(!folder.path().join(METADATA_LOG).exists());
 }
 
 #[test]

@@ -50,7 +50,12 @@ impl PartitionLog {
             active.sync()?;
             active.cut_aborted(offset)?;
             writer.active = Arc::clone(active);
-            end = end_of(active)?.unwrap_or(active.base_offset).clamp(self.log_start_offset(), offset);
+            end = end_of(active)?.unwrap_or(active.base_offset).min(offset);
+            if end < self.log_start_offset() {
+                // Nothing is left to read, and what is left in the file would look like the end of a log with a hole.
+                let start = self.log_start_offset();
+                return self.restart_at(&mut writer, start, now_ms);
+            }
         }
         self.ends.log_end.store(end, Ordering::Release);
         self.ends.recovery_point.fetch_min(end, Ordering::AcqRel);
