@@ -175,9 +175,17 @@ fn log_lines_are_json_where_that_is_asked_for() {
 fn as_many_cores_serve_as_are_set() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::ready(folder.path(), &["io.cores=3"]);
-    let threads = fs::read_dir(format!("/proc/{}/task", node.process_id())).unwrap();
-    let names = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("comm")).unwrap());
-    assert_eq!(names.filter(|name| name.starts_with("core-")).count(), 3);
+    let cores = || {
+        let threads = fs::read_dir(format!("/proc/{}/task", node.process_id())).unwrap();
+        let names = threads.filter_map(|thread| fs::read_to_string(thread.unwrap().path().join("comm")).ok());
+        names.filter(|name| name.starts_with("core-")).count()
+    };
+    // A thread has its name once it runs.
+    let begin = std::time::Instant::now();
+    while cores() < 3 && begin.elapsed().as_secs() < 30 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(cores(), 3);
 }
 
 #[test]
