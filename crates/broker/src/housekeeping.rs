@@ -16,11 +16,11 @@ const TURN: Duration = Duration::from_secs(1);
 const TURN_MIN: Duration = Duration::from_millis(10);
 /// How often is looked for records that wait for stable storage, in milliseconds.
 const WRITE_BACK_MS: i32 = 1_000;
+/// Such looks after which they are flushed, asked for or not.
+const UNFLUSHED_LOOKS_MAX: u8 = 3;
 /// How often recovery points are written where something has been written back since, in milliseconds: what a start
 /// after a crash has to scan is bounded by it, and Kafka's interval is a minute.
 const MOVED_POINTS_MS: i32 = 5_000;
-/// Such looks after which they are flushed, asked for or not.
-const UNFLUSHED_LOOKS_MAX: u8 = 3;
 
 /// When something is done again.
 struct Due {

@@ -109,6 +109,14 @@ impl LogHome {
         self.take_offline(&error.to_string());
         error
     }
+
+    /// Puts a file on stable storage that may have been removed meanwhile.
+    pub(crate) fn sync_if_there(&self, path: &Path) -> Result<(), LogError> {
+        match self.disk.open(path, false).and_then(|file| self.disk.sync(&file)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome.map_err(|source| self.sync_failed(path, source)),
+        }
+    }
 }
 
 impl fmt::Debug for LogHome {

@@ -79,6 +79,28 @@ struct Writer {
 }
 
 impl PartitionLog {
+    fn of(
+        place: &Arc<Place>,
+        segments: Vec<Arc<Segment>>,
+        ends: Ends,
+        epochs: Epochs,
+        recovered: RecoveryReport,
+        writer: Writer,
+    ) -> PartitionLog {
+        let name = place.folder().file_name().map(|name| name.to_string_lossy().into_owned());
+        PartitionLog {
+            name: name.unwrap_or_default(),
+            place: Arc::clone(place),
+            segments: ArcSwap::from_pointee(segments),
+            ends,
+            epochs: RwLock::new(epochs),
+            tail: TailCache::new(&place.home.tail_memory),
+            recovered,
+            writer: Mutex::new(writer),
+            flushing: Mutex::new(()),
+        }
+    }
+
     /// Name of its folder: topic, hyphen, partition.
     pub fn name(&self) -> &str {
         &self.name

@@ -1,6 +1,5 @@
 //! Where a partition lives: its folder, which a deletion renames, and the log directory around it.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,11 +79,7 @@ impl Place {
         if !self.metadata_dirty.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
-        let path = self.file(PARTITION_METADATA);
-        match self.disk().open(&path, false).and_then(|file| self.disk().sync(&file)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            outcome => outcome.map_err(|source| self.home.sync_failed(&path, source)),
-        }
+        self.home.sync_if_there(&self.file(PARTITION_METADATA))
     }
 
     pub(crate) fn folder(&self) -> PathBuf {

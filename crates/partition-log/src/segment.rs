@@ -346,16 +346,8 @@ impl Segment {
         if !self.index_dirty.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
-        let home = &self.place.home;
-        for ending in [names::OFFSET_INDEX, names::TIME_INDEX] {
-            let path = self.path(ending);
-            match home.disk.open(&path, false).and_then(|file| home.disk.sync(&file)) {
-                // The segment was removed meanwhile.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                outcome => outcome.map_err(|source| home.sync_failed(&path, source))?,
-            }
-        }
-        Ok(())
+        self.place.home.sync_if_there(&self.path(names::OFFSET_INDEX))?;
+        self.place.home.sync_if_there(&self.path(names::TIME_INDEX))
     }
 
     /// Completes both index files, as when the segment is closed.

@@ -20,16 +20,18 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-fn wait_for_line(path: &Path, fragment: &str) {
+/// Waits until `holds`; `missing` tells what does not come.
+fn until(missing: impl Fn() -> String, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
-    loop {
-        let log = fs::read_to_string(path).unwrap_or_default();
-        if log.contains(fragment) {
-            return;
-        }
-        assert!(begin.elapsed() < DEADLINE, "'{fragment}' is not in {}: {log}", path.display());
-        std::thread::sleep(Duration::from_millis(10));
+    while !holds() {
+        assert!(begin.elapsed() < DEADLINE, "{}", missing());
+        std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+fn wait_for_line(path: &Path, fragment: &str) {
+    let log = || fs::read_to_string(path).unwrap_or_default();
+    until(|| format!("'{fragment}' is not in {}: {}", path.display(), log()), || log().contains(fragment));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use protocol::messages::metadata_request::MetadataRequestTopic;
 use protocol::messages::{DeleteTopicsResponse, MetadataRequest, MetadataResponse};
 
 use crate::node::{Client, Node, command, free_port, get};
+use crate::until;
 
 /// What dashboards of Kafka ask for and a broker without groups and replicas can tell.
 const METRICS: &str = "
@@ -135,17 +136,9 @@ fn files_of_a_deleted_topic_go_after_the_delay() {
         names.filter(|name| name.to_string_lossy().starts_with("short-lived")).count()
     };
     // It comes a moment after its partition.
-    let begin = std::time::Instant::now();
-    while folders() == 0 {
-        assert!(begin.elapsed().as_secs() < 30, "no folder comes");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    until(|| "no folder comes".into(), || folders() == 1);
     assert_eq!(delete(&mut client, "short-lived"), ErrorCode::NONE);
-    let begin = std::time::Instant::now();
-    while folders() > 0 {
-        assert!(begin.elapsed().as_secs() < 30, "the folder stays");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    until(|| "the folder stays".into(), || folders() == 0);
 }
 
 #[test]
@@ -181,10 +174,7 @@ fn as_many_cores_serve_as_are_set() {
         names.filter(|name| name.starts_with("core-")).count()
     };
     // A thread has its name once it runs.
-    let begin = std::time::Instant::now();
-    while cores() < 3 && begin.elapsed().as_secs() < 30 {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    until(|| format!("{} cores", cores()), || cores() >= 3);
     assert_eq!(cores(), 3);
 }
 

@@ -14,6 +14,7 @@ use protocol::messages::{
 };
 
 use crate::node::{Client, Node, command};
+use crate::until;
 
 const METADATA_LOG: &str = "data/__cluster_metadata-0";
 
@@ -68,11 +69,7 @@ fn the_metadata_log_has_its_own_directory_where_one_is_set() {
     create(&mut node.connect(), "t");
     assert!(folder.path().join("apart/__cluster_metadata-0").is_dir());
     // The folder comes a moment after its partition.
-    let begin = std::time::Instant::now();
-    while !folder.path().join("data/t-0").is_dir() {
-        assert!(begin.elapsed().as_secs() < 30, "no folder comes");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    until(|| "no folder comes".into(), || folder.path().join("data/t-0").is_dir());
     assert!(!folder.path().join(METADATA_LOG).exists());
 }
 
@@ -84,11 +81,7 @@ fn snapshots_of_the_metadata_come_after_the_bytes_or_the_time_set() {
         let folder = tempfile::tempdir().unwrap();
         let mut node = Node::ready(folder.path(), &[setting]);
         create(&mut node.connect(), "t");
-        let begin = std::time::Instant::now();
-        while metadata_files(folder.path(), ".checkpoint") == 0 {
-            assert!(begin.elapsed().as_secs() < 30, "no snapshot with {setting}");
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
+        until(|| format!("no snapshot with {setting}"), || metadata_files(folder.path(), ".checkpoint") > 0);
     }
 }
 
@@ -173,11 +166,7 @@ fn a_signal_ends_the_wait_for_a_quorum() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = outnumbered(folder.path(), &["log.format=kafka"]);
     // The last thing before the wait.
-    let begin = std::time::Instant::now();
-    while !folder.path().join(METADATA_LOG).join("quorum-state").exists() {
-        assert!(begin.elapsed().as_secs() < 30, "{}", node.output());
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    until(|| node.output(), || folder.path().join(METADATA_LOG).join("quorum-state").exists());
     let told = Command::new("kill").arg(node.process_id().to_string()).status().unwrap();
     assert!(told.success());
     assert!(node.wait().success(), "{}", node.output());

@@ -4,9 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 
-use arc_swap::ArcSwap;
 use model::{LeaderEpoch, TimestampMs, Uuid};
-use parking_lot::{Mutex, RwLock};
 
 use super::{Ends, NONE, PartitionLog, RecoveryReport, Writer};
 use crate::epochs::Epochs;
@@ -16,7 +14,6 @@ use crate::options::LogOptions;
 use crate::place::Place;
 use crate::producers::Producers;
 use crate::segment::Segment;
-use crate::tail_cache::TailCache;
 
 impl PartitionLog {
     /// A log whose folder is not there yet, of a topic with the id `topic_id` and led in `leader_epoch`.
@@ -56,18 +53,7 @@ impl PartitionLog {
             parent_dirty: AtomicBool::new(true),
             epochs_dirty: AtomicBool::new(true),
         };
-        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-        PartitionLog {
-            name: name.unwrap_or_default(),
-            tail: TailCache::new(&place.home.tail_memory),
-            place,
-            segments: ArcSwap::from_pointee(segments),
-            ends,
-            epochs: RwLock::new(epochs),
-            recovered: RecoveryReport::default(),
-            writer: Mutex::new(writer),
-            flushing: Mutex::new(()),
-        }
+        PartitionLog::of(&place, segments, ends, epochs, RecoveryReport::default(), writer)
     }
 
     /// Makes the folder with what stands in it before the first record, where it is not there yet.

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 
-use arc_swap::ArcSwap;
 use model::{LeaderEpoch, Offset, TimestampMs};
-use parking_lot::{Mutex, RwLock};
 use records::{BatchError, Entry};
 
 use super::{Ends, NONE, PartitionLog, Writer, producer_load};
@@ -21,7 +19,6 @@ use crate::options::LogOptions;
 use crate::place::Place;
 use crate::scan::{BatchScanner, Step};
 use crate::segment::Segment;
-use crate::tail_cache::TailCache;
 
 /// What is known of a log from the log directory's checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -143,7 +140,6 @@ impl Opening<'_> {
         if !active.exists() {
             active.preallocate(options.preallocated_bytes());
         }
-        let name = place.folder().file_name().map(|name| name.to_string_lossy().into_owned());
         let writer = Writer {
             options,
             active,
@@ -155,17 +151,7 @@ impl Opening<'_> {
             bytes_since_snapshot: 0,
             records_since_flush: 0,
         };
-        Ok(PartitionLog {
-            name: name.unwrap_or_default(),
-            place: Arc::clone(place),
-            segments: ArcSwap::from_pointee(segments),
-            ends,
-            epochs: RwLock::new(epochs),
-            tail: TailCache::new(&place.home.tail_memory),
-            recovered: report,
-            writer: Mutex::new(writer),
-            flushing: Mutex::new(()),
-        })
+        Ok(PartitionLog::of(place, segments, ends, epochs, report, writer))
     }
 
     /// Finds the end of the log, having checked and cut whatever is not known to be sound.

@@ -94,12 +94,7 @@ impl PartitionLog {
         }
         // The file replaced another one, so that its name is new as well.
         self.place.names_changed();
-        let path = self.place.file(names::EPOCH_CHECKPOINT);
-        let home = &self.place.home;
-        match home.disk.open(&path, false).and_then(|file| home.disk.sync(&file)) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            outcome => outcome.map_err(|source| home.sync_failed(&path, source)),
-        }
+        self.place.home.sync_if_there(&self.place.file(names::EPOCH_CHECKPOINT))
     }
 
     /// Puts the names in the folder, and where it is new the folder's own, on stable storage.
