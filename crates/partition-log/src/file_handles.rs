@@ -12,11 +12,11 @@ use parking_lot::Mutex;
 
 use crate::disk::Disk;
 
-/// Files let go at most to open one where the process has no descriptor left: those that readers hold free none.
+/// Files let go at most to open one where the process has no descriptor left: others may be quicker to take it.
 const WAYS_MADE_MAX: usize = 64;
 
 /// The open files of a process. Above its capacity the ones not used lately are let go; a file that
-/// somebody still reads stays open until the last reader drops it.
+/// somebody still reads stays open until the last reader drops it, and counts until then.
 #[derive(Debug)]
 pub struct FileHandles {
     capacity: usize,
@@ -100,17 +100,17 @@ impl FileHandles {
         }
     }
 
-    /// Second chance: a file used since the hand last passed goes to the back, the first other one is closed.
+    /// Second chance: a file used since the hand last passed goes to the back, the first other one is closed. To let go of
+    /// one that a reader holds would free no descriptor.
     fn make_room(clock: &mut VecDeque<Weak<HandleSlot>>, capacity: usize) {
         let mut turns = clock.len() * 2;
         while clock.len() >= capacity && turns > 0 {
             turns -= 1;
             let Some(weak) = clock.pop_front() else { return };
             let Some(slot) = weak.upgrade() else { continue };
-            if slot.file.load().is_none() {
-                continue;
-            }
-            if slot.used.swap(false, Ordering::Relaxed) {
+            let file = slot.file.load();
+            let Some(file) = file.as_ref() else { continue };
+            if slot.used.swap(false, Ordering::Relaxed) || Arc::strong_count(file) > 1 {
                 clock.push_back(weak);
             } else {
                 slot.file.store(None);
@@ -143,17 +143,38 @@ mod tests {
     use crate::disk::RealDisk;
 
     #[test]
-    fn the_set_stays_within_its_capacity_and_readers_keep_their_file() {
+    fn the_set_stays_within_its_capacity() {
         let folder = tempfile::tempdir().unwrap();
         let handles = FileHandles::new(4);
         let slots: Vec<_> = (0..20).map(|_| Arc::new(HandleSlot::default())).collect();
-        let mut kept = Vec::new();
         for (number, slot) in slots.iter().enumerate() {
             let path = folder.path().join(number.to_string());
-            kept.push(handles.file(slot, &RealDisk, &path, true).unwrap());
+            handles.file(slot, &RealDisk, &path, true).unwrap();
             assert!(handles.open_count() <= 4);
         }
-        assert!(kept.iter().all(|file| file.metadata().is_ok()));
         assert_eq!(handles.open_count(), 4);
+    }
+
+    #[test]
+    fn a_file_that_is_read_counts_and_makes_no_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let handles = FileHandles::new(4);
+        let open = |slot: &Arc<HandleSlot>, name: &str| {
+            handles.file(slot, &RealDisk, &folder.path().join(name), true).unwrap()
+        };
+        let held_slots: Vec<_> = (0..3).map(|_| Arc::new(HandleSlot::default())).collect();
+        let held: Vec<_> =
+            held_slots.iter().enumerate().map(|(number, slot)| open(slot, &number.to_string())).collect();
+        let others: Vec<_> = (3..20).map(|_| Arc::new(HandleSlot::default())).collect();
+        for (number, slot) in others.iter().enumerate() {
+            open(slot, &(number + 3).to_string());
+            assert_eq!(handles.open_count(), 4);
+        }
+        assert!(held_slots.iter().all(|slot| slot.loaded().is_some()));
+        drop(held);
+        for (number, slot) in others.iter().enumerate() {
+            open(slot, &(number + 3).to_string());
+        }
+        assert!(held_slots.iter().all(|slot| slot.loaded().is_none()));
     }
 }

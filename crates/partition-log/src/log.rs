@@ -2,10 +2,15 @@
 
 mod append;
 mod begin;
+mod folder;
+mod leader_epochs;
 mod lookup;
 mod open;
+mod producer_fields;
 mod producer_load;
 mod read;
+mod recover;
+mod roll;
 mod truncate;
 mod upkeep;
 

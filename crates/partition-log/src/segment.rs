@@ -9,27 +9,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use model::{Offset, TimestampMs};
 use parking_lot::RwLock;
 
-use crate::disk::{read_whole, remove_if_there};
+use crate::disk::remove_if_there;
 use crate::error::LogError;
 use crate::file_handles::HandleSlot;
-use crate::index::{SegmentIndex, TimeEntry, relative};
+use crate::index::{SegmentIndex, relative};
 use crate::names;
 use crate::place::Place;
 use crate::scan::{BatchScanner, Step};
-use crate::txn_index::{self, AbortedTransaction};
+use crate::txn_index::AbortedTransaction;
 
+mod aborted;
 mod find;
+mod indexes;
 
 pub(crate) use find::Found;
 
 /// Largest index that is read, four times Kafka's default.
 const INDEX_SIZE_MAX: usize = 256 << 20;
-/// Distance of entries where an index is rebuilt.
-const REBUILD_INTERVAL: u64 = 4096;
-/// Entries that may wait in memory before they are written beside an append.
-const UNWRITTEN_MAX: usize = 4096;
-const TXN_INDEX_REMEDY: &str =
-    "restore it, or remove it and the partition's .snapshot files and recovery point for a full recovery";
 const SEGMENT_REMEDY: &str = "restore the partition from a replica or a copy, or remove its recovery point to have the log cut here at the next start";
 
 /// A segment of a log.
@@ -183,52 +179,6 @@ impl Segment {
         self.size.store(size, Ordering::Release);
     }
 
-    /// Takes note of a batch at `position` in both indexes.
-    pub(crate) fn note(
-        &self,
-        last_offset: Offset,
-        position: u64,
-        size: u64,
-        max_timestamp: TimestampMs,
-        interval: u64,
-    ) -> Result<(), LogError> {
-        let Some(relative) = relative(self.base_offset, last_offset) else { return Ok(()) };
-        self.with_index_mut(|index| {
-            index.note(relative, position, size, max_timestamp, interval);
-            index.unwritten_count() > UNWRITTEN_MAX
-        })
-        .and_then(|many| match many.then(|| self.write_index()) {
-            // Entries can wait for room on the disk: they are in memory.
-            Some(Err(error)) if !error.is_no_space() => Err(error),
-            _ => Ok(()),
-        })
-    }
-
-    /// Looks at the index, reading or rebuilding it first where needed.
-    pub(crate) fn with_index<R>(&self, look: impl FnOnce(&SegmentIndex) -> R) -> Result<R, LogError> {
-        if let Some(index) = self.index.read().as_deref() {
-            return Ok(look(index));
-        }
-        self.with_index_mut(|index| look(index))
-    }
-
-    pub(crate) fn with_index_mut<R>(
-        &self,
-        change: impl FnOnce(&mut SegmentIndex) -> R,
-    ) -> Result<R, LogError> {
-        let mut place = self.index.write();
-        let index = match &mut *place {
-            Some(index) => index,
-            empty => empty.insert(Box::new(self.load_index()?)),
-        };
-        Ok(change(index))
-    }
-
-    /// Begins an empty index where none can be loaded.
-    pub(crate) fn with_index_mut_or_empty<R>(&self, change: impl FnOnce(&mut SegmentIndex) -> R) -> R {
-        change(self.index.write().get_or_insert_default())
-    }
-
     /// Reads `size` bytes at `position`.
     pub(crate) fn read_range(&self, position: u64, size: u64) -> Result<Vec<u8>, LogError> {
         let file = self.file()?;
@@ -240,45 +190,6 @@ impl Segment {
             .map_err(LogError::io("read", &self.path(names::LOG)))?;
         bytes.truncate(read);
         Ok(bytes)
-    }
-
-    fn load_index(&self) -> Result<SegmentIndex, LogError> {
-        let size = self.size();
-        if size == 0 {
-            return Ok(SegmentIndex::default());
-        }
-        let read = |ending| {
-            let path = self.path(ending);
-            read_whole(self.place.disk(), &path, INDEX_SIZE_MAX).map_err(LogError::io("read", &path))
-        };
-        let files = (read(names::OFFSET_INDEX)?, read(names::TIME_INDEX)?);
-        if let (Some(offsets), Some(times)) = files
-            && let Some(index) = SegmentIndex::parse(&offsets, &times, size)
-        {
-            return Ok(index);
-        }
-        self.rebuild_index()
-    }
-
-    /// Walks the whole segment; what is found is written with the next flush.
-    fn rebuild_index(&self) -> Result<SegmentIndex, LogError> {
-        let mut index = SegmentIndex::default();
-        let base_offset = self.base_offset;
-        self.scan(0, |position, entry| {
-            if let Some(relative) = relative(base_offset, entry.last_offset()) {
-                index.note(relative, position, entry.size() as u64, entry.max_timestamp(), REBUILD_INTERVAL);
-            }
-            Ok(())
-        })?;
-        index.forget_files();
-        Ok(index)
-    }
-
-    /// Replaces an index that is not the log's; the files follow with the next flush.
-    fn renew_index(&self) -> Result<(), LogError> {
-        let renewed = self.rebuild_index()?;
-        *self.index.write() = Some(Box::new(renewed));
-        Ok(())
     }
 
     /// Visits every entry from `position` to the end, unsound ones being an error.
@@ -317,48 +228,6 @@ impl Segment {
         self.damaged(position, &records::BatchError::Malformed("batch offsets do not belong to the segment"))
     }
 
-    /// Writes index entries that the files lack.
-    pub(crate) fn write_index(&self) -> Result<(), LogError> {
-        let mut place = self.index.write();
-        let Some(index) = place.as_deref_mut() else { return Ok(()) };
-        if !self.exists() {
-            return Ok(());
-        }
-        let home = &self.place.home;
-        if index.is_unwritten() {
-            self.place.names_changed();
-        }
-        let write = |ending| {
-            let path = self.path(ending);
-            home.disk.open(&path, true).map_err(|source| home.failed("open", &path, source))
-        };
-        let (offset_file, time_file) = (write(names::OFFSET_INDEX)?, write(names::TIME_INDEX)?);
-        let path = self.path(names::OFFSET_INDEX);
-        index
-            .write(self.place.disk(), &offset_file, &time_file)
-            .map_err(|source| home.failed("write", &path, source))?;
-        self.index_dirty.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    /// Puts the index files on stable storage, where they have changed.
-    pub(crate) fn sync_index(&self) -> Result<(), LogError> {
-        if !self.index_dirty.swap(false, Ordering::AcqRel) {
-            return Ok(());
-        }
-        self.place.home.sync_if_there(&self.path(names::OFFSET_INDEX))?;
-        self.place.home.sync_if_there(&self.path(names::TIME_INDEX))
-    }
-
-    /// Completes both index files, as when the segment is closed.
-    pub(crate) fn finish_index(&self) -> Result<(), LogError> {
-        if self.index.read().is_none() {
-            return Ok(());
-        }
-        self.with_index_mut(SegmentIndex::note_largest)?;
-        self.write_index()
-    }
-
     /// Puts the log file, and the aborted transactions if there are new ones, on stable storage.
     pub(crate) fn sync(&self) -> Result<(), LogError> {
         if !self.exists() {
@@ -382,13 +251,6 @@ impl Segment {
         Ok(())
     }
 
-    /// Largest timestamp of the segment and the offset of its batch's end.
-    pub(crate) fn largest_timestamp(&self) -> Result<Option<(TimestampMs, Offset)>, LogError> {
-        let base = self.base_offset;
-        let shown = |largest: TimeEntry| (largest.timestamp, base + i64::from(largest.relative));
-        self.with_index(|index| index.largest.map(shown))
-    }
-
     /// The time from which the segment's age counts: its first batch's timestamp, else when it was begun.
     pub(crate) fn age_base(&self) -> Result<(TimestampMs, bool), LogError> {
         if self.size() == 0 {
@@ -406,84 +268,6 @@ impl Segment {
         Ok(if first >= 0 { (first, true) } else { (self.begun_ms, false) })
     }
 
-    /// Adds an aborted transaction.
-    pub(crate) fn add_aborted(&self, aborted: AbortedTransaction) -> Result<(), LogError> {
-        self.load_aborted()?;
-        let mut place = self.aborted.write();
-        let list = place.get_or_insert_default();
-        if list.last().is_some_and(|last| last.last_offset >= aborted.last_offset) {
-            return Ok(());
-        }
-        let home = &self.place.home;
-        let path = self.path(names::TXN_INDEX);
-        if list.is_empty() {
-            self.place.names_changed();
-        }
-        let position = (list.len() * txn_index::ENTRY_SIZE) as u64;
-        home.disk
-            .open(&path, true)
-            .and_then(|file| home.disk.write_at(&file, &mut [IoSlice::new(&aborted.encode())], position))
-            .map_err(|source| home.failed("write", &path, source))?;
-        list.push(aborted);
-        self.txn_index_dirty.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    /// Visits the aborted transactions of the segment.
-    pub(crate) fn with_aborted<R>(
-        &self,
-        look: impl FnOnce(&[AbortedTransaction]) -> R,
-    ) -> Result<R, LogError> {
-        self.load_aborted()?;
-        Ok(look(self.aborted.read().as_deref().unwrap_or_default()))
-    }
-
-    fn load_aborted(&self) -> Result<(), LogError> {
-        if self.aborted.read().is_some() {
-            return Ok(());
-        }
-        let path = self.path(names::TXN_INDEX);
-        let bytes =
-            read_whole(self.place.disk(), &path, INDEX_SIZE_MAX).map_err(LogError::io("read", &path))?;
-        let parsed = txn_index::parse(bytes.as_deref().unwrap_or_default(), self.base_offset);
-        let list = parsed.ok_or_else(|| LogError::Corrupt {
-            path: path.clone(),
-            position: 0,
-            reason: "it is no index of aborted transactions".to_owned(),
-            remedy: TXN_INDEX_REMEDY,
-        })?;
-        self.aborted.write().get_or_insert(list);
-        Ok(())
-    }
-
-    /// Forgets aborted transactions that end at or after `offset`, and those behind damage: the file only ever grows, so
-    /// that what was on stable storage stands before it.
-    pub(crate) fn cut_aborted(&self, offset: Offset) -> Result<(), LogError> {
-        let path = self.path(names::TXN_INDEX);
-        let list = match self.load_aborted() {
-            Ok(()) => self.aborted.read().clone().unwrap_or_default(),
-            Err(LogError::Corrupt { .. }) => {
-                let bytes = read_whole(self.place.disk(), &path, INDEX_SIZE_MAX);
-                let bytes = bytes.map_err(LogError::io("read", &path))?.unwrap_or_default();
-                txn_index::sound_prefix(&bytes, self.base_offset)
-            }
-            Err(error) => return Err(error),
-        };
-        let kept: Vec<AbortedTransaction> =
-            list.into_iter().filter(|entry| entry.last_offset < offset).collect();
-        let home = &self.place.home;
-        let size = (kept.len() * txn_index::ENTRY_SIZE) as u64;
-        let outcome = if size == 0 {
-            remove_if_there(self.place.disk(), &path)
-        } else {
-            home.disk.open(&path, true).and_then(|file| home.disk.set_size(&file, size))
-        };
-        outcome.map_err(|source| home.failed("cut", &path, source))?;
-        self.txn_index_dirty.fetch_or(size > 0, Ordering::AcqRel);
-        *self.aborted.write() = Some(kept);
-        Ok(())
-    }
-
     /// Cuts the log file to `size` bytes; `next_offset` is the offset that now comes next.
     pub(crate) fn cut(&self, size: u64, next_offset: Offset) -> Result<(), LogError> {
         let relative = relative(self.base_offset, next_offset).unwrap_or(u32::MAX);
@@ -498,25 +282,6 @@ impl Segment {
         home.disk.set_size(&file, size).map_err(|source| home.failed("cut", &path, source))?;
         self.write_index()?;
         self.recall_largest(size)
-    }
-
-    /// After a cut the largest timestamp may lie behind the last index entry: look there.
-    fn recall_largest(&self, size: u64) -> Result<(), LogError> {
-        let from =
-            self.with_index(|index| index.offsets.last().map_or(0, |entry| u64::from(entry.position)))?;
-        if from >= size {
-            return Ok(());
-        }
-        let mut largest = self.with_index(|index| index.largest)?;
-        self.scan(from, |_, entry| {
-            if entry.max_timestamp() > largest.map_or(-1, |largest| largest.timestamp)
-                && let Some(relative) = relative(self.base_offset, entry.last_offset())
-            {
-                largest = Some(TimeEntry { timestamp: entry.max_timestamp(), relative });
-            }
-            Ok(())
-        })?;
-        self.with_index_mut(|index| index.largest = largest)
     }
 
     /// Removes the segment's files; whoever reads them goes on reading.

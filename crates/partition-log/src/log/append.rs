@@ -1,21 +1,17 @@
 //! Appends: stamp, one write, publish.
 
 use std::io::IoSlice;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::{LeaderEpoch, Offset, TimestampMs};
 use parking_lot::MutexGuard;
-use records::{BatchStamp, BatchView, CheckedBatch, EndTxnMarker, Scratch, batches, next_batch, stamp};
+use records::{BatchStamp, CheckedBatch, EndTxnMarker, batches, next_batch, stamp};
 
+use super::producer_fields::{marker_of, producer_batch, producer_of};
 use super::{NONE, PartitionLog, Writer};
 use crate::error::{AppendError, LogError};
-use crate::names;
 use crate::producers::ProducerBatch;
-use crate::segment::Segment;
 
-/// Bytes a control batch may have when decompressed; they hold one small record.
-const CONTROL_SIZE_MAX: usize = 64 * 1024;
 /// Batches written by one system call at most.
 const GROUP_MAX: usize = 32;
 
@@ -48,8 +44,8 @@ pub struct LeaderBatch<'a> {
 /// The append lock of a partition, held.
 #[derive(Debug)]
 pub struct AppendGuard<'l> {
-    log: &'l PartitionLog,
-    writer: MutexGuard<'l, Writer>,
+    pub(super) log: &'l PartitionLog,
+    pub(super) writer: MutexGuard<'l, Writer>,
 }
 
 /// What the log must know of a batch once it is written.
@@ -90,95 +86,6 @@ impl PartitionLog {
     /// Appends whole batches whose offsets and epochs a leader has given; returns the new end of the log.
     pub fn append_as_follower(&self, bytes: &[u8], now_ms: TimestampMs) -> Result<Offset, AppendError> {
         self.lock_append().append_as_follower(bytes, now_ms)
-    }
-
-    /// Notes that a leader of `epoch` begins at the end of the log, as Kafka does on becoming leader.
-    pub fn assign_leader_epoch(&self, epoch: LeaderEpoch) -> Result<(), LogError> {
-        let mut writer = self.writer.lock();
-        let start_offset = writer.next_offset;
-        self.note_epoch(&mut writer, epoch, start_offset)
-    }
-
-    fn note_epoch(&self, writer: &mut Writer, epoch: LeaderEpoch, start: Offset) -> Result<(), LogError> {
-        if epoch <= writer.latest_epoch && writer.stale_epochs.is_none() {
-            return Ok(());
-        }
-        let mut epochs = self.epochs.write();
-        if epochs.assign(epoch, start) {
-            writer.latest_epoch = epoch;
-        }
-        if !self.place.is_made() {
-            // The file comes with the folder.
-            return Ok(());
-        }
-        if writer.stale_epochs.take().is_some_and(|in_file| in_file == *epochs) {
-            return Ok(());
-        }
-        self.write_epochs(&epochs)
-    }
-
-    fn begin_segment(
-        &self,
-        writer: &mut Writer,
-        base_offset: Offset,
-        now_ms: TimestampMs,
-    ) -> Result<(), LogError> {
-        writer.active.finish_index()?;
-        writer.active.trim()?;
-        if writer.options.sync_before_roll {
-            writer.active.sync()?;
-        }
-        if writer.active.size() == 0 {
-            // A segment without records has no files worth keeping and gives way.
-            writer.active.remove_files()?;
-        }
-        self.take_snapshot(writer)?;
-        let begun = Segment::begin(&self.place, base_offset, now_ms);
-        begun.preallocate(writer.options.preallocated_bytes());
-        let mut segments: Vec<Arc<Segment>> = self.segments.load().as_ref().clone();
-        segments.retain(|segment| segment.size() > 0 && segment.base_offset < base_offset);
-        segments.push(Arc::clone(&begun));
-        self.segments.store(Arc::new(segments));
-        writer.active = begun;
-        self.place.names_changed();
-        Ok(())
-    }
-
-    fn spread_jitter_ms(&self, base_offset: Offset, jitter_ms: i64) -> i64 {
-        if jitter_ms <= 0 {
-            return 0;
-        }
-        let seed = records::crc32c(self.name.as_bytes()) ^ (base_offset as u32);
-        i64::from(seed.wrapping_mul(0x9e37_79b9)) % jitter_ms
-    }
-
-    fn should_roll(
-        &self,
-        writer: &Writer,
-        size: u64,
-        last_offset: Offset,
-        max_timestamp: TimestampMs,
-        now_ms: TimestampMs,
-    ) -> Result<bool, LogError> {
-        let active = &writer.active;
-        let options = &writer.options;
-        let filled = active.size();
-        if last_offset - active.base_offset > i64::from(i32::MAX) {
-            return Ok(true);
-        }
-        if filled == 0 {
-            return Ok(false);
-        }
-        if filled + size > options.segment_bytes
-            || active.with_index(|index| index.is_full(options.segment_index_bytes))?
-        {
-            return Ok(true);
-        }
-        let (since, is_record_time) = active.age_base()?;
-        let age_ms = if is_record_time { max_timestamp } else { now_ms }.saturating_sub(since);
-        let jitter_ms =
-            self.spread_jitter_ms(active.base_offset, options.segment_jitter_ms.min(options.segment_ms));
-        Ok(age_ms > options.segment_ms - jitter_ms)
     }
 
     /// Everything after the write: epoch, indexes, producers, then the ends that readers look at.
@@ -356,15 +263,6 @@ impl AppendGuard<'_> {
         }
         Ok(writer.next_offset)
     }
-
-    /// Closes the active segment and begins the next at the end of the log, unless it is empty.
-    pub fn roll(&mut self, now_ms: TimestampMs) -> Result<(), LogError> {
-        if self.writer.active.size() == 0 {
-            return Ok(());
-        }
-        let base_offset = self.writer.next_offset;
-        self.log.begin_segment(&mut self.writer, base_offset, now_ms)
-    }
 }
 
 impl PartitionLog {
@@ -462,15 +360,6 @@ impl PartitionLog {
     fn publish(&self, writer: &Writer) {
         self.ends.log_end.store(writer.next_offset, Ordering::Release);
     }
-
-    pub(super) fn write_epochs(&self, epochs: &crate::epochs::Epochs) -> Result<(), LogError> {
-        let path = self.place.file(names::EPOCH_CHECKPOINT);
-        epochs
-            .write(self.place.disk(), &path)
-            .map_err(|source| self.place.home.failed("write", &path, source))?;
-        self.ends.epochs_dirty.store(true, Ordering::Release);
-        Ok(())
-    }
 }
 
 fn stamp_of(
@@ -500,36 +389,6 @@ fn group_length(items: &[LeaderBatch<'_>]) -> usize {
     let items_max = items.iter().take(GROUP_MAX).enumerate();
     let together = items_max.take_while(|(place, item)| may_join(*place, item)).count();
     together.max(1).min(items.len())
-}
-
-fn producer_of(checked: &CheckedBatch) -> ProducerBatch {
-    ProducerBatch {
-        producer_id: checked.producer_id(),
-        epoch: checked.producer_epoch(),
-        base_sequence: checked.base_sequence(),
-        offset_delta: checked.last_offset_delta(),
-        is_transactional: checked.attributes().is_transactional(),
-    }
-}
-
-pub(super) fn producer_batch(batch: &BatchView<'_>) -> ProducerBatch {
-    ProducerBatch {
-        producer_id: batch.producer_id(),
-        epoch: batch.producer_epoch(),
-        base_sequence: batch.base_sequence(),
-        offset_delta: batch.last_offset_delta(),
-        is_transactional: batch.is_transactional(),
-    }
-}
-
-/// The marker in a control batch, if it ends a transaction.
-pub(super) fn marker_of(batch: &BatchView<'_>) -> Option<EndTxnMarker> {
-    if !batch.is_control() {
-        return None;
-    }
-    let mut scratch = Scratch::new();
-    let record = scratch.records(batch, CONTROL_SIZE_MAX).ok()?.next()?.ok()?;
-    EndTxnMarker::of(&record)
 }
 
 fn append_error(error: LogError) -> AppendError {

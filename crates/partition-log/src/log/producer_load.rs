@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use model::{Offset, TimestampMs};
 use records::BatchView;
 
-use super::append::{marker_of, producer_batch};
+use super::producer_fields::{marker_of, producer_batch};
 use super::{NONE, PartitionLog, Writer};
 use crate::disk::{read_whole, remove_if_there, replace_file_unsynced};
 use crate::error::LogError;

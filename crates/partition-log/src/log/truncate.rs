@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use model::{Offset, TimestampMs};
 
-use super::open::end_of;
+use super::recover::end_of;
 use super::{PartitionLog, Writer};
 use crate::disk::remove_if_there;
 use crate::error::LogError;
@@ -131,23 +131,6 @@ impl PartitionLog {
             self.remove_snapshots(|snapshot| snapshot < first)?;
         }
         self.truncate_epochs(&mut writer, |epochs| epochs.truncate_start(offset))
-    }
-
-    fn truncate_epochs(
-        &self,
-        writer: &mut Writer,
-        change: impl FnOnce(&mut crate::epochs::Epochs) -> bool,
-    ) -> Result<(), LogError> {
-        let mut epochs = self.epochs.write();
-        if !change(&mut epochs) {
-            return Ok(());
-        }
-        writer.latest_epoch = epochs.latest().unwrap_or(-1);
-        if !self.place.is_made() {
-            return Ok(());
-        }
-        writer.stale_epochs = None;
-        self.write_epochs(&epochs)
     }
 
     fn remove_snapshots(&self, which: impl Fn(Offset) -> bool) -> Result<(), LogError> {

@@ -87,16 +87,6 @@ impl PartitionLog {
         Ok(point)
     }
 
-    /// Puts the file of epochs on stable storage: without it an epoch that began before the recovery point would be lost.
-    pub(super) fn sync_epochs(&self) -> Result<(), LogError> {
-        if !self.ends.epochs_dirty.swap(false, Ordering::AcqRel) {
-            return Ok(());
-        }
-        // The file replaced another one, so that its name is new as well.
-        self.place.names_changed();
-        self.place.home.sync_if_there(&self.place.file(names::EPOCH_CHECKPOINT))
-    }
-
     /// Puts the names in the folder, and where it is new the folder's own, on stable storage.
     pub(super) fn sync_folder(&self) -> Result<(), LogError> {
         let home = &self.place.home;
@@ -120,11 +110,6 @@ impl PartitionLog {
         let before = writer.snapshot_offset;
         self.take_snapshot(&mut writer)?;
         self.drop_stray_snapshot(before)
-    }
-
-    /// Closes the active segment and begins the next; for `segment.ms` on idle logs and for tests.
-    pub fn roll(&self, now_ms: TimestampMs) -> Result<(), LogError> {
-        self.lock_append().roll(now_ms)
     }
 
     /// Leaves the log as a clean shutdown does: indexes complete, producer state saved, all on stable storage.
