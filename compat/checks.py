@@ -9,15 +9,12 @@ import clients
 import flights
 import install
 import storage_checks
+from expect import contains, equal, need
 from server import Server, executable, free_port
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 PARTITIONS = 4
 QUICK_FLIGHTS = 20_000
-
-
-class Skip(Exception):
-    """The machine lacks what the check needs."""
 
 
 def listed(full):
@@ -186,20 +183,3 @@ def the_same_answers(folder):
 
 def topic_id(described):
     return described.split("TopicId: ")[1].split()[0]
-
-
-def contains(text, *parts):
-    for part in parts:
-        if part not in text:
-            raise AssertionError(f"'{part}' is not in:\n{text}")
-
-
-def need(found, what):
-    if not found:
-        raise Skip(f"this machine lacks {what}")
-    return found
-
-
-def equal(seen, expected, what):
-    if seen != expected:
-        raise AssertionError(f"{what}: {seen}, expected {expected}")

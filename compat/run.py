@@ -14,6 +14,7 @@ import time
 import traceback
 
 import checks
+import expect
 
 
 
@@ -34,7 +35,7 @@ def main():
             started = time.monotonic()
             try:
                 check(os.path.join(folder, "".join(c if c.isalnum() else "-" for c in name)))
-            except checks.Skip as reason:
+            except expect.Skip as reason:
                 skipped.append(name)
                 print(f"SKIP {name}: {reason}", flush=True)
             except Exception:

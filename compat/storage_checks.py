@@ -5,10 +5,10 @@ import shutil
 import time
 from pathlib import Path
 
-import checks
 import clients
 import flights
 import install
+from expect import contains, equal, need
 from server import Server
 
 WRITTEN_BY_KAFKA = install.ROOT / "crates" / "partition-log" / "tests" / "kafka"
@@ -27,7 +27,7 @@ def listed():
 
 
 def kafkas_folder_is_served(folder):
-    checks.need(install.kafka_tools(), TOOLS)
+    need(install.kafka_tools(), TOOLS)
     server = Server(folder)
     with server:
         clients.create_topic(server.address, "filled", 1, **{"retention.ms": -1, "segment.bytes": SEGMENT_BYTES})
@@ -40,17 +40,17 @@ def kafkas_folder_is_served(folder):
         for isolation, name in [("read_uncommitted", "uncommitted.txt"), ("read_committed", "committed.txt")]:
             *expected, _ = (WRITTEN_BY_KAFKA / name).read_text().splitlines()
             seen = consume_with_offsets(server.address, "filled", isolation, len(expected))
-            checks.equal(seen, expected, f"records {isolation}")
-        checks.equal(clients.end_offsets(server.address, "filled"), [283], "end offset")
+            equal(seen, expected, f"records {isolation}")
+        equal(clients.end_offsets(server.address, "filled"), [283], "end offset")
         clients.java_produce(server.address, "filled", [("after", "Kafka's own")], "none")
-        checks.equal(clients.end_offsets(server.address, "filled"), [284], "end offset after one more record")
+        equal(clients.end_offsets(server.address, "filled"), [284], "end offset after one more record")
     for name, bytes_before in before.items():
         if not contents(partition, ".log")[name].startswith(bytes_before):
             raise AssertionError(f"{name} has been changed")
 
 
 def dump_tool_accepts(folder):
-    checks.need(install.kafka_tools(), TOOLS)
+    need(install.kafka_tools(), TOOLS)
     server = Server(folder)
     pairs = [(str(number), f"{number:06} " + "record " * 20) for number in range(8_000)]
     with server:
@@ -62,7 +62,7 @@ def dump_tool_accepts(folder):
     dump_is_sound(server, 24_000)
     indexes = files(server.folder / "data" / "rolled-0", ".index", ".timeindex")
     checked = dump("--index-sanity-check", "--files", ",".join(map(str, indexes)))
-    checks.equal(checked.count("passed sanity check"), len(indexes), f"indexes that pass; the tool says:\n{checked}\n")
+    equal(checked.count("passed sanity check"), len(indexes), f"indexes that pass; the tool says:\n{checked}\n")
 
 
 def dump_is_sound(server, records):
@@ -71,7 +71,7 @@ def dump_is_sound(server, records):
     if len(logs) < 3:
         raise AssertionError(f"the log has not rolled: {logs}")
     shown = dump("--print-data-log", "--deep-iteration", "--files", ",".join(map(str, logs)))
-    checks.equal(shown.count("| offset:"), records, "records that kafka-dump-log shows")
+    equal(shown.count("| offset:"), records, "records that kafka-dump-log shows")
     verified = dump("--verify-index-only", "--files", ",".join(map(str, files(folder, ".index", ".timeindex"))))
     for word in ("isvalid: false", "xception", "mismatch", "invalid", "out of order"):
         if word in shown.replace("isvalid: true", "") or word in verified:
@@ -79,7 +79,7 @@ def dump_is_sound(server, records):
 
 
 def damage_is_repaired(folder):
-    checks.need(install.kafka_tools(), TOOLS)
+    need(install.kafka_tools(), TOOLS)
     server = Server(folder)
     pairs = [(str(number), f"{number:06} " + "record " * 20) for number in range(12_000)]
     with server:
@@ -97,13 +97,13 @@ def damage_is_repaired(folder):
         path.unlink()
     with server:
         everything(server, "torn", pairs)
-        checks.contains(server.log_tail(), "cut a torn tail")
+        contains(server.log_tail(), "cut a torn tail")
         if last.read_bytes() != whole:
             raise AssertionError(f"{last.name} has {last.stat().st_size} bytes, {len(whole)} were whole")
         clients.java_produce(server.address, "torn", [("next", "one")], "none")
-    checks.equal([path for path in lost if not path.exists()], [], "indexes that were not rebuilt")
+    equal([path for path in lost if not path.exists()], [], "indexes that were not rebuilt")
     checked = dump("--index-sanity-check", "--files", ",".join(map(str, lost)))
-    checks.equal(checked.count("passed sanity check"), len(lost), f"indexes that pass; the tool says:\n{checked}\n")
+    equal(checked.count("passed sanity check"), len(lost), f"indexes that pass; the tool says:\n{checked}\n")
     # The same after a clean stop: what is missing then is read from the log.
     for path in lost:
         path.unlink()
@@ -112,7 +112,7 @@ def damage_is_repaired(folder):
 
 
 def one_directory_fails(folder):
-    checks.need(install.kafka_tools(), TOOLS)
+    need(install.kafka_tools(), TOOLS)
     good, bad = Path(folder) / "data", Path(folder) / "more"
     settings = [f"log.dirs={good},{bad}", "log.flush.offset.checkpoint.interval.ms=1000"]
     server = Server(folder, settings)
@@ -122,20 +122,20 @@ def one_directory_fails(folder):
         away = bad.rename(bad.with_name("away"))
         bad.write_text("no directory")
         leaderless_until(server, 2)
-        checks.contains(log_dirs(server), "KafkaStorageException")
-        checks.contains(server.log_tail(), f"Stopping serving logs in dir {bad}")
+        contains(log_dirs(server), "KafkaStorageException")
+        contains(server.log_tail(), f"Stopping serving logs in dir {bad}")
         server.kill()
     with server:
         leaderless_until(server, 2)
-        checks.equal(sorted(path.name for path in good.iterdir() if path.name.startswith("spread-") and path.name in there),
+        equal(sorted(path.name for path in good.iterdir() if path.name.startswith("spread-") and path.name in there),
                      [], "partitions made anew in the other directory")
     bad.unlink()
     away.rename(bad)
     with server:
         leaderless_until(server, 0)
         good.rename(good.with_name("gone"))
-        checks.equal(server.process.wait(timeout=30), 1, "exit code once the metadata log's directory has failed")
-        checks.contains(server.log_tail(), f"Shutdown broker because the metadata log dir {good} has failed")
+        equal(server.process.wait(timeout=30), 1, "exit code once the metadata log's directory has failed")
+        contains(server.log_tail(), f"Shutdown broker because the metadata log dir {good} has failed")
 
 
 def folders_made(directory, count):
@@ -144,7 +144,7 @@ def folders_made(directory, count):
     while True:
         there = sorted(path.name for path in directory.iterdir() if path.is_dir())
         if len(there) >= count or time.monotonic() > deadline:
-            checks.equal(len(there), count, "partitions in the second directory")
+            equal(len(there), count, "partitions in the second directory")
             return there
         time.sleep(0.1)
 
@@ -169,7 +169,7 @@ def refused(server, *parts):
     try:
         server.start()
     except RuntimeError as error:
-        checks.contains(str(error), "the server ended with 1", *parts)
+        contains(str(error), "the server ended with 1", *parts)
     else:
         server.stop()
         raise AssertionError(f"the server has started, though it should say {parts}")
