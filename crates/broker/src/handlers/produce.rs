@@ -1,18 +1,19 @@
 //! Produce 3-13: batches in, offsets out. Nothing is decoded that need not be, nothing is re-encoded unless the
 //! topic's compression asks for it.
 
+mod outcomes;
+mod parked;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::{ErrorCode, TopicName};
 use partition_log::{AppendError, Appended};
-use protocol::messages::produce_response::{
-    BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
-};
+use protocol::messages::produce_response::PartitionProduceResponse;
 use protocol::views::{ProduceResponseWriter, ProduceView, TopicKey};
 use protocol::{ApiKey, VersionRange};
-use records::{Attributes, BATCH_HEADER_SIZE, ProduceError, Scratch, next_batch};
+use records::{Attributes, BATCH_HEADER_SIZE, Scratch};
 use tokio::sync::oneshot;
 use transport::Outbound;
 
@@ -22,17 +23,14 @@ use crate::delayed::FlushTicket;
 use crate::dispatch::Api;
 use crate::partitions::{AppendTicket, Partition};
 use crate::produce_check;
-use crate::request::{Outcome, Parked, Request, ResponseHead, Served, malformed};
+use crate::request::{Outcome, Request, ResponseHead, Served, malformed};
 
 /// The handler's row in the table of APIs.
 pub const API: Api = Api { key: ApiKey::Produce, versions: VersionRange::new(3, 13), serve };
 
 /// Where a batch has its format and its flags.
-const SIZE_AT: usize = 8;
 const MAGIC_AT: usize = 16;
 const ATTRIBUTES_AT: usize = 21;
-/// Bytes that a record of the oldest format has at least.
-const RECORD_OVERHEAD_MIN: i32 = 14;
 
 /// One partition of the request, in the request's order.
 pub struct Item {
@@ -50,6 +48,12 @@ enum State {
     Queued(oneshot::Receiver<Result<Appended, AppendError>>),
     /// Appended, to be answered once it is on stable storage.
     Flushing(Appended, FlushTicket),
+}
+
+impl State {
+    fn done(response: PartitionProduceResponse<'static>) -> State {
+        State::Done(Box::new(response))
+    }
 }
 
 /// What holds for all partitions of a request.
@@ -73,13 +77,13 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     drop(scratch);
     if acks == 0 {
         if items.iter().any(|item| matches!(item.state, State::Queued(_))) {
-            return Ok(park_unanswered(items));
+            return Ok(parked::park_unanswered(items));
         }
         return answer_nothing(&items);
     }
     let waits = |item: &Item| matches!(item.state, State::Queued(_) | State::Flushing(..));
     if items.iter().any(waits) {
-        return Ok(park(request.head, body, items, acks));
+        return Ok(parked::park(request.head, body, items, acks));
     }
     let answered = answer(request.head, body, &items, out);
     core.produce_items.replace(items);
@@ -136,26 +140,16 @@ fn find(
 fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scratch: &mut Scratch) {
     let partition = match &item.partition {
         Ok(partition) => partition,
-        Err(code) => return item.state = refused(item.index, *code),
+        Err(code) => return item.state = State::done(outcomes::refused(item.index, *code)),
     };
     if !(-1..=1).contains(&terms.acks) {
-        return item.state = refused(item.index, ErrorCode::INVALID_REQUIRED_ACKS);
+        return item.state = State::done(outcomes::refused(item.index, ErrorCode::INVALID_REQUIRED_ACKS));
     }
     partition.counters.produce_requests.fetch_add(1, Ordering::Relaxed);
     let settings = partition.topic.settings.load();
     if terms.acks == -1 && !partition.is_in_sync(settings.min_insync_replicas) {
-        let error_code = ErrorCode::NOT_ENOUGH_REPLICAS;
-        partition.counters.produce_failed(error_code, 0);
-        let log_start_offset = partition.log.log_start_offset();
-        let index = item.index;
-        let refused = PartitionProduceResponse {
-            index,
-            error_code,
-            base_offset: -1,
-            log_start_offset,
-            ..Default::default()
-        };
-        return item.state = State::Done(Box::new(refused));
+        partition.counters.produce_failed(ErrorCode::NOT_ENOUGH_REPLICAS, 0);
+        return item.state = State::done(outcomes::not_enough_replicas(item.index, partition));
     }
     let records = item.records.clone().and_then(|range| body.get_mut(range)).unwrap_or_default();
     let Terms { version, now_ms, .. } = terms;
@@ -169,7 +163,7 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
         }
         Err(error) => {
             partition.counters.produce_failed(error.code, records.len());
-            return item.state = State::Done(Box::new(refused_batch(item.index, partition, records, error)));
+            return item.state = State::done(outcomes::refused_batch(item.index, partition, records, error));
         }
     };
     if let Some(delay) = settings.flush_after {
@@ -180,7 +174,7 @@ fn append(broker: &Broker, item: &mut Item, terms: Terms, body: &mut [u8], scrat
             Some(ticket) => State::Flushing(appended, ticket),
             None => State::Appended(appended),
         },
-        AppendTicket::Done(Err(error)) => State::Done(Box::new(failed(item.index, Some(partition), &error))),
+        AppendTicket::Done(Err(error)) => State::done(outcomes::failed(item.index, Some(partition), &error)),
         AppendTicket::Queued(receiver) => State::Queued(receiver),
     };
 }
@@ -198,78 +192,6 @@ fn flush(partition: &Arc<Partition>, appended: &Appended, acks: i16) -> Option<F
     }
     flusher.flush_unattended(partition);
     None
-}
-
-fn refused(index: i32, error_code: ErrorCode) -> State {
-    let response = PartitionProduceResponse { index, error_code, base_offset: -1, ..Default::default() };
-    State::Done(Box::new(response))
-}
-
-/// As in Kafka, words come only with errors of single records and of bytes that are no batch at all, and the log
-/// start offset only with errors that take a look at the partition to find.
-fn refused_batch(
-    index: i32,
-    partition: &Partition,
-    records: &[u8],
-    error: ProduceError,
-) -> PartitionProduceResponse<'static> {
-    let is_one_batch = matches!(next_batch(records), Ok(Some(batch)) if batch.size() == records.len());
-    let has_words =
-        !error.record_errors.is_empty() || (!is_one_batch && error.code == ErrorCode::CORRUPT_MESSAGE);
-    let record_errors = error.record_errors.into_iter().map(|record| BatchIndexAndErrorMessage {
-        batch_index: record.batch_index,
-        batch_index_error_message: Some(record.message.into()),
-    });
-    let is_of_batch = matches!(
-        error.code,
-        ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::CORRUPT_MESSAGE | ErrorCode::UNSUPPORTED_COMPRESSION_TYPE
-    );
-    PartitionProduceResponse {
-        index,
-        error_code: error.code,
-        base_offset: -1,
-        log_start_offset: if is_one_batch && !is_of_batch { partition.log.log_start_offset() } else { -1 },
-        record_errors: record_errors.collect(),
-        error_message: has_words.then(|| unreadable(records).unwrap_or(error.message).into()),
-        ..Default::default()
-    }
-}
-
-/// Kafka's words for bytes that cannot even be told to be a batch: the size and the magic are looked at first.
-fn unreadable(records: &[u8]) -> Option<String> {
-    let size = i32::from_be_bytes(*records.get(SIZE_AT..)?.first_chunk()?);
-    if size < RECORD_OVERHEAD_MIN {
-        let minimum = RECORD_OVERHEAD_MIN;
-        return Some(format!("Record size {size} is less than the minimum record overhead ({minimum})"));
-    }
-    let magic = i8::from_be_bytes([*records.get(MAGIC_AT)?]);
-    (!(0..=2).contains(&magic)).then(|| format!("Invalid magic found in record: {magic}"))
-}
-
-fn failed(
-    index: i32,
-    partition: Option<&Partition>,
-    error: &AppendError,
-) -> PartitionProduceResponse<'static> {
-    let error_code = error.code();
-    if error_code == ErrorCode::KAFKA_STORAGE_ERROR {
-        tracing::error!(%error, "an append failed");
-    }
-    let is_of_producer =
-        matches!(error_code, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER | ErrorCode::INVALID_PRODUCER_EPOCH);
-    let log_start_offset =
-        partition.filter(|_| is_of_producer).map_or(-1, |partition| partition.log.log_start_offset());
-    PartitionProduceResponse { index, error_code, base_offset: -1, log_start_offset, ..Default::default() }
-}
-
-fn appended(index: i32, appended: &Appended) -> PartitionProduceResponse<'static> {
-    PartitionProduceResponse {
-        index,
-        base_offset: appended.base_offset,
-        log_append_time_ms: appended.log_append_time_ms.unwrap_or(-1),
-        log_start_offset: appended.log_start_offset,
-        ..Default::default()
-    }
 }
 
 /// With acks=0 the only way to tell of an error is to close the connection.
@@ -302,7 +224,7 @@ fn answer(
             response.topic(topic.topic, partitions.len()).map_err(|error| head.failed(error))?;
             for item in items.by_ref().take(partitions.len()) {
                 let written = match &item.state {
-                    State::Appended(done) => response.partition(&appended(item.index, done)),
+                    State::Appended(done) => response.partition(&outcomes::appended(item.index, done)),
                     State::Done(done) => response.partition(done),
                     State::Untouched | State::Queued(_) | State::Flushing(..) => response
                         .partition(&PartitionProduceResponse { index: item.index, ..Default::default() }),
@@ -312,79 +234,6 @@ fn answer(
         }
         response.finish(0, &[]).map_err(|error| head.failed(error))
     })
-}
-
-/// Some batches were left to another thread: the answer waits for them.
-fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, acks: i16) -> Outcome {
-    let mut response = ProduceResponse::default();
-    let mut shape = Vec::new();
-    if let Ok(view) = ProduceView::parse(body, head.version) {
-        for topic in view.topics() {
-            let (name, topic_id) = match topic.topic {
-                TopicKey::Name(name) => (name.to_owned().into(), model::Uuid::ZERO),
-                TopicKey::Id(id) => (std::borrow::Cow::default(), id),
-            };
-            shape.push(topic.partitions().len());
-            response.responses.push(TopicProduceResponse { name, topic_id, ..Default::default() });
-        }
-    }
-    let answer = async move {
-        let mut items = items.into_iter();
-        for (topic, count) in response.responses.iter_mut().zip(shape) {
-            for item in items.by_ref().take(count) {
-                topic.partition_responses.push(wait(item, acks).await);
-            }
-        }
-        let mut out = Outbound::default();
-        head.answer(&mut out, &response).map(|()| out)
-    };
-    Outcome::Parked(Parked { answer: Box::pin(answer), exclusive: false })
-}
-
-/// Nobody waits for an answer, but the connection keeps its place: who is not held back by answers would fill the memory
-/// with batches faster than a disk takes them.
-fn park_unanswered(items: Vec<Item>) -> Outcome {
-    let answer = async move {
-        for item in items {
-            let code = wait(item, 0).await.error_code;
-            if !code.is_none() {
-                return Err(CloseConnection(format!("a produce request with acks=0 failed: {code}")));
-            }
-        }
-        Ok(Outbound::default())
-    };
-    Outcome::Parked(Parked { answer: Box::pin(answer), exclusive: false })
-}
-
-async fn wait(item: Item, acks: i16) -> PartitionProduceResponse<'static> {
-    let index = item.index;
-    let (done, ticket) = match item.state {
-        State::Appended(done) => (done, None),
-        State::Done(done) => return *done,
-        State::Untouched => return PartitionProduceResponse { index, ..Default::default() },
-        State::Flushing(done, ticket) => (done, Some(ticket)),
-        State::Queued(receiver) => match receiver.await {
-            Ok(Ok(done)) => {
-                let partition = item.partition.as_ref().ok();
-                (done, partition.and_then(|partition| flush(partition, &done, acks)))
-            }
-            Ok(Err(error)) => return failed(index, item.partition.as_deref().ok(), &error),
-            // The thread that had the batch ended: nobody knows whether it was written.
-            Err(_) => return unknown_end(index),
-        },
-    };
-    if let Some(ticket) = ticket
-        && ticket.await.is_err()
-    {
-        return unknown_end(index);
-    }
-    appended(index, &done)
-}
-
-/// The answer where nobody knows whether the batch is on disk.
-fn unknown_end(index: i32) -> PartitionProduceResponse<'static> {
-    let error_code = ErrorCode::KAFKA_STORAGE_ERROR;
-    PartitionProduceResponse { index, error_code, base_offset: -1, ..Default::default() }
 }
 
 #[cfg(test)]
@@ -408,19 +257,5 @@ mod tests {
         assert!(!is_transactional(Some(&transactional)));
         assert!(!is_transactional(Some(&plain[..20])));
         assert!(!is_transactional(None));
-    }
-
-    #[test]
-    fn only_bytes_that_are_no_batch_have_words_of_their_own() {
-        let whole = batch().build();
-        assert_eq!(unreadable(&whole), None);
-        assert_eq!(unreadable(&whole[..10]), None);
-        let mut magic = whole.clone();
-        magic[MAGIC_AT] = 3;
-        assert_eq!(unreadable(&magic).as_deref(), Some("Invalid magic found in record: 3"));
-        let mut size = whole;
-        size[SIZE_AT..SIZE_AT + 4].copy_from_slice(&(-5i32).to_be_bytes());
-        let words = "Record size -5 is less than the minimum record overhead (14)";
-        assert_eq!(unreadable(&size).as_deref(), Some(words));
     }
 }
