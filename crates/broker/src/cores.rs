@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{mpsc, watch};
-use tokio::task::LocalSet;
 use transport::{BufferPool, Connection, ConnectionOptions, ConnectionPermit};
 
 use crate::broker::{Broker, Core};
@@ -73,21 +72,25 @@ impl Cores {
                 connections: Arc::clone(&connections),
                 stopping: stopping.clone(),
             };
-            let runtime = Builder::new_current_thread()
-                .enable_all()
-                .max_blocking_threads(SIDE_THREADS_MAX)
-                .thread_name("cold-reads")
-                .build()?;
             let around = around.clone();
+            // The runtime stays on the thread that made it.
+            let (built, is_built) = std::sync::mpsc::sync_channel(1);
             let run = move || {
+                let runtime = match build_runtime() {
+                    Ok(runtime) => runtime,
+                    Err(error) => return drop(built.send(Err(error))),
+                };
+                drop(built.send(Ok(())));
                 let mut parts = Some(parts);
                 around(&mut || {
                     if let Some(parts) = parts.take() {
-                        LocalSet::new().block_on(&runtime, run_core(parts));
+                        runtime.block_on(run_core(parts));
                     }
                 });
             };
             let thread = std::thread::Builder::new().name(format!("core-{index}")).spawn(run)?;
+            // Without a word the thread has panicked, which joining it tells.
+            is_built.recv().unwrap_or(Ok(()))?;
             cores.push(CoreHandle { sender, connections, thread: Some(thread) });
         }
         Ok(Cores { cores })
@@ -114,6 +117,16 @@ impl Cores {
             }
         }
     }
+}
+
+/// A runtime whose tasks are woken by its own sockets without a system call; a `LocalSet` is woken through the
+/// runtime's event descriptor, which costs a write and one more wait for each sleep.
+fn build_runtime() -> std::io::Result<LocalRuntime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(SIDE_THREADS_MAX)
+        .thread_name("cold-reads")
+        .build_local(LocalOptions::default())
 }
 
 struct CoreParts {
