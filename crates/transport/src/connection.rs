@@ -123,8 +123,13 @@ impl Connection {
             self.release_idle_input();
             self.readable().await?;
             self.make_room().await?;
-            match self.stream.try_read(self.inbound.room()) {
+            let room = self.inbound.room();
+            let room_size = room.len();
+            match self.stream.try_read(room) {
                 Ok(read) => {
+                    if 0 < read && read < room_size {
+                        self.note_drained();
+                    }
                     self.inbound.filled(read);
                     self.options.counters.count_read(read);
                     self.adapt_read_size(read);
@@ -188,6 +193,14 @@ impl Connection {
             self.stream.writable().await?;
         }
         Ok(())
+    }
+
+    /// A read that did not fill its room has taken all there was (epoll(7), questions and answers, 9): the next one
+    /// waits for the socket to tell of more instead of asking it in vain.
+    fn note_drained(&self) {
+        let would_block = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        // Only forgets that the socket is readable, unless more has been told of since.
+        let _ = self.stream.try_io(Interest::READABLE, would_block);
     }
 
     async fn writable(&self) -> io::Result<()> {
