@@ -1,5 +1,6 @@
-//! Many connections at once: a crowd with one request each in flight, and connections that do nothing.
+//! Many connections at once: a crowd with some requests each in flight, and connections that do nothing.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -15,9 +16,34 @@ use crate::load::Run;
 /// How long nothing at all may happen before the run is given up.
 const QUIET_MAX: rustix::fs::Timespec = rustix::fs::Timespec { tv_sec: 60, tv_nsec: 0 };
 
-/// Sends `count` requests over all connections together, one in flight on each; connection `n` sends
-/// `requests[n % requests.len()]`.
-pub fn closed_loops(clients: &mut [Client], requests: &[Produce], count: usize) -> Result<Run, String> {
+/// When a crowd stops sending.
+#[derive(Debug, Clone, Copy)]
+pub enum Until {
+    /// After so many requests of all connections together.
+    Answers(usize),
+    /// At this time.
+    Time(Instant),
+}
+
+impl Until {
+    /// How many of `wanted` more requests may be sent.
+    fn more(self, wanted: usize, sent: usize, now: Instant) -> usize {
+        match self {
+            Until::Answers(count) => wanted.min(count - sent),
+            Until::Time(end) if now < end => wanted,
+            Until::Time(_) => 0,
+        }
+    }
+}
+
+/// Sends requests over all connections at once, `in_flight` of them unanswered on each, and waits for the last answer;
+/// connection `n` sends `requests[n % requests.len()]`.
+pub fn closed_loops(
+    clients: &mut [Client],
+    requests: &[Produce],
+    in_flight: usize,
+    until: Until,
+) -> Result<Run, String> {
     let failed = |error: std::io::Error| format!("a connection failed: {error}");
     let ready = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|error| error.to_string())?;
     for (number, client) in (0..).zip(clients.iter()) {
@@ -27,14 +53,15 @@ pub fn closed_loops(clients: &mut [Client], requests: &[Produce], count: usize) 
     let mut events = Vec::with_capacity(clients.len());
     let mut latencies = Latencies::new();
     let begin = Instant::now();
-    let mut now = begin;
-    let mut sent_at = vec![begin; clients.len()];
-    let mut sent = clients.len().min(count);
-    for (client, produce) in clients.iter_mut().zip(requests.iter().cycle()).take(sent) {
-        client.send(&produce.frame).map_err(failed)?;
+    let (mut now, mut sent, mut answered) = (begin, 0, 0);
+    let mut sent_at = vec![VecDeque::with_capacity(in_flight); clients.len()];
+    for ((client, produce), sent_at) in clients.iter_mut().zip(requests.iter().cycle()).zip(&mut sent_at) {
+        let more = until.more(in_flight, sent, now);
+        client.send_many(&produce.frame, more).map_err(failed)?;
+        sent_at.extend(std::iter::repeat_n(now, more));
+        sent += more;
     }
-    let mut answered = 0;
-    while answered < count {
+    while answered < sent {
         events.clear();
         let waited = epoll::wait(&ready, spare_capacity(&mut events), Some(&QUIET_MAX));
         if waited.map_err(|error| error.to_string())? == 0 {
@@ -49,12 +76,21 @@ pub fn closed_loops(clients: &mut [Client], requests: &[Produce], count: usize) 
             let Some(answer) = client.receive_now().map_err(failed)? else { continue };
             produce.base_offset(answer)?;
             now = Instant::now();
-            latencies.record(now - *sent_at);
-            answered += 1;
-            if sent < count {
-                *sent_at = now;
-                client.send(&produce.frame).map_err(failed)?;
-                sent += 1;
+            let mut together = 1;
+            // All that one read brought.
+            while client.has_answer() {
+                produce.base_offset(client.receive().map_err(failed)?)?;
+                together += 1;
+            }
+            for sent_at in sent_at.drain(..together.min(sent_at.len())) {
+                latencies.record(now - sent_at);
+            }
+            answered += together;
+            let more = until.more(together, sent, now);
+            if more > 0 {
+                client.send_many(&produce.frame, more).map_err(failed)?;
+                sent_at.extend(std::iter::repeat_n(now, more));
+                sent += more;
             }
         }
     }
@@ -94,10 +130,15 @@ mod tests {
         let address = null_server::start(&requests[0].frame, &answer, Waiting::Spinning).unwrap();
         let mut clients: Vec<Client> =
             (0..20).map(|_| Client::connect(address, Instant::now()).unwrap()).collect();
-        for count in [7, 1003] {
-            let run = closed_loops(&mut clients, &requests, count).unwrap();
+        for (count, in_flight) in [(7, 1), (1003, 1), (7, 5), (1003, 5)] {
+            let run = closed_loops(&mut clients, &requests, in_flight, Until::Answers(count)).unwrap();
             assert_eq!((run.requests, run.latencies.count() as usize), (count, count));
         }
+        let end = Instant::now() + Duration::from_millis(20);
+        let run = closed_loops(&mut clients, &requests, 5, Until::Time(end)).unwrap();
+        assert!(run.requests >= 100 && run.latencies.count() as usize == run.requests);
+        // Nothing is left unanswered.
+        assert_eq!(closed_loops(&mut clients, &requests, 5, Until::Answers(9)).unwrap().requests, 9);
     }
 
     #[test]

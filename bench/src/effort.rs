@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::USAGE;
 use crate::product::{Layout, Product, TAKING_TURNS, Tuned, target};
 
+/// A run of the contest is this part of a run of the pairs.
+const CONTEST_PART: usize = 4;
+
 /// How much to run, on whom, and where results go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Effort {
@@ -65,6 +68,12 @@ impl Effort {
     /// Seconds of the full run, at this scale; at least 1.
     pub fn seconds(&self, full: f64) -> f64 {
         (full * self.share()).max(1.0)
+    }
+
+    /// The size of a run in the contest of Kafka's settings, which is never sampled.
+    pub fn of_contest(&self) -> Effort {
+        let scale_percent = (self.scale_percent / CONTEST_PART).max(1);
+        Effort { scale_percent, profile: None, ..self.clone() }
     }
 
     /// Servers that take turns.

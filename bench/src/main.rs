@@ -1,9 +1,11 @@
 //! Measures Naru beside Apache Kafka 4.3.1, row by row (see bench/README.md).
 
 mod client;
+mod contest;
 mod crowd;
 mod effort;
 mod encoded;
+mod instructions;
 mod latency;
 mod load;
 mod null_server;
@@ -22,17 +24,21 @@ mod topics;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use effort::Effort;
 use product::Product;
 
 const USAGE: &str = "\
-usage: bench --row ROW [OPTION ..]      measure one row
+usage: bench --row ROW[,ROW ..] [OPTION ..]
+                                        measure one row, or several
        bench --all [OPTION ..]          measure every row
+       bench --list [--pairs P]         the rows, and how long each takes
        bench --calibrate [ROW] [--json FILE]
                                         the generators alone, against a server that does nothing; beside the
                                         rates of FILE where it is given
        bench --profile ROW FILE         run Naru alone, and write to FILE where its time goes
+       bench --instructions             what a request costs in instructions, and whether that is too much
        bench --report FILE [--into PAGE]
                                         the tables of the results in FILE, printed or put into PAGE
        bench --save                     keep the built executable for --against previous
@@ -45,7 +51,7 @@ options: --pairs P        runs of each product, 5 by default
 
 /// How the program is called, with all rows.
 pub fn usage() -> String {
-    let rows = rows::ROWS.iter().map(|row| format!("  {:<4}{}\n", row.name, row.about));
+    let rows = rows::ROWS.iter().map(|row| format!("  {:<9}{}\n", row.name, row.about));
     format!("{USAGE}\nrows:\n{}", rows.collect::<String>())
 }
 
@@ -62,7 +68,11 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<(), String> {
     match arguments {
-        ["--row", row, options @ ..] => measure(&[row], &Effort::of(options)?),
+        ["--row", rows, options @ ..] => measure(&rows.split(',').collect::<Vec<_>>(), &Effort::of(options)?),
+        ["--list", options @ ..] => {
+            print!("{}", rows::list(&Effort::of(options)?));
+            Ok(())
+        }
         ["--all", options @ ..] => {
             let rows = rows::ROWS.each_ref().map(|row| row.name);
             measure(&rows, &Effort::of(options)?)
@@ -71,6 +81,7 @@ fn run(arguments: &[&str]) -> Result<(), String> {
             rows::calibrate(Some(row), &Effort::of(options)?)
         }
         ["--calibrate", options @ ..] => rows::calibrate(None, &Effort::of(options)?),
+        ["--instructions"] => instructions::run(),
         ["--profile", row, path, options @ ..] => profile_of(row, Path::new(path), Effort::of(options)?),
         ["--report", results] => report::run(&results::read_all(Some(Path::new(results)))?, None),
         ["--report", results, "--into", page] => {
@@ -90,9 +101,11 @@ fn measure(rows: &[&str], effort: &Effort) -> Result<(), String> {
     allow_many_files()?;
     let mut failures = Vec::new();
     for row in rows {
+        let begin = Instant::now();
         if let Err(error) = rows::run(row, effort) {
             failures.push(format!("row {row}: {error}"));
         }
+        eprintln!("row {row} took {:.1} min", begin.elapsed().as_secs_f64() / 60.0);
     }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
 }

@@ -67,6 +67,8 @@ pub type Figures = Vec<Figure>;
 pub struct Outcome {
     /// Whose run it was, and what it gave.
     pub runs: Vec<(Product, Figures)>,
+    /// What a reader has to know beside the figures.
+    pub notes: Vec<String>,
 }
 
 /// What happens in a measurement.
@@ -143,18 +145,9 @@ impl Outcome {
         best.map(|(product, _)| product)
     }
 
-    /// The table against the opponent, and a second one against Kafka with its defaults where that is another.
-    pub fn tables(&self) -> String {
-        let opponent = self.opponent();
-        let table = self.table(opponent);
-        if opponent == Some(Product::KafkaTuned) && !self.of(Product::Kafka).is_empty() {
-            return table + "\n" + &self.table(Some(Product::Kafka));
-        }
-        table
-    }
-
     /// One line per figure: median, least and greatest value of each side, and of the ratios of the pairs.
-    fn table(&self, left: Option<Product>) -> String {
+    pub fn table(&self) -> String {
+        let left = self.opponent();
         let of = |product: Option<Product>| product.map(|product| self.of(product)).unwrap_or_default();
         let (others, own) = (of(left), self.of(Product::Naru));
         let name = left.map_or("-", Product::name);
@@ -237,7 +230,7 @@ mod tests {
         let runs = [(10.0, 8.0), (20.0, 4.0), (60.0, 2.0), (20.0, 8.0), (40.0, 8.0), (40.0, 8.0)];
         let figures = |(rate, time)| vec![Figure::higher("rate", rate), Figure::lower("time", time)];
         let outcome = outcome_of(&BOTH, 3, runs.map(figures).to_vec());
-        let table = outcome.tables();
+        let table = outcome.table();
         let lines: Vec<&str> = table.lines().collect();
         assert!(lines[1].ends_with("  2.00 (1.00 .. 3.00)"), "{table}");
         assert!(lines[2].ends_with("  2.00 (1.00 .. 4.00)"), "{table}");
@@ -254,28 +247,26 @@ mod tests {
             let expected = if best == 10.0 { Product::Kafka } else { Product::KafkaTuned };
             assert_eq!(outcome.opponent(), Some(expected));
             let (other, own) = if best == 10.0 { ("10.00", "0.167") } else { ("12.00", "5.00") };
-            let tables = outcome.tables();
-            let line = tables.lines().nth(2).unwrap();
+            let table = outcome.table();
+            let line = table.lines().nth(2).unwrap();
             assert!(line.contains(other) && line.ends_with(&format!("  {own} ({own} .. {own})")), "{line}");
-            let defaults = tables.lines().nth(4).map(|head| head.split_whitespace().next());
-            assert_eq!(defaults, (best == 12.0).then_some(Some("Kafka")), "{tables}");
         }
     }
 
     #[test]
     fn one_product_alone_has_figures_and_no_ratio() {
         let outcome = outcome_of(&[Product::Kafka], 2, vec![vec![Figure::higher("rate", 5.0)]; 2]);
-        let table = outcome.tables();
+        let table = outcome.table();
         let words: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(words, ["rate", "5.00", "(5.00", "..", "5.00)", "-", "-"]);
         let outcome = outcome_of(&[Product::Naru], 1, vec![vec![Figure::higher("rate", 5.0)]]);
-        assert!(outcome.tables().lines().nth(1).unwrap().contains(" - "), "{}", outcome.tables());
+        assert!(outcome.table().lines().nth(1).unwrap().contains(" - "), "{}", outcome.table());
     }
 
     #[test]
     fn a_figure_that_is_not_positive_has_no_ratio() {
         let runs = [10.0, -1.0].map(|value| vec![Figure::lower("added", value)]);
-        assert!(outcome_of(&BOTH, 1, runs.to_vec()).tables().lines().nth(1).unwrap().ends_with(" -"));
+        assert!(outcome_of(&BOTH, 1, runs.to_vec()).table().lines().nth(1).unwrap().ends_with(" -"));
     }
 
     #[test]

@@ -40,6 +40,12 @@ impl Prepared {
         Ok(Prepared { product, address, folder: folder.to_path_buf(), program, arguments })
     }
 
+    /// The same with its program run by another one, which is given these arguments before it.
+    pub fn under(self, program: &str, arguments: Vec<OsString>) -> Prepared {
+        let inner = std::iter::once(self.program.into()).chain(self.arguments);
+        Prepared { arguments: arguments.into_iter().chain(inner).collect(), program: program.into(), ..self }
+    }
+
     /// Starts the process and returns at its first answer to ApiVersions. May be repeated once a server has ended.
     pub fn start(&self) -> Result<Server, String> {
         let log = self.folder.join("server.log");

@@ -55,7 +55,7 @@ impl Record {
     pub fn outcome(&self) -> Outcome {
         let product = |name: &String| Product::of_name(name);
         let runs = self.runs.iter().filter_map(|(name, figures)| Some((product(name)?, figures.clone())));
-        Outcome { runs: runs.collect() }
+        Outcome { runs: runs.collect(), notes: self.notes.clone() }
     }
 
     /// Whether its figures may be quoted.
@@ -72,7 +72,7 @@ impl Record {
             self.title,
             self.pairs,
             self.scale_percent,
-            self.outcome().tables()
+            self.outcome().table()
         );
         for note in &self.notes {
             text += &format!("  {note}\n");
@@ -129,7 +129,8 @@ pub mod tests {
     /// A record with made-up figures.
     pub fn record(row: &str, title: &str, scale_percent: usize, rate: f64) -> Record {
         let run = |product: Product, rate| (product, vec![Figure::higher("rate", rate)]);
-        let outcome = Outcome { runs: vec![run(Product::Kafka, 1.0), run(Product::Naru, rate)] };
+        let outcome =
+            Outcome { runs: vec![run(Product::Kafka, 1.0), run(Product::Naru, rate)], notes: Vec::new() };
         let effort = Effort { scale_percent, pairs: 1, ..Effort::of(&[]).unwrap() };
         Record::of(&effort, row, title, vec!["a note".to_owned()], &outcome)
     }

@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod connections;
+mod durable;
 mod fetch_cached;
 mod memory;
 mod open_loop;
@@ -18,8 +19,8 @@ use std::time::Instant;
 use crate::client::Client;
 use crate::effort::Effort;
 use crate::null_server::{self, Waiting};
-use crate::pairs::{Better, Outcome};
-use crate::product::{Product, Tuned};
+use crate::pairs::Outcome;
+use crate::product::Product;
 use crate::results::Record;
 use crate::{profile, results};
 
@@ -29,13 +30,43 @@ pub struct Row {
     pub name: &'static str,
     /// What it measures.
     pub about: &'static str,
+    /// How long it takes at full effort.
+    pub cost: Cost,
     run: fn(&Effort) -> Result<(), String>,
     /// What its generator does against the null server, for each of its tables that a generator bounds.
     calibrate: fn(&Effort) -> Result<Vec<Alone>, String>,
 }
 
+/// How long a row takes on a machine of two cores, in seconds; measured in small and worked out from the rates.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    /// Before the first pair: priming, starting, warming, the contest of Kafka's settings.
+    pub once_s: f64,
+    /// Each pair of all tables of the row.
+    pub pair_s: f64,
+}
+
+impl Cost {
+    /// Minutes of the row with so many pairs.
+    pub fn minutes(self, pairs: usize) -> f64 {
+        (self.once_s + self.pair_s * pairs as f64) / 60.0
+    }
+}
+
+/// The rows with what each takes, and the sum.
+pub fn list(effort: &Effort) -> String {
+    let mut text = String::new();
+    let mut sum = 0.0;
+    for row in &ROWS {
+        let minutes = row.cost.minutes(effort.pairs);
+        sum += minutes;
+        text += &format!("{minutes:>6.1} min  {:<8} {}\n", row.name, row.about);
+    }
+    text + &format!("{sum:>6.1} min  for all, at full scale with {} pairs\n", effort.pairs)
+}
+
 /// All of them, in the order in which `--all` runs them.
-pub const ROWS: [Row; 12] = [
+pub const ROWS: [Row; 13] = [
     produce_pipelined::ROW,
     produce_large::ROW,
     producer_tool::ROW,
@@ -48,6 +79,7 @@ pub const ROWS: [Row; 12] = [
     start::ROW,
     recovery::ROW,
     memory::ROW,
+    durable::ROW,
 ];
 
 /// Runs one row and prints its tables.
@@ -107,11 +139,41 @@ impl Alone {
     }
 }
 
+/// What Naru promises of a figure, whatever Kafka does.
+#[derive(Debug, Clone, Copy)]
+struct Promise {
+    figure: &'static str,
+    limit: f64,
+    is_least: bool,
+}
+
+impl Promise {
+    const fn at_most(figure: &'static str, limit: f64) -> Promise {
+        Promise { figure, limit, is_least: false }
+    }
+
+    const fn at_least(figure: &'static str, limit: f64) -> Promise {
+        Promise { figure, limit, is_least: true }
+    }
+
+    /// Whether the median of the runs keeps it; nothing where Naru took no part.
+    fn verdict(&self, outcome: &Outcome) -> Option<String> {
+        let median = outcome.median(Product::Naru, self.figure)?;
+        let (bound, is_kept) = if self.is_least {
+            ("at least", median >= self.limit)
+        } else {
+            ("at most", median <= self.limit)
+        };
+        let verdict = if is_kept { "kept" } else { "NOT KEPT" };
+        Some(format!("promised of Naru's {}: {bound} {}, {verdict}", self.figure, self.limit))
+    }
+}
+
 /// A table of a row that has been measured.
 struct Table<'a> {
     row: &'a Row,
     title: String,
-    tuned: &'a Tuned,
+    promises: &'a [Promise],
     outcome: Outcome,
     alone: Option<Alone>,
 }
@@ -128,19 +190,10 @@ impl Table<'_> {
         profile::section(effort, &record)
     }
 
-    /// Under which settings Kafka did better, and whether the generator was fast enough.
+    /// Under which settings Kafka did better, what was promised, and whether the generator was fast enough.
     fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        let medians = self.outcome.runs.first().and_then(|(_, figures)| {
-            let name = &figures.iter().find(|figure| figure.better != Better::Neither)?.name;
-            let of = |product| self.outcome.median(product, name);
-            Some((name, of(Product::Kafka)?, of(Product::KafkaTuned)?))
-        });
-        if let Some((name, default, tuned)) = medians {
-            let [default, tuned] = [default, tuned].map(crate::pairs::digits);
-            let set = self.tuned.name;
-            notes.push(format!("Kafka's {name}: {default} with its defaults, {tuned} tuned for {set}"));
-        }
+        let mut notes = self.outcome.notes.clone();
+        notes.extend(self.promises.iter().filter_map(|promise| promise.verdict(&self.outcome)));
         if let Some(alone) = &self.alone {
             notes.push(format!("generator alone: {}", alone.verdict(&self.outcome)));
         }
@@ -173,9 +226,40 @@ mod tests {
         assert!(named("99").is_err());
     }
 
+    fn outcome(figure: Figure) -> Outcome {
+        Outcome { runs: vec![(Product::Naru, vec![figure])], notes: Vec::new() }
+    }
+
+    #[test]
+    fn a_promise_that_is_not_kept_is_told() {
+        for (value, least, most) in
+            [(2.0, "NOT KEPT", "kept"), (3.0, "kept", "kept"), (4.0, "kept", "NOT KEPT")]
+        {
+            let outcome = outcome(Figure::context("MiB", value));
+            let told = |promise: Promise| promise.verdict(&outcome).unwrap();
+            assert_eq!(
+                told(Promise::at_least("MiB", 3.0)),
+                format!("promised of Naru's MiB: at least 3, {least}")
+            );
+            assert_eq!(
+                told(Promise::at_most("MiB", 3.0)),
+                format!("promised of Naru's MiB: at most 3, {most}")
+            );
+            assert_eq!(Promise::at_most("other", 3.0).verdict(&outcome), None);
+        }
+    }
+
+    #[test]
+    fn all_rows_with_five_pairs_fit_in_one_sitting() {
+        let minutes: f64 = ROWS.iter().map(|row| row.cost.minutes(5)).sum();
+        assert!(minutes <= 100.0, "{minutes}");
+        let text = list(&Effort::of(&[]).unwrap());
+        assert_eq!(text.lines().count(), ROWS.len() + 1);
+    }
+
     #[test]
     fn a_generator_that_is_not_twice_as_fast_is_told() {
-        let outcome = Outcome { runs: vec![(Product::Naru, vec![Figure::higher("MB/s", 100.0)])] };
+        let outcome = outcome(Figure::higher("MB/s", 100.0));
         let alone = |value| Alone { title: String::new(), figure: "MB/s", value };
         assert_eq!(alone(200.0).verdict(&outcome), "200 MB/s, 2.0 times the row's rate, enough");
         assert!(alone(199.0).verdict(&outcome).contains("TOO SLOW"));

@@ -12,16 +12,45 @@ use crate::encoded::Produce;
 use crate::pairs::{self, Figures, Outcome, Step};
 use crate::process::{self, Prepared, Server};
 use crate::product::{self, Product, Tuned};
-use crate::{load, profile, topics};
+use crate::topics::Shape;
+use crate::{contest, load, profile, topics};
 
-/// Least warm-up of a server at full effort.
-const WARM_UP_TIME: Duration = Duration::from_secs(60);
-/// Least warm-up traffic in bytes at full effort.
-const WARM_UP_BYTES: f64 = 2e9;
 /// Least requests of one kind before the next kind has its turn.
 const WARM_UP_BURST: usize = 2000;
 /// Memory that priming leaves to servers, generator and system, in bytes.
 const UNPRIMED: u64 = 8 << 30;
+/// Bytes of disk that the topics of earlier pairs may hold before they are deleted within a table.
+const KEPT_BYTES_MAX: u64 = 8 << 30;
+/// Runs of each Kafka in the contest of its settings, where the servers are up and warm.
+const CONTEST_ROUNDS: usize = 2;
+/// The same where each run has a server of its own.
+const CONTEST_ROUNDS_ALONE: usize = 1;
+
+/// Least warm-up of a server at full effort.
+#[derive(Debug)]
+pub struct WarmUp {
+    /// How long.
+    pub time: Duration,
+    /// How much.
+    pub bytes: f64,
+}
+
+impl WarmUp {
+    /// A virtual machine compiles what it runs for a minute; an executable only has caches and buffers to fill.
+    pub fn of(product: Product) -> WarmUp {
+        match product {
+            Product::Kafka | Product::KafkaTuned => WarmUp { time: Duration::from_secs(60), bytes: 2e9 },
+            Product::Previous | Product::Naru => WarmUp { time: Duration::from_secs(10), bytes: 1e9 },
+        }
+    }
+}
+
+/// Topics that have had their pair and are still there.
+#[derive(Debug, Default)]
+struct Done {
+    topics: Vec<(String, Vec<Product>)>,
+    free_bytes_before: u64,
+}
 
 /// The servers of a row.
 #[derive(Debug)]
@@ -29,15 +58,16 @@ pub struct Sides {
     // Servers come first: they stop before their folder goes.
     servers: Vec<Server>,
     folder: TempDir,
+    tuned: &'static Tuned,
     _primed: Option<File>,
 }
 
 impl Sides {
     /// Primes memory and starts a server of each product; all but the last are stopped.
-    pub fn start(effort: &Effort, tuned: &Tuned) -> Result<Sides, String> {
+    pub fn start(effort: &Effort, tuned: &'static Tuned) -> Result<Sides, String> {
         let folder = folder()?;
         let primed = prime(effort, folder.path())?;
-        let mut sides = Sides { servers: Vec::new(), folder, _primed: primed };
+        let mut sides = Sides { servers: Vec::new(), folder, tuned, _primed: primed };
         for product in &effort.products {
             sides.pause_all()?;
             let folder = sides.folder.path().join(product.name().replace(' ', "-"));
@@ -68,48 +98,93 @@ impl Sides {
         self.each(|server| {
             eprintln!("warming {}", server.product);
             topics::create(server, topic)?;
-            warm_with(server, effort, traffic)?;
-            topics::delete(server, topic)
-        })
+            warm_with(server, effort, traffic)
+        })?;
+        self.delete(&[(topic.to_owned(), effort.products.clone())])
     }
 
-    /// Runs `once` on the servers in the order A B B A.
+    /// Chooses the settings of Kafka by a contest of `once`, and runs `once` on the chosen in the order A B B A.
     pub fn contest(
         &self,
         effort: &Effort,
-        mut once: impl FnMut(&Server) -> Result<Figures, String>,
+        mut once: impl FnMut(&Effort, &Server) -> Result<Figures, String>,
     ) -> Result<Outcome, String> {
-        pairs::run(&effort.products, effort.pairs, |step| match step {
-            Step::Run(_, product) => self.quietly(effort, product, &mut once),
+        let choice = contest::choose(effort, self.tuned, CONTEST_ROUNDS, |trial, product| {
+            self.quietly(trial, product, |server| once(trial, server))
+        })?;
+        let mut outcome = pairs::run(&choice.products, effort.pairs, |step| match step {
+            Step::Run(_, product) => self.quietly(effort, product, |server| once(effort, server)),
             Step::Begin(_) | Step::End(_) => Ok(Vec::new()),
-        })
+        })?;
+        outcome.notes.extend(choice.note);
+        Ok(outcome)
     }
 
-    /// As [`Sides::contest`], each pair on topics of its own, which go when the pair is over.
+    /// As [`Sides::contest`], each pair on topics of its own, which go when the table is done, or earlier where they
+    /// fill the disk.
     pub fn contest_on_topics(
         &self,
         effort: &Effort,
         name: &str,
-        partitions: i32,
-        mut once: impl FnMut(&Server, &str) -> Result<Figures, String>,
+        shape: Shape,
+        mut once: impl FnMut(&Effort, &Server, &str) -> Result<Figures, String>,
     ) -> Result<Outcome, String> {
+        let mut done = Done { topics: Vec::new(), free_bytes_before: self.free_bytes()? };
+        let topic = format!("{name}-contest");
+        let mut made = Vec::new();
+        let choice = contest::choose(effort, self.tuned, CONTEST_ROUNDS, |trial, product| {
+            if !made.contains(&product) {
+                made.push(product);
+                topics::create_with(self.active(product)?, &topic, shape)?;
+            }
+            self.quietly(trial, product, |server| once(trial, server, &topic))
+        })?;
+        done.topics.push((topic, made));
         let topic = |pair: usize| format!("{name}-{pair}");
-        pairs::run(&effort.products, effort.pairs, |step| {
+        let mut outcome = pairs::run(&choice.products, effort.pairs, |step| {
             match step {
-                Step::Begin(pair) => {
-                    self.each(|server| topics::create_with(server, &topic(pair), partitions))?;
-                }
+                Step::Begin(pair) => choice.products.iter().try_for_each(|product| {
+                    topics::create_with(self.active(*product)?, &topic(pair), shape)
+                })?,
                 Step::Run(pair, product) => {
-                    return self.quietly(effort, product, |server| once(server, &topic(pair)));
+                    return self.quietly(effort, product, |server| once(effort, server, &topic(pair)));
                 }
-                Step::End(pair) => self.each(|server| topics::delete(server, &topic(pair)))?,
+                Step::End(pair) => {
+                    done.topics.push((topic(pair), choice.products.clone()));
+                    if done.free_bytes_before.saturating_sub(self.free_bytes()?) > KEPT_BYTES_MAX {
+                        self.delete(&std::mem::take(&mut done.topics))?;
+                        done.free_bytes_before = self.free_bytes()?;
+                    }
+                }
             }
             Ok(Vec::new())
-        })
+        })?;
+        self.delete(&done.topics)?;
+        outcome.notes.extend(choice.note);
+        Ok(outcome)
+    }
+
+    /// Deletes topics of products, and waits once until the files of all are gone; all servers run meanwhile.
+    pub fn delete(&self, topics: &[(String, Vec<Product>)]) -> Result<(), String> {
+        self.servers.iter().try_for_each(Server::resume)?;
+        for (topic, products) in topics {
+            for server in self.servers.iter().filter(|server| products.contains(&server.product)) {
+                topics::delete(server, topic)?;
+            }
+        }
+        if !topics.is_empty() {
+            std::thread::sleep(topics::FILES_GONE);
+        }
+        self.pause_all()
+    }
+
+    fn free_bytes(&self) -> Result<u64, String> {
+        let stat = rustix::fs::statvfs(self.folder.path()).map_err(|error| error.to_string())?;
+        Ok(stat.f_bavail * stat.f_frsize)
     }
 
     /// One run, after everything earlier has been written to disk.
-    fn quietly(
+    pub fn quietly(
         &self,
         effort: &Effort,
         product: Product,
@@ -122,6 +197,48 @@ impl Sides {
 
     fn pause_all(&self) -> Result<(), String> {
         self.servers.iter().try_for_each(Server::pause)
+    }
+}
+
+/// Servers that follow each other, each on data of its own, in memory that was primed once.
+#[derive(Debug)]
+pub struct OneByOne {
+    folder: TempDir,
+    _primed: Option<File>,
+    runs: usize,
+}
+
+impl OneByOne {
+    /// Primes memory.
+    pub fn start(effort: &Effort) -> Result<OneByOne, String> {
+        let folder = folder()?;
+        let primed = prime(effort, folder.path())?;
+        Ok(OneByOne { folder, _primed: primed, runs: 0 })
+    }
+
+    /// Chooses the settings of Kafka by a contest of `once`, and runs `once` for the chosen in the order A B B A; it is
+    /// given a folder that is not there yet and is removed afterwards.
+    pub fn contest(
+        &mut self,
+        effort: &Effort,
+        tuned: &Tuned,
+        mut once: impl FnMut(&Effort, Product, &Path) -> Result<Figures, String>,
+    ) -> Result<Outcome, String> {
+        let mut run = |effort: &Effort, product| {
+            self.runs += 1;
+            let folder = self.folder.path().join(self.runs.to_string());
+            let figures = once(effort, product, &folder)?;
+            std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+            process::write_back(self.folder.path())?;
+            Ok(figures)
+        };
+        let choice = contest::choose(effort, tuned, CONTEST_ROUNDS_ALONE, &mut run)?;
+        let mut outcome = pairs::run(&choice.products, effort.pairs, |step| match step {
+            Step::Run(_, product) => run(effort, product),
+            Step::Begin(_) | Step::End(_) => Ok(Vec::new()),
+        })?;
+        outcome.notes.extend(choice.note);
+        Ok(outcome)
     }
 }
 
@@ -141,7 +258,8 @@ pub fn folder() -> Result<TempDir, String> {
 /// earliest, so that the warm-up of a fast server does not fill the disk.
 fn warm_with(server: &Server, effort: &Effort, traffic: &[(Produce, usize)]) -> Result<(), String> {
     let share = effort.share().min(1.0);
-    let (time, bytes) = (WARM_UP_TIME.mul_f64(share), WARM_UP_BYTES * share);
+    let full = WarmUp::of(server.product);
+    let (time, bytes) = (full.time.mul_f64(share), full.bytes * share);
     let mut client = server.connect()?;
     let begin = Instant::now();
     let mut sent = 0.0;
@@ -163,7 +281,7 @@ fn warm_with(server: &Server, effort: &Effort, traffic: &[(Produce, usize)]) -> 
 /// trial does without.
 ///
 /// The pages stay while the file that is returned exists.
-pub fn prime(effort: &Effort, folder: &Path) -> Result<Option<File>, String> {
+fn prime(effort: &Effort, folder: &Path) -> Result<Option<File>, String> {
     if !effort.is_full() {
         return Ok(None);
     }

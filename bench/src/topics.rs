@@ -6,6 +6,7 @@ use model::ErrorCode;
 
 use crate::encoded::{self, Produce, admin};
 use crate::process::Server;
+use crate::product::Product;
 
 /// How long a server may take to lead a new topic.
 const READY_MAX: Duration = Duration::from_secs(60);
@@ -14,20 +15,40 @@ const SERVED_MAX: Duration = Duration::from_secs(300);
 /// How often a change is asked for.
 const ASKED_MAX: usize = 5;
 /// How long the files of a deleted topic may stay: the delay in the settings and some slack.
-const FILES_GONE: Duration = Duration::from_secs(3);
+pub const FILES_GONE: Duration = Duration::from_secs(3);
+
+/// Settings of a topic.
+pub type Settings = &'static [(&'static str, &'static str)];
+
+/// What a topic is like.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// How many partitions it has.
+    pub partitions: i32,
+    /// Settings of its own, which may be called differently in each product.
+    pub settings: fn(Product) -> Settings,
+}
+
+impl Shape {
+    /// Without settings of its own.
+    pub fn of(partitions: i32) -> Shape {
+        Shape { partitions, settings: |_| &[] }
+    }
+}
 
 /// Creates a topic of one partition and waits until it takes records; one that exists already fails.
 pub fn create(server: &Server, name: &str) -> Result<(), String> {
-    create_with(server, name, 1)
+    create_with(server, name, Shape::of(1))
 }
 
 /// Creates a topic and waits until each partition takes records; one that exists already fails.
-pub fn create_with(server: &Server, name: &str, partitions: i32) -> Result<(), String> {
+pub fn create_with(server: &Server, name: &str, shape: Shape) -> Result<(), String> {
+    let request = admin::create_topic(name, shape.partitions, (shape.settings)(server.product));
     let deadline = Instant::now() + READY_MAX;
     let failed = |error: String| format!("{} did not create {name}: {error}", server.product);
     loop {
         // A broker that has only just started may not be known to its controller yet.
-        let (error_code, asked) = ask(server, &admin::create_topic(name, partitions), admin::created)?;
+        let (error_code, asked) = ask(server, &request, admin::created)?;
         let is_there_already = asked > 1 && error_code == ErrorCode::TOPIC_ALREADY_EXISTS;
         if error_code.is_none() || is_there_already {
             break;
@@ -38,7 +59,7 @@ pub fn create_with(server: &Server, name: &str, partitions: i32) -> Result<(), S
         std::thread::sleep(Duration::from_millis(100));
     }
     let mut client = server.connect()?;
-    for partition in 0..partitions {
+    for partition in 0..shape.partitions {
         let probe = Produce::to_partition(name, partition, -1, &encoded::batch(1, 1));
         while let Err(error) = probe.base_offset(client.call(&probe.frame)?) {
             if Instant::now() > deadline {
@@ -70,14 +91,13 @@ fn ask(
     }
 }
 
-/// Deletes a topic and waits until its files are gone.
+/// Deletes a topic; its files go within [`FILES_GONE`].
 pub fn delete(server: &Server, name: &str) -> Result<(), String> {
     let (error_code, asked) = ask(server, &admin::delete_topic(name), admin::deleted)?;
     let is_gone_already = asked > 1 && error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
     if !error_code.is_none() && !is_gone_already {
         return Err(format!("{} did not delete {name}: {error_code}", server.product));
     }
-    std::thread::sleep(FILES_GONE);
     Ok(())
 }
 

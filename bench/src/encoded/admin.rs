@@ -2,7 +2,7 @@
 
 use model::ErrorCode;
 use protocol::ApiKey;
-use protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use protocol::messages::metadata_request::MetadataRequestTopic;
 use protocol::messages::{
@@ -36,12 +36,16 @@ pub fn api_versions_answered(answer: &[u8]) -> Result<(), String> {
     }
 }
 
-/// CreateTopics for one topic.
-pub fn create_topic(name: &str, partitions: i32) -> Vec<u8> {
+/// CreateTopics for one topic with these settings.
+pub fn create_topic(name: &str, partitions: i32, settings: &[(&str, &str)]) -> Vec<u8> {
+    let configs = settings.iter();
+    let configs = configs
+        .map(|(name, value)| CreatableTopicConfig { name: (*name).into(), value: Some((*value).into()) });
     let topic = CreatableTopic {
         name: name.into(),
         num_partitions: partitions,
         replication_factor: 1,
+        configs: configs.collect(),
         ..CreatableTopic::default()
     };
     let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 30_000, validate_only: false };

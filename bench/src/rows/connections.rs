@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
-use crate::crowd::{closed_loops, idle_connections};
+use crate::crowd::{Until, closed_loops, idle_connections};
 use crate::effort::Effort;
 use crate::encoded::{Produce, batch};
 use crate::null_server::{self, Waiting};
@@ -11,12 +11,14 @@ use crate::pairs::{Figure, Figures};
 use crate::process::Server;
 use crate::product::THROUGHPUT;
 use crate::sides::Sides;
+use crate::topics::Shape;
 
-use super::{Alone, Row, Table};
+use super::{Alone, Cost, Promise, Row, Table};
 
 pub const ROW: Row = Row {
     name: "2",
     about: "200 connections, one 100 B record each request; 5,000 idle connections beside them",
+    cost: Cost { once_s: 190.0, pair_s: 50.0 },
     run,
     calibrate: |effort| Ok(vec![alone(effort)?]),
 };
@@ -29,9 +31,12 @@ const REQUESTS: usize = 500_000;
 const PARTITIONS: i32 = 20;
 const RECORD_BYTES: usize = 100;
 /// Seconds over which the CPU of idle connections is counted, at full effort.
-const IDLE_S: f64 = 20.0;
+const IDLE_S: f64 = 10.0;
 /// Time for a server to settle before its memory is read.
 const SETTLE: Duration = Duration::from_secs(2);
+/// What an idle connection may cost.
+const IDLE_PROMISES: [Promise; 2] =
+    [Promise::at_most("KiB per idle connection", 12.0), Promise::at_most("idle CPU % of a core", 0.3)];
 const RATE: &str = "requests/s";
 const TITLE: &str = "200 connections, one 100 B record each request";
 
@@ -40,16 +45,18 @@ fn run(effort: &Effort) -> Result<(), String> {
     let small = batch(RECORD_BYTES, RECORD_BYTES);
     let bulk = Produce::new("warm-up", 1, &batch(16 << 10, 1 << 10));
     sides.warm_up(effort, "warm-up", &[(Produce::new("warm-up", 1, &small), 20), (bulk, 5)])?;
-    let outcome = sides.contest_on_topics(effort, "many", PARTITIONS, |server, topic| {
-        busy(server, effort, &requests(topic))
-    })?;
+    let outcome =
+        sides.contest_on_topics(effort, "many", Shape::of(PARTITIONS), |effort, server, topic| {
+            busy(server, effort, &requests(topic))
+        })?;
     let alone = Some(alone(effort)?);
-    Table { row: &ROW, title: TITLE.to_owned(), tuned: &THROUGHPUT, outcome, alone }.finish(effort)?;
-    let outcome = sides.contest_on_topics(effort, "idle", PARTITIONS, |server, topic| {
-        beside_idle(server, effort, &requests(topic))
-    })?;
+    Table { row: &ROW, title: TITLE.to_owned(), promises: &[], outcome, alone }.finish(effort)?;
+    let outcome =
+        sides.contest_on_topics(effort, "idle", Shape::of(PARTITIONS), |effort, server, topic| {
+            beside_idle(server, effort, &requests(topic))
+        })?;
     let title = "5,000 idle connections, then the same load beside them".to_owned();
-    Table { row: &ROW, title, tuned: &THROUGHPUT, outcome, alone: None }.finish(effort)
+    Table { row: &ROW, title, promises: &IDLE_PROMISES, outcome, alone: None }.finish(effort)
 }
 
 fn requests(topic: &str) -> Vec<Produce> {
@@ -60,9 +67,9 @@ fn requests(topic: &str) -> Vec<Produce> {
 fn busy(server: &Server, effort: &Effort, requests: &[Produce]) -> Result<Figures, String> {
     let mut clients = (0..CONNECTIONS).map(|_| server.connect()).collect::<Result<Vec<_>, _>>()?;
     // The first requests of a connection cost more than those that follow.
-    closed_loops(&mut clients, requests, 5 * CONNECTIONS)?;
+    closed_loops(&mut clients, requests, 1, Until::Answers(5 * CONNECTIONS))?;
     let cpu_s_before = server.cpu_s()?;
-    let run = closed_loops(&mut clients, requests, effort.scaled(REQUESTS))?;
+    let run = closed_loops(&mut clients, requests, 1, Until::Answers(effort.scaled(REQUESTS)))?;
     let cpu_s = server.cpu_s()? - cpu_s_before;
     Ok(vec![
         Figure::higher(RATE, run.requests_per_s()),
@@ -95,6 +102,7 @@ fn alone(effort: &Effort) -> Result<Alone, String> {
     let connect = || Client::connect(address, Instant::now()).map_err(|error| error.to_string());
     let mut clients = (0..CONNECTIONS).map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
     // All to partition 0: that is what the null server answers.
-    let run = closed_loops(&mut clients, requests.get(..1).unwrap_or_default(), effort.scaled(REQUESTS))?;
+    let until = Until::Answers(effort.scaled(REQUESTS));
+    let run = closed_loops(&mut clients, requests.get(..1).unwrap_or_default(), 1, until)?;
     Ok(Alone { title: TITLE.to_owned(), figure: RATE, value: run.requests_per_s() })
 }

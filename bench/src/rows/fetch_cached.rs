@@ -1,7 +1,7 @@
 //! Row 5: fetch of data that is in the page cache, by one reader and by eight at once.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::client::Client;
 use crate::effort::Effort;
@@ -11,14 +11,14 @@ use crate::pairs::{Figure, Figures};
 use crate::process::Server;
 use crate::product::THROUGHPUT;
 use crate::reader::{Filled, read_alone};
-use crate::sides::Sides;
-use crate::topics;
+use crate::sides::{Sides, WarmUp};
 
-use super::{Alone, Row, Table};
+use super::{Alone, Cost, Row, Table};
 
 pub const ROW: Row = Row {
     name: "5",
     about: "fetch of cached data, batches of 16 KiB and 1 MB, one reader and eight",
+    cost: Cost { once_s: 240.0, pair_s: 40.0 },
     run,
     calibrate,
 };
@@ -31,13 +31,13 @@ const FETCH_BYTES: i32 = 1 << 20;
 const READERS: [(usize, usize); 2] = [(1, 8), (8, 2)];
 const BATCHES: [(&str, usize); 2] = [("16 KiB", 16 << 10), ("1 MB", 1 << 20)];
 const RECORD_BYTES: usize = 1 << 10;
-/// Least time of fetching before the first run, at full effort.
-const WARM_UP_TIME: Duration = Duration::from_secs(60);
+/// Share of the whole warm-up before the first run with batches of each size; the second finds a warm server.
+const WARM_UP_PARTS: [f64; 2] = [1.0, 0.25];
 const RATE: &str = "MB/s";
 
 fn run(effort: &Effort) -> Result<(), String> {
     let sides = Sides::start(effort, &THROUGHPUT)?;
-    for (name, batch_bytes) in BATCHES {
+    for ((name, batch_bytes), warm_up_part) in BATCHES.into_iter().zip(WARM_UP_PARTS) {
         let topic = format!("fetch-{batch_bytes}");
         let mut topics_filled = Vec::new();
         sides.each(|server| {
@@ -46,21 +46,23 @@ fn run(effort: &Effort) -> Result<(), String> {
             eprintln!("warming {}", server.product);
             let mut client = server.connect()?;
             one.verify(&mut client, FETCH_BYTES)?;
-            let deadline = Instant::now() + WARM_UP_TIME.mul_f64(effort.share().min(1.0));
+            let time = WarmUp::of(server.product).time.mul_f64(effort.share().min(1.0) * warm_up_part);
+            let deadline = Instant::now() + time;
             one.read_until(&mut client, FETCH_BYTES, deadline)?;
             topics_filled.push((server.product, one));
             Ok(())
         })?;
         for (readers, passes) in READERS {
-            let outcome = sides.contest(effort, |server| {
+            let outcome = sides.contest(effort, |size, server| {
+                let passes = (passes * size.scale_percent).div_ceil(effort.scale_percent);
                 let filled = topics_filled.iter().find(|(product, _)| *product == server.product);
                 once(server, &filled.ok_or("a server without a topic")?.1, readers, passes)
             })?;
             let alone = Some(alone(effort, name, batch_bytes, readers)?);
             let title = title(name, readers);
-            Table { row: &ROW, title, tuned: &THROUGHPUT, outcome, alone }.finish(effort)?;
+            Table { row: &ROW, title, promises: &[], outcome, alone }.finish(effort)?;
         }
-        sides.each(|server| topics::delete(server, &topic))?;
+        sides.delete(&[(topic, effort.products.clone())])?;
     }
     Ok(())
 }

@@ -7,55 +7,55 @@ use std::time::{Duration, Instant};
 use crate::effort::Effort;
 use crate::encoded::{Produce, batch};
 use crate::load::closed_loop;
-use crate::pairs::{self, Figure, Figures, Step};
-use crate::process::{Prepared, Server, write_back};
+use crate::pairs::{Figure, Figures};
+use crate::process::{Prepared, Server};
 use crate::product::SMALL;
 use crate::reader::Filled;
-use crate::{sides, topics};
+use crate::sides::OneByOne;
+use crate::topics;
 
-use super::{Row, Table, no_generator};
+use super::{Cost, Promise, Row, Table, no_generator};
 
 pub const ROW: Row = Row {
     name: "13",
     about: "resident memory and CPU of an empty broker; memory under load and after it",
+    cost: Cost { once_s: 40.0, pair_s: 80.0 },
     run,
     calibrate: no_generator,
 };
 
-/// Requests of each connection in a run at full effort: 2 GiB.
-const REQUESTS: usize = 131_072;
+/// Requests of the load at full effort: 1 GiB.
+const REQUESTS: usize = 65_536;
 /// Bytes that are read back at full effort.
-const READ_BYTES: usize = 1 << 30;
+const READ_BYTES: usize = 512 << 20;
 const FETCH_BYTES: i32 = 1 << 20;
 const BATCH_BYTES: usize = 16 << 10;
 const RECORD_BYTES: usize = 1 << 10;
 /// Time without requests before memory counts as that of an idle server.
 const SETTLE: Duration = Duration::from_secs(5);
 /// Seconds over which idle CPU is counted, at full effort.
-const IDLE_S: f64 = 30.0;
+const IDLE_S: f64 = 15.0;
 /// How long memory may take to come back after the load, at full effort.
-const AFTERWARDS_S: f64 = 30.0;
+const AFTERWARDS_S: f64 = 10.0;
+/// What a broker may cost that has nothing to do, and what a load may leave behind.
+const PROMISES: [Promise; 3] = [
+    Promise::at_most("idle MiB", 20.0),
+    Promise::at_most("idle CPU % of a core", 0.3),
+    Promise::at_most("kept after load MiB", 30.0),
+];
 /// Between two looks at memory.
 const SAMPLE: Duration = Duration::from_millis(50);
 
 /// Each run has a server of its own, because memory that was used once stays resident in some.
 fn run(effort: &Effort) -> Result<(), String> {
-    let folder = sides::folder()?;
-    let _primed = sides::prime(effort, folder.path())?;
-    let mut number = 0;
-    let outcome = pairs::run(&effort.products, effort.pairs, |step| {
-        let Step::Run(_, product) = step else { return Ok(Vec::new()) };
-        number += 1;
-        let folder = folder.path().join(number.to_string());
-        let server = Prepared::in_folder(product, &folder, &effort.alone(&SMALL, &[]))?.start()?;
+    let outcome = OneByOne::start(effort)?.contest(effort, &SMALL, |effort, product, folder| {
+        let server = Prepared::in_folder(product, folder, &effort.alone(&SMALL, &[]))?.start()?;
         let figures = once(&server, effort)?;
-        drop(server);
-        std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
-        write_back(folder.parent().unwrap_or(&folder))?;
+        server.kill()?;
         Ok(figures)
     })?;
     let title = "an empty broker, and memory under load and after it".to_owned();
-    Table { row: &ROW, title, tuned: &SMALL, outcome, alone: None }.finish(effort)
+    Table { row: &ROW, title, promises: &PROMISES, outcome, alone: None }.finish(effort)
 }
 
 fn once(server: &Server, effort: &Effort) -> Result<Figures, String> {

@@ -11,20 +11,21 @@ use crate::pairs::{Figure, Figures};
 use crate::process::Server;
 use crate::product::THROUGHPUT;
 use crate::sides::Sides;
-use crate::topics;
+use crate::topics::{self, Shape};
 
-use super::{Alone, Row, Table, null_client};
+use super::{Alone, Cost, Row, Table, null_client};
 
 pub const ROW: Row = Row {
     name: "4",
     about: "open loop, 5,000 requests a second, alone and with a tailing consumer",
+    cost: Cost { once_s: 190.0, pair_s: 58.0 },
     run,
     calibrate: |effort| Ok(vec![alone(effort)?]),
 };
 
 const RATE_PER_S: u32 = 5000;
 /// Length of a run at full effort.
-const RUN_S: f64 = 20.0;
+const RUN_S: f64 = 10.0;
 /// Length of the null server's run, at full effort.
 const NULL_S: f64 = 5.0;
 const RECORD_BYTES: usize = 100;
@@ -43,7 +44,7 @@ fn run(effort: &Effort) -> Result<(), String> {
     sides.warm_up(effort, "warm-up", &[(one, 1), (bulk, 5)])?;
     let nothing = Produce::new("null", 1, &batch_of_one);
     let mut null = null_client(&nothing.frame, &nothing.answer(), Waiting::Sleeping)?;
-    let outcome = sides.contest_on_topics(effort, "open", 1, |server, topic| {
+    let outcome = sides.contest_on_topics(effort, "open", Shape::of(1), |effort, server, topic| {
         let null = on_schedule(|| {
             let schedule = Schedule::soon(RATE_PER_S, effort.seconds(NULL_S));
             open_loop(&mut null, &nothing, schedule, || true).map(|run| (run, ()))
@@ -51,12 +52,12 @@ fn run(effort: &Effort) -> Result<(), String> {
         produce_only(server, effort, &Produce::new(topic, 1, &batch_of_one), &null.0)
     })?;
     let alone = Some(alone(effort)?);
-    Table { row: &ROW, title: TITLE.to_owned(), tuned: &THROUGHPUT, outcome, alone }.finish(effort)?;
-    let outcome = sides.contest_on_topics(effort, "tailed", 1, |server, topic| {
+    Table { row: &ROW, title: TITLE.to_owned(), promises: &[], outcome, alone }.finish(effort)?;
+    let outcome = sides.contest_on_topics(effort, "tailed", Shape::of(1), |effort, server, topic| {
         end_to_end(server, effort, topic, &Produce::new(topic, 1, &batch_of_one))
     })?;
     let title = "open loop with a tailing consumer, from intended send to arrival".to_owned();
-    Table { row: &ROW, title, tuned: &THROUGHPUT, outcome, alone: None }.finish(effort)
+    Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)
 }
 
 /// Repeats a run that the generator was late in.

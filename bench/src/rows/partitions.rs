@@ -5,16 +5,18 @@ use std::time::{Duration, Instant};
 
 use crate::effort::Effort;
 use crate::encoded::{admin, batch, produce};
-use crate::pairs::{self, Figure, Figures, Step};
+use crate::pairs::{Figure, Figures};
 use crate::process::{Prepared, Server, write_back};
 use crate::product::{Product, SMALL};
-use crate::{profile, sides, topics};
+use crate::sides::OneByOne;
+use crate::{profile, topics};
 
-use super::{Row, Table, no_generator};
+use super::{Cost, Promise, Row, Table, no_generator};
 
 pub const ROW: Row = Row {
     name: "7",
     about: "5,000 partitions: create, memory, idle CPU, restart after a stop and after a kill",
+    cost: Cost { once_s: 80.0, pair_s: 90.0 },
     run,
     calibrate: no_generator,
 };
@@ -25,26 +27,16 @@ const PARTITIONS_PER_REQUEST: i32 = 500;
 const TOPIC: &str = "wide";
 /// Seconds without requests before memory is read, and over which idle CPU is counted, at full effort.
 const SETTLE_S: f64 = 10.0;
-const IDLE_S: f64 = 20.0;
+const IDLE_S: f64 = 10.0;
 /// How long the partitions may take to be led.
 const LED_MAX: Duration = Duration::from_secs(300);
 
 /// Each run has a server of its own.
 fn run(effort: &Effort) -> Result<(), String> {
-    let folder = sides::folder()?;
-    let _primed = sides::prime(effort, folder.path())?;
-    let mut number = 0;
-    let outcome = pairs::run(&effort.products, effort.pairs, |step| {
-        let Step::Run(_, product) = step else { return Ok(Vec::new()) };
-        number += 1;
-        let folder = folder.path().join(number.to_string());
-        let figures = once(effort, product, &folder)?;
-        std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
-        write_back(folder.parent().unwrap_or(&folder))?;
-        Ok(figures)
-    })?;
+    let outcome = OneByOne::start(effort)?.contest(effort, &SMALL, once)?;
     let title = "5,000 partitions, one record in each".to_owned();
-    Table { row: &ROW, title, tuned: &SMALL, outcome, alone: None }.finish(effort)
+    Table { row: &ROW, title, promises: &[Promise::at_most("resident MiB", 60.0)], outcome, alone: None }
+        .finish(effort)
 }
 
 fn once(effort: &Effort, product: Product, folder: &Path) -> Result<Figures, String> {
@@ -66,7 +58,10 @@ fn once(effort: &Effort, product: Product, folder: &Path) -> Result<Figures, Str
     write_back(folder)?;
     let killed_s = profile::around_start(effort, || {
         let (server, killed_s) = restart(&prepared, count)?;
-        Ok((killed_s, server.pid()))
+        let pid = server.pid();
+        // Nobody needs its data any more, so it need not write them.
+        server.kill()?;
+        Ok((killed_s, pid))
     })?;
     Ok(vec![
         Figure::lower("create, answered s", answered_s),
@@ -83,7 +78,7 @@ fn once(effort: &Effort, product: Product, folder: &Path) -> Result<Figures, Str
 fn create(server: &Server, count: i32) -> Result<(f64, f64), String> {
     let mut client = server.connect()?;
     let begin = Instant::now();
-    let error_code = admin::created(client.call(&admin::create_topic(TOPIC, count))?)?;
+    let error_code = admin::created(client.call(&admin::create_topic(TOPIC, count, &[]))?)?;
     if !error_code.is_none() {
         return Err(format!("{} did not create {TOPIC}: {error_code}", server.product));
     }

@@ -8,12 +8,14 @@ use crate::pairs::{Figure, Figures};
 use crate::process::Server;
 use crate::product::THROUGHPUT;
 use crate::sides::Sides;
+use crate::topics::Shape as TopicShape;
 
-use super::{Alone, Row, Table, acks_name, null_client};
+use super::{Alone, Cost, Row, Table, acks_name, null_client};
 
 pub const ROW: Row = Row {
     name: "1a",
     about: "produce, one connection, 5 in flight, 16 KiB batches",
+    cost: Cost { once_s: 200.0, pair_s: 62.0 },
     run: |effort| SHAPE.run(effort),
     calibrate: |effort| SHAPE.calibrate(effort),
 };
@@ -54,12 +56,13 @@ impl Shape {
         for (record_bytes, acks) in self.tables {
             let name = format!("produce-{record_bytes}-{}", if *acks < 0 { "all" } else { "1" });
             let batch = batch(self.batch_bytes, *record_bytes);
-            let outcome = sides.contest_on_topics(effort, &name, 1, |server, topic| {
-                self.once(server, effort, &Produce::new(topic, *acks, &batch))
-            })?;
+            let outcome =
+                sides.contest_on_topics(effort, &name, TopicShape::of(1), |effort, server, topic| {
+                    self.once(server, effort, &Produce::new(topic, *acks, &batch))
+                })?;
             let alone = Some(self.alone(effort, *record_bytes, *acks)?);
             let title = self.title(*record_bytes, *acks);
-            Table { row: self.row, title, tuned: &THROUGHPUT, outcome, alone }.finish(effort)?;
+            Table { row: self.row, title, promises: &[], outcome, alone }.finish(effort)?;
         }
         Ok(())
     }

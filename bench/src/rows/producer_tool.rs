@@ -8,12 +8,14 @@ use crate::pairs::{Figure, Figures};
 use crate::process::Server;
 use crate::product::{THROUGHPUT, kafka_libraries};
 use crate::sides::Sides;
+use crate::topics::Shape;
 
-use super::{Row, Table, acks_name, no_generator};
+use super::{Cost, Row, Table, acks_name, no_generator};
 
 pub const ROW: Row = Row {
     name: "1c",
     about: "Kafka's producer-perf tool, 1 KiB records, 16 KiB batches",
+    cost: Cost { once_s: 220.0, pair_s: 80.0 },
     run,
     calibrate: no_generator,
 };
@@ -29,10 +31,11 @@ fn run(effort: &Effort) -> Result<(), String> {
     sides.warm_up(effort, "warm-up", &traffic)?;
     for acks in [1, -1] {
         let name = format!("tool-{}", if acks < 0 { "all" } else { "1" });
-        let outcome =
-            sides.contest_on_topics(effort, &name, 1, |server, topic| once(server, effort, topic, acks))?;
+        let outcome = sides.contest_on_topics(effort, &name, Shape::of(1), |effort, server, topic| {
+            once(server, effort, topic, acks)
+        })?;
         let title = format!("producer-perf tool, {}", acks_name(acks));
-        Table { row: &ROW, title, tuned: &THROUGHPUT, outcome, alone: None }.finish(effort)?;
+        Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)?;
     }
     Ok(())
 }

@@ -5,15 +5,22 @@ use std::path::Path;
 use crate::effort::Effort;
 use crate::encoded::{Produce, batch};
 use crate::load::closed_loop;
-use crate::pairs::{self, Figure, Figures, Step};
-use crate::process::{Prepared, Server, write_back};
+use crate::pairs::{Figure, Figures};
+use crate::process::{Prepared, Server};
 use crate::product::{Product, SMALL};
-use crate::{profile, sides, topics};
+use crate::sides::OneByOne;
+use crate::topics::Shape;
+use crate::{profile, topics};
 
-use super::{Row, Table, no_generator};
+use super::{Cost, Row, Table, no_generator};
 
-pub const ROW: Row =
-    Row { name: "12", about: "kill -9 with 4 GB unflushed, to ready", run, calibrate: no_generator };
+pub const ROW: Row = Row {
+    name: "12",
+    about: "kill -9 with 4 GB unflushed, to ready",
+    cost: Cost { once_s: 60.0, pair_s: 80.0 },
+    run,
+    calibrate: no_generator,
+};
 
 /// Bytes written before the kill at full effort.
 const BYTES: usize = 4_000_000_000;
@@ -32,21 +39,12 @@ const SESSION_TIMEOUTS: [(&str, &[(&str, &str)]); 2] = [
 
 /// Each run has a server of its own.
 fn run(effort: &Effort) -> Result<(), String> {
-    let folder = sides::folder()?;
-    let _primed = sides::prime(effort, folder.path())?;
-    let mut number = 0;
+    let mut servers = OneByOne::start(effort)?;
     for (name, settings) in SESSION_TIMEOUTS {
-        let outcome = pairs::run(&effort.products, effort.pairs, |step| {
-            let Step::Run(_, product) = step else { return Ok(Vec::new()) };
-            number += 1;
-            let folder = folder.path().join(number.to_string());
-            let figures = once(effort, product, &folder, settings)?;
-            std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
-            write_back(folder.parent().unwrap_or(&folder))?;
-            Ok(figures)
-        })?;
+        let outcome = servers
+            .contest(effort, &SMALL, |effort, product, folder| once(effort, product, folder, settings))?;
         let title = format!("kill -9 with 4 GB unflushed, {name}");
-        Table { row: &ROW, title, tuned: &SMALL, outcome, alone: None }.finish(effort)?;
+        Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)?;
     }
     Ok(())
 }
@@ -59,7 +57,7 @@ fn once(
 ) -> Result<Figures, String> {
     let prepared = Prepared::in_folder(product, folder, &effort.alone(&SMALL, settings))?;
     let server = prepared.start()?;
-    topics::create_with(&server, TOPIC, PARTITIONS)?;
+    topics::create_with(&server, TOPIC, Shape::of(PARTITIONS))?;
     fill(&server, effort)?;
     let acknowledged = topics::wait_until_served(&server, TOPIC, PARTITIONS)?;
     server.kill()?;
@@ -68,8 +66,11 @@ fn once(
         let records = topics::wait_until_served(&server, TOPIC, PARTITIONS)?;
         let seconds = server.begin.elapsed().as_secs_f64();
         let figures = (seconds, server.start_time.as_secs_f64(), server.cpu_s()?);
+        let pid = server.pid();
+        // Nobody needs its data any more, so it need not write them.
+        server.kill()?;
         if records == acknowledged {
-            Ok((figures, server.pid()))
+            Ok((figures, pid))
         } else {
             Err(format!("{product} has {records} of {acknowledged} acknowledged records"))
         }
@@ -84,10 +85,14 @@ fn once(
 fn fill(server: &Server, effort: &Effort) -> Result<(), String> {
     let batch = batch(BATCH_BYTES, RECORD_BYTES);
     let count = effort.scaled(BYTES).div_ceil(batch.len() * PARTITIONS as usize);
-    let mut client = server.connect()?;
-    for partition in 0..PARTITIONS {
-        let produce = Produce::to_partition(TOPIC, partition, 1, &batch);
-        closed_loop(&mut client, &produce, count, 5)?;
-    }
-    Ok(())
+    // At once, because this is most of the row's time and no figure of it.
+    std::thread::scope(|scope| {
+        let fill_one = |partition| {
+            let produce = Produce::to_partition(TOPIC, partition, 1, &batch);
+            closed_loop(&mut server.connect()?, &produce, count, 5).map(drop)
+        };
+        let fillers: Vec<_> =
+            (0..PARTITIONS).map(|partition| scope.spawn(move || fill_one(partition))).collect();
+        fillers.into_iter().try_for_each(|one| one.join().unwrap_or(Err("a producer panicked".to_owned())))
+    })
 }

@@ -10,12 +10,14 @@ use crate::pairs::{Figure, Figures};
 use crate::process::Server;
 use crate::product::THROUGHPUT;
 use crate::sides::Sides;
+use crate::topics::Shape;
 
-use super::{Row, Table, acks_name, no_generator, null_client};
+use super::{Cost, Row, Table, acks_name, no_generator, null_client};
 
 pub const ROW: Row = Row {
     name: "3",
     about: "serial round trip of one 100 B record",
+    cost: Cost { once_s: 150.0, pair_s: 28.0 },
     run,
     // Each run measures the null server itself.
     calibrate: no_generator,
@@ -39,11 +41,11 @@ fn run(effort: &Effort) -> Result<(), String> {
         let nothing = Produce::new("null", acks, &batch_of_one);
         let mut null = null_client(&nothing.frame, &nothing.answer(), Waiting::Sleeping)?;
         let name = format!("round-trip-{}", if acks < 0 { "all" } else { "1" });
-        let outcome = sides.contest_on_topics(effort, &name, 1, |server, topic| {
+        let outcome = sides.contest_on_topics(effort, &name, Shape::of(1), |effort, server, topic| {
             once(server, effort, &Produce::new(topic, acks, &batch_of_one), &mut null, &nothing)
         })?;
         let title = format!("serial round trip, {RECORD_BYTES} B, {}", acks_name(acks));
-        Table { row: &ROW, title, tuned: &THROUGHPUT, outcome, alone: None }.finish(effort)?;
+        Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)?;
     }
     Ok(())
 }

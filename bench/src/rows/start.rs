@@ -1,35 +1,32 @@
 //! Row 11: from the start of the process on an empty directory to its first answer.
 
 use crate::effort::Effort;
-use crate::pairs::{self, Figure, Step};
+use crate::pairs::Figure;
 use crate::process::Prepared;
 use crate::product::SMALL;
-use crate::sides;
+use crate::sides::OneByOne;
 
-use super::{Row, Table, no_generator};
+use super::{Cost, Row, Table, no_generator};
 
 pub const ROW: Row = Row {
     name: "11",
     about: "start on an empty directory to the first answer",
+    cost: Cost { once_s: 20.0, pair_s: 8.0 },
     run,
     calibrate: no_generator,
 };
 
 /// Each run starts on a directory of its own; formatting, which Kafka needs first, is not counted.
 fn run(effort: &Effort) -> Result<(), String> {
-    let folder = sides::folder()?;
-    let _primed = sides::prime(effort, folder.path())?;
-    let mut number = 0;
-    let outcome = pairs::run(&effort.products, effort.pairs, |step| {
-        let Step::Run(_, product) = step else { return Ok(Vec::new()) };
-        number += 1;
-        let folder = folder.path().join(number.to_string());
-        let server = Prepared::in_folder(product, &folder, &effort.alone(&SMALL, &[]))?.start()?;
-        Ok(vec![
+    let outcome = OneByOne::start(effort)?.contest(effort, &SMALL, |effort, product, folder| {
+        let server = Prepared::in_folder(product, folder, &effort.alone(&SMALL, &[]))?.start()?;
+        let figures = vec![
             Figure::lower("first answer ms", server.start_time.as_secs_f64() * 1e3),
             Figure::lower("broker CPU s until then", server.cpu_s()?),
-        ])
+        ];
+        server.kill()?;
+        Ok(figures)
     })?;
     let title = "start on an empty directory".to_owned();
-    Table { row: &ROW, title, tuned: &SMALL, outcome, alone: None }.finish(effort)
+    Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)
 }
