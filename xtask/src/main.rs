@@ -2,6 +2,7 @@
 
 mod codegen;
 mod fix;
+mod instructions;
 mod settings;
 mod steps;
 mod test;

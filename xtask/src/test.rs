@@ -14,6 +14,7 @@ pub fn run(root: &Path, options: &[&str]) -> Result<(), String> {
     step(root, "cargo", &["fmt", "--all", "--check"])?;
     step(root, "cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     step(root, "cargo", &["build", "--release", "--package", "launcher"])?;
+    crate::instructions::run(root)?;
     let form = if full { "--full" } else { "--quick" };
     if root.join("compat/run.py").is_file() {
         step(root, "python3", &["compat/run.py", form])?;
