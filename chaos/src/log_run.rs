@@ -172,7 +172,12 @@ impl Run {
     }
 
     fn flush(&mut self) -> Result<&'static str, String> {
-        self.log()?.flush().map_err(|error| error.to_string())?;
+        if self.random.one_in(2) {
+            let dir = self.dir.as_ref().ok_or("no directory")?;
+            dir.flush_together(&[self.log()?]).map_err(|error| error.to_string())?;
+        } else {
+            self.log()?.flush().map_err(|error| error.to_string())?;
+        }
         self.model.flushed = self.model.end;
         if self.random.one_in(2) {
             self.checkpoint()?;
@@ -212,7 +217,12 @@ impl Run {
 
     /// A clean stop and a start.
     fn restart(&mut self) -> Result<&'static str, String> {
-        self.log()?.close().map_err(|error| error.to_string())?;
+        if self.random.one_in(2) {
+            let dir = self.dir.as_ref().ok_or("no directory")?;
+            dir.close_together(&[self.log()?], 1).map_err(|error| error.to_string())?;
+        } else {
+            self.log()?.close().map_err(|error| error.to_string())?;
+        }
         self.checkpoint()?;
         let dir = self.dir.take().ok_or("no directory")?;
         dir.mark_clean_shutdown(1).map_err(|error| error.to_string())?;

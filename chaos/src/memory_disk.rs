@@ -214,9 +214,8 @@ impl Disk for MemoryDisk {
         }
         let mut entries = Vec::new();
         for (name, entry) in state.names.iter().filter(|(name, _)| name.parent() == Some(path)) {
-            let size = entry.as_ref().map_or(Ok(0), |file| file.metadata().map(|about| about.len()))?;
             let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            entries.push(DirEntry { name, size, is_dir: entry.is_none() });
+            entries.push(DirEntry { name, is_dir: entry.is_none() });
         }
         Ok(entries)
     }
@@ -226,7 +225,7 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
-    fn sync_file_system(&self, _path: &Path) -> io::Result<()> {
+    fn sync_file_system(&self, _file: &File) -> io::Result<()> {
         self.lock().changes.push(Change::SyncAll);
         Ok(())
     }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::broker::Broker;
 use crate::log_dirs::BrokerLogDir;
+use crate::partitions::Partition;
 
 /// How often is looked whether something is due; oftener where an interval is shorter.
 const TURN: Duration = Duration::from_secs(1);
@@ -18,6 +19,11 @@ const TURN_MIN: Duration = Duration::from_millis(10);
 const WRITE_BACK_MS: i32 = 1_000;
 /// Such looks after which they are flushed, asked for or not.
 const UNFLUSHED_LOOKS_MAX: u8 = 3;
+/// Partitions of a directory from which on they are flushed with one sync of its file system: each of them takes some
+/// syncs of its own else, and the file system may hold much that is not ours.
+const TOGETHER_MIN: usize = 64;
+/// Folders of deleted partitions that one turn removes, so that thousands do not hold a processor.
+const DOOMED_MAX: usize = 256;
 /// How often recovery points are written where something has been written back since, in milliseconds: what a start
 /// after a crash has to scan is bounded by it, and Kafka's interval is a minute.
 const MOVED_POINTS_MS: i32 = 5_000;
@@ -92,28 +98,24 @@ pub async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
             moved_points: moved_points.is_now(),
             log_starts: log_starts.is_now(),
         };
-        if tails.is_now() {
-            broker.partitions.partitions().iter().for_each(|partition| partition.log.trim_tail_cache());
-        }
+        let looks = Looks { folders: true, unflushed: write_back.is_now(), tails: tails.is_now() };
         if unpacked.is_now() {
             give_back_unpacked(&broker);
         }
-        if producers.is_now() {
-            expire_producers(&broker);
-        }
-        if write_back.is_now() {
-            start_write_back(&broker);
-        }
+        let expires = producers.is_now();
         let working = Arc::clone(&broker);
-        let turn = tokio::task::spawn_blocking(move || turn(&working, due)).await;
+        let turn = tokio::task::spawn_blocking(move || turn(&working, looks, expires, due)).await;
         if let Err(error) = turn {
             tracing::error!(%error, "a turn of the housekeeping failed");
         }
     }
 }
 
-fn turn(broker: &Broker, due: Checkpoints) {
-    make_folders(broker);
+fn turn(broker: &Broker, looks: Looks, expires: bool, due: Checkpoints) {
+    look_after(broker, looks);
+    if expires {
+        expire_producers(broker);
+    }
     remove_doomed(broker);
     for log_dir in broker.log_dirs.online() {
         if let Err(error) = checkpoint(broker, log_dir, due) {
@@ -127,24 +129,65 @@ pub fn give_back_unpacked(broker: &Broker) {
     broker.large_scratch.lock().trim(0);
 }
 
-/// Makes the folders of partitions that have begun since the last turn, which nobody waits for: a folder also comes
-/// with the first record.
-pub fn make_folders(broker: &Broker) {
-    for partition in broker.partitions.partitions() {
+/// What is looked for at every partition.
+#[derive(Debug, Clone, Copy, Default)]
+struct Looks {
+    /// Has it a folder?
+    folders: bool,
+    /// Have records been waiting for stable storage?
+    unflushed: bool,
+    /// Does anybody read its tail?
+    tails: bool,
+}
+
+/// Looks at every partition once, and sees to those that need something.
+fn look_after(broker: &Broker, looks: Looks) {
+    let (mut unmade, mut late) = (Vec::new(), Vec::new());
+    broker.partitions.look_at_all(|partition| {
+        if looks.folders && !partition.log.has_folder() {
+            unmade.push(Arc::clone(partition));
+        }
+        if looks.unflushed && partition.unflushed_looks() >= UNFLUSHED_LOOKS_MAX {
+            late.push(Arc::clone(partition));
+        }
+        if looks.tails {
+            partition.log.trim_tail_cache();
+        }
+    });
+    for partition in unmade {
         if let Err(error) = partition.log.make_folder()
             && !partition.log_dir.is_offline()
         {
             tracing::warn!(?partition, %error, "a folder cannot be made yet");
         }
     }
+    write_back(broker, &late);
+}
+
+/// Makes the folders of partitions that have begun since the last turn, which nobody waits for: a folder also comes
+/// with the first record.
+pub fn make_folders(broker: &Broker) {
+    look_after(broker, Looks { folders: true, ..Looks::default() });
 }
 
 /// Has the partitions flushed in which records have been waiting for that for some looks: what a power cut may take
 /// is bounded, also where no setting asks for flushes.
 pub fn start_write_back(broker: &Broker) {
-    for partition in broker.partitions.partitions() {
-        if partition.unflushed_looks() >= UNFLUSHED_LOOKS_MAX {
-            partition.log_dir.write_back(&partition);
+    look_after(broker, Looks { unflushed: true, ..Looks::default() });
+}
+
+fn write_back(broker: &Broker, late: &[Arc<Partition>]) {
+    for log_dir in broker.log_dirs.online() {
+        let late = late.iter().filter(|partition| Arc::ptr_eq(&partition.log_dir, log_dir));
+        // With the durable policy a request may be waiting for the partition, which the others would hold up.
+        let (alone, many): (Vec<_>, Vec<_>) = late.cloned().partition(|partition| partition.is_durable());
+        let (alone, many) =
+            if many.len() < TOGETHER_MIN { ([alone, many].concat(), vec![]) } else { (alone, many) };
+        alone.iter().for_each(|partition| log_dir.write_back(partition));
+        if !many.is_empty()
+            && let Err(error) = log_dir.write_back_together(&many)
+        {
+            tracing::error!(path = %log_dir.path.display(), %error, "a flush failed");
         }
     }
 }
@@ -169,7 +212,10 @@ pub fn expire_producers(broker: &Broker) {
 pub fn remove_doomed(broker: &Broker) {
     let delay_ms = broker.file_delete_delay_ms.load(Ordering::Relaxed);
     let delay = Duration::from_millis(u64::try_from(delay_ms).unwrap_or_default());
-    let due: Vec<_> = broker.doomed.lock().extract_if(.., |(since, _)| since.elapsed() >= delay).collect();
+    let due: Vec<_> = {
+        let mut doomed = broker.doomed.lock();
+        doomed.extract_if(.., |(since, _)| since.elapsed() >= delay).take(DOOMED_MAX).collect()
+    };
     for (_, folder) in due {
         if let Err(error) = folder.remove() {
             tracing::warn!(%error, "the folder of a deleted partition could not be removed");

@@ -13,8 +13,6 @@ use rustix::io::{Errno, ReadWriteFlags};
 pub struct DirEntry {
     /// Name within the folder; entries whose name is not UTF-8 are left out.
     pub name: String,
-    /// Bytes of a file, 0 for a folder.
-    pub size: u64,
     /// True for a folder.
     pub is_dir: bool,
 }
@@ -45,11 +43,16 @@ pub trait Disk: Send + Sync + Debug {
     fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// Lists a folder.
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+    /// Bytes of a file.
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        Ok(self.open(path, false)?.metadata()?.len())
+    }
     /// Puts the names in a folder on stable storage.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Puts everything on the file system that holds the folder on stable storage.
-    fn sync_file_system(&self, path: &Path) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(File::open(path)?)?)
+    /// Puts everything on the file system that holds the open file on stable storage; an error may be of any of its
+    /// files, and of any time since this one was opened.
+    fn sync_file_system(&self, file: &File) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(file)?)
     }
 }
 
@@ -132,15 +135,18 @@ impl Disk for RealDisk {
         for entry in fs::read_dir(path)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let metadata = match entry.metadata() {
-                Ok(metadata) => metadata,
+            let is_dir = match entry.file_type() {
+                Ok(kind) => kind.is_dir(),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            let is_dir = metadata.is_dir();
-            entries.push(DirEntry { name, size: if is_dir { 0 } else { metadata.len() }, is_dir });
+            entries.push(DirEntry { name, is_dir });
         }
         Ok(entries)
+    }
+
+    fn size(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
@@ -187,12 +193,24 @@ fn write_beside(disk: &dyn Disk, path: &Path, content: &[u8], sync: bool) -> io:
     beside.push(".tmp");
     let beside = Path::new(&beside);
     let file = disk.open(beside, true)?;
-    disk.set_size(&file, 0)?;
     disk.write_at(&file, &mut [IoSlice::new(content)], 0)?;
+    end_at(disk, &file, content.len() as u64)?;
     if sync {
         disk.sync(&file)?;
     }
     disk.rename(beside, path)
+}
+
+/// Writes a whole file in its place, for one whose checksum tells whether it is whole.
+pub(crate) fn write_checked_file(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
+    let file = disk.open(path, true)?;
+    disk.write_at(&file, &mut [IoSlice::new(content)], 0)?;
+    end_at(disk, &file, content.len() as u64)
+}
+
+/// Cuts the file at `size` where it is longer: to ask costs less than to cut what needs no cut.
+pub(crate) fn end_at(disk: &dyn Disk, file: &File, size: u64) -> io::Result<()> {
+    if file.metadata()?.len() == size { Ok(()) } else { disk.set_size(file, size) }
 }
 
 /// Removes a file that may be gone already.

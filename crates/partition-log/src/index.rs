@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 
 use model::{Offset, TimestampMs};
 
-use crate::disk::Disk;
+use crate::disk::{Disk, end_at};
 
 /// Bytes of an entry of the offset index.
 pub(crate) const OFFSET_ENTRY_SIZE: usize = 8;
@@ -142,7 +142,7 @@ impl SegmentIndex {
         }
         let start = (self.offsets_written * OFFSET_ENTRY_SIZE) as u64;
         disk.write_at(offset_file, &mut [IoSlice::new(&bytes)], start)?;
-        disk.set_size(offset_file, start + bytes.len() as u64)?;
+        end_at(disk, offset_file, start + bytes.len() as u64)?;
         bytes.clear();
         for entry in self.times.iter().skip(self.times_written) {
             bytes.extend_from_slice(&entry.timestamp.to_be_bytes());
@@ -150,7 +150,7 @@ impl SegmentIndex {
         }
         let start = (self.times_written * TIME_ENTRY_SIZE) as u64;
         disk.write_at(time_file, &mut [IoSlice::new(&bytes)], start)?;
-        disk.set_size(time_file, start + bytes.len() as u64)?;
+        end_at(disk, time_file, start + bytes.len() as u64)?;
         (self.offsets_written, self.times_written) = (self.offsets.len(), self.times.len());
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod append;
 mod begin;
+mod flush;
 mod folder;
 mod leader_epochs;
 mod lookup;
@@ -28,6 +29,8 @@ use crate::place::Place;
 use crate::producers::{ActiveProducer, Producers};
 use crate::segment::Segment;
 use crate::tail_cache::TailCache;
+
+pub(crate) use flush::BegunFlush;
 
 pub use append::{AppendGuard, Appended, LeaderBatch};
 pub use lookup::FoundOffset;
@@ -60,11 +63,14 @@ struct Ends {
     log_end: AtomicI64,
     first_undecided: AtomicI64,
     recovery_point: AtomicI64,
-    bytes_since_writeback: AtomicU64,
+    unflushed_bytes: AtomicU64,
     /// The folder's own name is not yet on stable storage.
     parent_dirty: AtomicBool,
     /// The file of epochs is not yet on stable storage.
     epochs_dirty: AtomicBool,
+    /// The file of epochs lacks one that has records; the next flush writes it, for a start finds those of records that
+    /// were not flushed in the records.
+    epochs_unwritten: AtomicBool,
 }
 
 /// What appends change, behind the append lock.
@@ -74,7 +80,7 @@ struct Writer {
     active: Arc<Segment>,
     next_offset: Offset,
     latest_epoch: LeaderEpoch,
-    /// What the file of epochs has, where that is not what the log knows: opening found some past the log's end.
+    /// What the file of epochs has, where that is not what the log knows: an epoch is written with its first record.
     stale_epochs: Option<Epochs>,
     producers: Producers,
     /// Offset of the newest snapshot of the producer state.
@@ -141,9 +147,9 @@ impl PartitionLog {
         self.ends.recovery_point.load(Ordering::Acquire)
     }
 
-    /// Bytes appended since the last flush; the caller starts write-back early by them.
-    pub fn bytes_since_writeback(&self) -> u64 {
-        self.ends.bytes_since_writeback.load(Ordering::Relaxed)
+    /// Bytes appended since the last flush began that has ended; what a crash left to be scanned counts too.
+    pub fn unflushed_bytes(&self) -> u64 {
+        self.ends.unflushed_bytes.load(Ordering::Relaxed)
     }
 
     /// Epoch of the last record, or of the last leader; `None` in a log without any.

@@ -14,7 +14,7 @@ use crate::disk::{Disk, read_whole, remove_if_there, replace_file};
 use crate::error::LogError;
 use crate::file_handles::FileHandles;
 use crate::home::LogHome;
-use crate::log::{DeletedLog, PartitionLog, RecoveryStart};
+use crate::log::{BegunFlush, DeletedLog, PartitionLog, RecoveryStart};
 use crate::names;
 use crate::options::LogOptions;
 use crate::partition_metadata;
@@ -53,7 +53,9 @@ impl CheckpointFile {
 pub struct LogDir {
     path: PathBuf,
     home: Arc<LogHome>,
-    _lock: File,
+    /// Open from the start, so that a sync of the file system tells of every failure since.
+    lock: File,
+    together: Mutex<()>,
 }
 
 /// What the last run left to know of the logs in a directory.
@@ -81,7 +83,7 @@ impl LogDir {
         if flock(&lock, operation).is_err() || fcntl_lock(&lock, operation).is_err() {
             return Err(LogError::Locked(path.to_owned()));
         }
-        Ok(LogDir { path: path.to_owned(), home: LogHome::new(disk, files), _lock: lock })
+        Ok(LogDir { path: path.to_owned(), home: LogHome::new(disk, files), lock, together: Mutex::new(()) })
     }
 
     /// Where it is.
@@ -129,12 +131,54 @@ impl LogDir {
     /// next start takes as it is, indexes and snapshots of producers too.
     pub fn mark_clean_shutdown(&self, broker_epoch: i64) -> Result<(), LogError> {
         self.home.check_online()?;
-        let synced = self.home.disk.sync_file_system(&self.path);
-        synced.map_err(|source| self.home.sync_failed(&self.path, source))?;
+        self.sync_all()?;
         let path = self.path.join(CLEAN_SHUTDOWN);
         let text = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
         replace_file(self.home.disk.as_ref(), &path, text.as_bytes())
             .map_err(|source| self.home.failed("write", &path, source))
+    }
+
+    /// Puts everything in the directory, and with it all of the file system it lies on, on stable storage.
+    pub(crate) fn sync_all(&self) -> Result<(), LogError> {
+        let synced = self.home.disk.sync_file_system(&self.lock);
+        synced.map_err(|source| self.home.sync_failed(&self.path, source))
+    }
+
+    /// Puts the names of the folders in the directory on stable storage.
+    pub fn sync_names(&self) -> Result<(), LogError> {
+        self.home.check_online()?;
+        self.home.disk.sync_dir(&self.path).map_err(|source| self.home.sync_failed(&self.path, source))
+    }
+
+    /// Flushes logs of this directory with one sync of the file system: for many, each of which has little to flush.
+    /// Where one cannot be written to for want of room the others are flushed all the same.
+    pub fn flush_together(&self, logs: &[&PartitionLog]) -> Result<(), LogError> {
+        // Each log is kept from other flushes meanwhile, so that two of these would wait for each other.
+        let _one_at_a_time = self.together.lock();
+        let (mut begun, mut failure) = (Vec::with_capacity(logs.len()), Ok(()));
+        for log in logs {
+            match log.begin_flush() {
+                Ok(flush) => begun.push(flush),
+                Err(error) => failure = failure.and(Err(error)),
+            }
+        }
+        self.sync_all()?;
+        begun.into_iter().for_each(BegunFlush::end);
+        failure
+    }
+
+    /// Leaves logs of this directory as a clean shutdown does, all on stable storage; `threads` write beside each other.
+    pub fn close_together(&self, logs: &[&PartitionLog], threads: usize) -> Result<(), LogError> {
+        let failure = Mutex::new(Ok(()));
+        work_through(logs, threads, |_, log| {
+            if let Err(error) = log.complete() {
+                let mut failure = failure.lock();
+                *failure = std::mem::replace(&mut *failure, Ok(())).and(Err(error));
+            }
+        });
+        let flushed = self.flush_together(logs);
+        logs.iter().for_each(|log| log.let_go());
+        failure.into_inner().and(flushed)
     }
 
     /// Names of the partition folders, sorted; `__cluster_metadata-0` among them where it lives here.
@@ -172,7 +216,7 @@ impl LogDir {
             (self.path.join(name), self.path.join(names::renamed_folder(name, id, names::STRAY_FOLDER)));
         let disk = self.home.disk.as_ref();
         disk.rename(&from, &to).map_err(|source| self.home.failed("rename", &from, source))?;
-        disk.sync_dir(&self.path).map_err(|source| self.home.sync_failed(&self.path, source))?;
+        self.sync_names()?;
         Ok(to)
     }
 
@@ -193,7 +237,13 @@ impl LogDir {
         let folder = self.path.join(name);
         let entries = self.home.disk.list(&folder).map_err(LogError::io("list", &folder))?;
         let is_log = |name: &str| matches!(names::parse_segment_file(name), Some((_, names::LOG)));
-        Ok(entries.iter().any(|entry| entry.size > 0 && is_log(&entry.name)))
+        for entry in entries.iter().filter(|entry| is_log(&entry.name)) {
+            let path = folder.join(&entry.name);
+            if self.home.disk.size(&path).map_err(LogError::io("look at", &path))? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Opens many partition folders with `threads` threads (`num.recovery.threads.per.data.dir`), each of which
@@ -209,32 +259,38 @@ impl LogDir {
     ) -> Vec<OpenedLog> {
         let (points, starts) = (by_folder(&last_run.recovery_points), by_folder(&last_run.log_starts));
         let opened: Mutex<Vec<(usize, OpenedLog)>> = Mutex::new(Vec::with_capacity(folders.len()));
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some((place, name)) = {
-                let place = next.fetch_add(1, Ordering::Relaxed);
-                folders.get(place).map(|name| (place, name))
-            } {
-                let recovery = RecoveryStart {
-                    clean_shutdown: last_run.was_clean,
-                    recovery_point: points.get(name.as_str()).copied().unwrap_or(0),
-                    log_start_offset: starts.get(name.as_str()).copied().unwrap_or(0),
-                };
-                let outcome = self.open_log(name, options_of(name), recovery, now_ms);
-                let outcome = outcome.and_then(|log| settle(name, &log).map(|()| log));
-                opened.lock().push((place, (name.clone(), outcome)));
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..threads.clamp(1, folders.len().max(1)) {
-                scope.spawn(work);
-            }
-            work();
+        work_through(folders, threads, |place, name| {
+            let recovery = RecoveryStart {
+                clean_shutdown: last_run.was_clean,
+                recovery_point: points.get(name.as_str()).copied().unwrap_or(0),
+                log_start_offset: starts.get(name.as_str()).copied().unwrap_or(0),
+            };
+            let outcome = self.open_log(name, options_of(name), recovery, now_ms);
+            let outcome = outcome.and_then(|log| settle(name, &log).map(|()| log));
+            opened.lock().push((place, (name.clone(), outcome)));
         });
         let mut opened = opened.into_inner();
         opened.sort_by_key(|(place, _)| *place);
         opened.into_iter().map(|(_, log)| log).collect()
     }
+}
+
+/// Does `work` for each of `items` and its place, with so many threads.
+fn work_through<T: Sync>(items: &[T], threads: usize, work: impl Fn(usize, &T) + Sync) {
+    let next = AtomicUsize::new(0);
+    let take_turns = || {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(place) else { return };
+            work(place, item);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.clamp(1, items.len().max(1)) {
+            scope.spawn(take_turns);
+        }
+        take_turns();
+    });
 }
 
 fn by_folder(checkpoint: &OffsetCheckpoint) -> std::collections::HashMap<String, i64> {

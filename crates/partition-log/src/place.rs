@@ -105,6 +105,12 @@ impl Place {
         self.has_new_names.store(false, Ordering::Release);
     }
 
+    /// The whole file system is about to be synced.
+    pub(crate) fn all_synced(&self) {
+        self.metadata_dirty.store(false, Ordering::Release);
+        self.names_synced();
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.read().join(name)
     }

@@ -22,7 +22,7 @@ mod aborted;
 mod find;
 mod indexes;
 
-pub(crate) use find::Found;
+pub(crate) use find::{Found, READ_AT_ONCE};
 
 /// Largest index that is read, four times Kafka's default.
 const INDEX_SIZE_MAX: usize = 256 << 20;
@@ -113,6 +113,12 @@ impl Segment {
         self.open_log(false)
     }
 
+    /// The log file by a descriptor of the caller's: a log that nobody uses yet keeps none open.
+    pub(crate) fn file_aside(&self) -> Result<File, LogError> {
+        let path = self.path(names::LOG);
+        self.place.disk().open(&path, false).map_err(LogError::io("open", &path))
+    }
+
     fn file_to_write(&self) -> Result<Arc<File>, LogError> {
         let create = !self.exists();
         if create {
@@ -196,6 +202,16 @@ impl Segment {
     pub(crate) fn scan(
         &self,
         position: u64,
+        visit: impl FnMut(u64, &records::Entry<'_>) -> Result<(), LogError>,
+    ) -> Result<(), LogError> {
+        self.scan_until(position, Offset::MAX, visit)
+    }
+
+    /// As [`Segment::scan`] of what comes before `until`: nobody looks at what stands there.
+    pub(crate) fn scan_until(
+        &self,
+        position: u64,
+        until: Offset,
         mut visit: impl FnMut(u64, &records::Entry<'_>) -> Result<(), LogError>,
     ) -> Result<(), LogError> {
         if position >= self.size() {
@@ -207,7 +223,12 @@ impl Segment {
         loop {
             let at = scanner.position();
             match scanner.step()? {
-                Step::Entry(at, entry) => visit(at, &entry)?,
+                Step::Entry(at, entry) => {
+                    visit(at, &entry)?;
+                    if entry.last_offset() >= until.saturating_sub(1) {
+                        return Ok(());
+                    }
+                }
                 Step::End => return Ok(()),
                 Step::Broken(error) => return Err(self.damaged(at, &error)),
             }
@@ -228,6 +249,21 @@ impl Segment {
         self.damaged(position, &records::BatchError::Malformed("batch offsets do not belong to the segment"))
     }
 
+    /// Writes the index entries that the files lack; everything of the segment counts as being on stable storage, for a
+    /// sync of the whole file system follows.
+    pub(crate) fn begin_flush(&self) -> Result<(), LogError> {
+        if self.lacks_index_entries() {
+            self.write_index()?;
+        }
+        self.txn_index_dirty.store(false, Ordering::Release);
+        self.index_dirty.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    fn lacks_index_entries(&self) -> bool {
+        self.index.read().as_deref().is_some_and(SegmentIndex::has_unwritten)
+    }
+
     /// Puts the log file, and the aborted transactions if there are new ones, on stable storage.
     pub(crate) fn sync(&self) -> Result<(), LogError> {
         if !self.exists() {
@@ -239,8 +275,7 @@ impl Segment {
         };
         let file = self.file()?;
         sync(self.path(names::LOG), &file)?;
-        let unwritten = self.index.read().as_deref().is_some_and(SegmentIndex::has_unwritten);
-        if unwritten {
+        if self.lacks_index_entries() {
             self.write_index()?;
         }
         if self.txn_index_dirty.swap(false, Ordering::AcqRel) {

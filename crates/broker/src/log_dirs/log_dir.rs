@@ -6,8 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use model::{Offset, Uuid};
-use parking_lot::Mutex;
-use partition_log::{CheckpointFile, LastRun, LogDir, LogError, LogHome, OffsetCheckpoint};
+use partition_log::{CheckpointFile, LastRun, LogDir, LogError, LogHome, OffsetCheckpoint, PartitionLog};
 
 use super::slowness::Slowness;
 use crate::delayed::Flusher;
@@ -152,6 +151,24 @@ impl BrokerLogDir {
         self.flusher.flush_unattended(partition);
     }
 
+    /// Has many partitions put on stable storage with one sync, here and now.
+    pub fn write_back_together(&self, partitions: &[Arc<Partition>]) -> Result<(), LogError> {
+        let Some(files) = &self.files else { return Ok(()) };
+        self.has_written_back.store(true, Ordering::Relaxed);
+        let hidden: Vec<usize> = partitions.iter().map(|partition| partition.flush_begins()).collect();
+        let logs: Vec<&PartitionLog> = partitions.iter().map(|partition| &partition.log).collect();
+        files.flush_together(&logs)?;
+        for (partition, hidden) in partitions.iter().zip(hidden) {
+            partition.flush_ended(hidden);
+        }
+        Ok(())
+    }
+
+    /// Puts the names of the folders here on stable storage.
+    pub fn sync_names(&self) -> Result<(), LogError> {
+        self.files.as_ref().map_or(Ok(()), LogDir::sync_names)
+    }
+
     /// True where write-back has been started since the recovery points were written.
     pub fn has_written_back(&self) -> bool {
         self.has_written_back.load(Ordering::Relaxed)
@@ -179,7 +196,7 @@ impl BrokerLogDir {
         files.set_checkpoint(file, &OffsetCheckpoint { entries })
     }
 
-    /// Closes the logs here, several at a time, and leaves the mark of a clean shutdown if that succeeded.
+    /// Closes the logs here, with one sync for all of them, and leaves the mark of a clean shutdown if that succeeded.
     pub fn close(
         &self,
         partitions: &[Arc<Partition>],
@@ -187,24 +204,8 @@ impl BrokerLogDir {
         broker_epoch: i64,
     ) -> Result<(), LogError> {
         let Some(files) = &self.files else { return Ok(()) };
-        let failure = Mutex::new(None);
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(partition) = partitions.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(error) = partition.log.close() {
-                    failure.lock().get_or_insert(error);
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..threads.clamp(1, partitions.len().max(1)) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        if let Some(error) = failure.into_inner() {
-            return Err(error);
-        }
+        let logs: Vec<&PartitionLog> = partitions.iter().map(|partition| &partition.log).collect();
+        files.close_together(&logs, threads)?;
         self.checkpoint_recovery_points(partitions)?;
         self.checkpoint_log_starts(partitions)?;
         files.mark_clean_shutdown(broker_epoch)

@@ -29,6 +29,7 @@ pub fn apply_image(broker: &Broker, before: &Image, image: &Image, recovered: &m
 }
 
 fn remove_deleted(broker: &Broker, image: &Image) {
+    let mut renamed = Vec::new();
     for topic in broker.partitions.topics() {
         if image.topics.get_by_id(topic.id).is_some() {
             continue;
@@ -38,11 +39,21 @@ fn remove_deleted(broker: &Broker, image: &Image) {
             partition.gone();
             partition.log_dir.uncount_partition();
             match partition.log.delete(random_id(broker)) {
-                Ok(deleted) => broker.doomed.lock().push((Instant::now(), deleted)),
+                Ok(deleted) => renamed.push((Arc::clone(&partition.log_dir), deleted)),
                 Err(error) => tracing::error!(?partition, %error, "a deleted partition's folder stays"),
             }
         }
     }
+    // Once for all of them. A name that a power cut brings back is put aside as one that nobody knows.
+    for log_dir in broker.log_dirs.online() {
+        if renamed.iter().any(|(dir, _)| Arc::ptr_eq(dir, log_dir))
+            && let Err(error) = log_dir.sync_names()
+        {
+            tracing::error!(path = %log_dir.path.display(), %error, "the names of deleted partitions were not synced");
+        }
+    }
+    let now = Instant::now();
+    broker.doomed.lock().extend(renamed.into_iter().map(|(_, deleted)| (now, deleted)));
 }
 
 pub(super) fn random_id(broker: &Broker) -> Uuid {

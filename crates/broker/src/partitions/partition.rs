@@ -248,20 +248,29 @@ impl Partition {
 
     /// Puts all that has been appended on stable storage and shows it to those who wait for that.
     pub fn flush(&self) -> Result<(), LogError> {
-        // What is appended from now on needs another one.
+        let hidden_bytes = self.flush_begins();
+        self.log.flush()?;
+        self.flush_ended(hidden_bytes);
+        Ok(())
+    }
+
+    /// What is appended from now on needs another flush; returns the bytes that nobody has been told of yet.
+    pub(crate) fn flush_begins(&self) -> usize {
         *self.flush_due.lock() = None;
         self.unflushed_looks.store(0, Ordering::Relaxed);
-        let hidden_bytes = self.durability.take_hidden();
-        self.log.flush()?;
+        self.durability.take_hidden()
+    }
+
+    /// All that had been appended when the flush began is on stable storage.
+    pub(crate) fn flush_ended(&self, hidden_bytes: usize) {
         if hidden_bytes > 0 {
             self.waits.bytes_appended(hidden_bytes);
         }
-        Ok(())
     }
 
     /// Another look of the housekeeping: how many have found something to flush since the last flush.
     pub fn unflushed_looks(&self) -> u8 {
-        if self.log.bytes_since_writeback() == 0 {
+        if self.log.unflushed_bytes() == 0 {
             self.unflushed_looks.store(0, Ordering::Relaxed);
             return 0;
         }

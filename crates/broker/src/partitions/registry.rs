@@ -144,6 +144,14 @@ impl Registry {
         partitions
     }
 
+    /// Has `look` look at every partition, in no order; it must be quick.
+    pub fn look_at_all(&self, mut look: impl FnMut(&Arc<Partition>)) {
+        let topics: Vec<_> = self.topics.read().by_id.values().cloned().collect();
+        for topic in topics {
+            topic.partitions.read().iter().flatten().for_each(&mut look);
+        }
+    }
+
     /// All partitions.
     pub fn partitions(&self) -> Vec<Arc<Partition>> {
         self.topics().iter().flat_map(|topic| topic.partitions()).collect()

@@ -73,6 +73,16 @@ impl HeldDisk {
         drop(self.gate.changed.wait_while(state, |state| state.1 < count).unwrap());
     }
 
+    /// Takes the time of a sync, and notes how many threads do so at once.
+    fn linger(&self) {
+        {
+            let mut syncing = self.syncing.lock().unwrap();
+            *syncing = (syncing.0 + 1, syncing.1.max(syncing.0 + 1));
+        }
+        std::thread::sleep(Duration::from_millis(self.sync_ms.load(Ordering::SeqCst)));
+        self.syncing.lock().unwrap().0 -= 1;
+    }
+
     /// Lets writes go on.
     pub fn open_gate(&self) {
         self.gate.state.lock().unwrap().0 = false;
@@ -87,6 +97,9 @@ impl Disk for HeldDisk {
             && path.to_string_lossy().contains(".snapshot")
         {
             self.gate.pass();
+        }
+        if create && path.to_string_lossy().contains(".snapshot") {
+            self.linger();
         }
         RealDisk.open(path, create)
     }
@@ -128,12 +141,7 @@ impl Disk for HeldDisk {
         if self.breaks_syncs.load(Ordering::SeqCst) {
             return Err(io::Error::from_raw_os_error(5));
         }
-        {
-            let mut syncing = self.syncing.lock().unwrap();
-            *syncing = (syncing.0 + 1, syncing.1.max(syncing.0 + 1));
-        }
-        std::thread::sleep(Duration::from_millis(self.sync_ms.load(Ordering::SeqCst)));
-        self.syncing.lock().unwrap().0 -= 1;
+        self.linger();
         RealDisk.sync(file)
     }
 

@@ -97,7 +97,7 @@ impl PartitionLog {
     }
 
     fn take_note(&self, writer: &mut Writer, base_offset: Offset, written: &Written) -> Result<(), LogError> {
-        self.note_epoch(writer, written.leader_epoch, base_offset)?;
+        self.note_epoch(writer, written.leader_epoch, base_offset);
         let active = &writer.active;
         let interval = writer.options.index_interval_bytes;
         active.note(written.last_offset, active.size(), written.size, written.max_timestamp, interval)?;
@@ -121,7 +121,7 @@ impl PartitionLog {
         writer.producers.end_offset = writer.next_offset;
         writer.records_since_flush += i64::from(written.record_count);
         writer.bytes_since_snapshot += written.size;
-        self.ends.bytes_since_writeback.fetch_add(written.size, Ordering::Relaxed);
+        self.ends.unflushed_bytes.fetch_add(written.size, Ordering::Relaxed);
         Ok(())
     }
 }

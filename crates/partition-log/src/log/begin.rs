@@ -49,11 +49,17 @@ impl PartitionLog {
             log_end: AtomicI64::new(0),
             first_undecided: AtomicI64::new(NONE),
             recovery_point: AtomicI64::new(0),
-            bytes_since_writeback: AtomicU64::new(0),
+            unflushed_bytes: AtomicU64::new(0),
             parent_dirty: AtomicBool::new(true),
             epochs_dirty: AtomicBool::new(true),
+            epochs_unwritten: AtomicBool::new(false),
         };
         PartitionLog::of(&place, segments, ends, epochs, RecoveryReport::default(), writer)
+    }
+
+    /// True once the folder is there.
+    pub fn has_folder(&self) -> bool {
+        self.place.is_made()
     }
 
     /// Makes the folder with what stands in it before the first record, where it is not there yet.

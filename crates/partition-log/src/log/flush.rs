@@ -43,7 +43,7 @@ impl PartitionLog {
         if !self.place.is_made() {
             return Ok(self.recovery_point());
         }
-        let covered = self.begin()?;
+        let covered = self.cover()?;
         let point = self.recovery_point();
         let segments = self.segments.load_full();
         for (place, segment) in segments.iter().enumerate() {
@@ -62,7 +62,7 @@ impl PartitionLog {
     }
 
     /// The snapshot comes first, so that it holds no more than what is then known to be on stable storage.
-    fn begin(&self) -> Result<Covered, LogError> {
+    fn cover(&self) -> Result<Covered, LogError> {
         self.snapshot_now_and_then()?;
         let end = self.log_end_offset();
         Ok(Covered { end, bytes: self.unflushed_bytes() })
@@ -78,7 +78,7 @@ impl PartitionLog {
     pub(crate) fn begin_flush(&self) -> Result<BegunFlush<'_>, LogError> {
         let one_at_a_time = self.flushing.lock();
         self.place.home.check_online()?;
-        let covered = self.begin()?;
+        let covered = self.cover()?;
         if self.place.is_made() {
             self.write_new_epochs()?;
             for segment in self.segments.load().iter() {

@@ -33,15 +33,15 @@ pub(super) fn clear_leftovers(place: &Place, folder: &Path) -> Result<Vec<DirEnt
             has_leftovers = true;
             remove_if_there(disk, &path).map_err(LogError::io("remove", &path))?;
         } else if let Some(plain) = entry.name.strip_suffix(names::SWAP) {
-            swapped.push((path, plain.to_owned(), entry.size));
+            swapped.push((path, plain.to_owned()));
         }
     }
     if swapped.is_empty() && !has_leftovers {
         return Ok(entries);
     }
-    for (path, plain, size) in swapped {
+    for (path, plain) in swapped {
         match names::parse_segment_file(&plain) {
-            Some((base, names::LOG)) => finish_swap(place, folder, &path, base, size)?,
+            Some((base, names::LOG)) => finish_swap(place, folder, &path, base)?,
             // Indexes are rebuilt from the log file that takes the place.
             _ => remove_if_there(disk, &path).map_err(LogError::io("remove", &path))?,
         }
@@ -50,8 +50,9 @@ pub(super) fn clear_leftovers(place: &Place, folder: &Path) -> Result<Vec<DirEnt
 }
 
 /// Puts a compacted segment in the place of those whose offsets it covers.
-fn finish_swap(place: &Place, folder: &Path, path: &Path, base: Offset, size: u64) -> Result<(), LogError> {
+fn finish_swap(place: &Place, folder: &Path, path: &Path, base: Offset) -> Result<(), LogError> {
     let disk = place.disk();
+    let size = disk.size(path).map_err(LogError::io("look at", path))?;
     let file = disk.open(path, false).map_err(LogError::io("open", path))?;
     let mut scanner = BatchScanner::new(disk, &file, path, 0, size);
     let mut last = base;
@@ -87,19 +88,27 @@ pub(super) fn find_segments(
     entries: &[DirEntry],
     now_ms: TimestampMs,
 ) -> Result<Vec<Arc<Segment>>, LogError> {
-    let bases = of_kind(entries, names::LOG);
-    for kind in [names::OFFSET_INDEX, names::TIME_INDEX, names::TXN_INDEX] {
-        for offset in of_kind(entries, kind) {
-            if bases.binary_search(&offset).is_err() {
-                let path = place.segment_file(offset, kind);
-                remove_if_there(place.disk(), &path).map_err(LogError::io("remove", &path))?;
-            }
+    let (bases, aborted) = (of_kind(entries, names::LOG), of_kind(entries, names::TXN_INDEX));
+    let offset_indexes = of_kind(entries, names::OFFSET_INDEX);
+    let time_indexes = of_kind(entries, names::TIME_INDEX);
+    let kinds = [names::OFFSET_INDEX, names::TIME_INDEX, names::TXN_INDEX];
+    for (kind, offsets) in kinds.into_iter().zip([&offset_indexes, &time_indexes, &aborted]) {
+        for offset in offsets.iter().filter(|offset| bases.binary_search(offset).is_err()) {
+            let path = place.segment_file(*offset, kind);
+            remove_if_there(place.disk(), &path).map_err(LogError::io("remove", &path))?;
         }
     }
+    let folder = place.folder();
     let mut segments = Vec::with_capacity(bases.len());
     for entry in entries {
         if let Some((base, names::LOG)) = names::parse_segment_file(&entry.name) {
-            segments.push(Segment::existing(place, base, entry.size, now_ms));
+            let path = folder.join(&entry.name);
+            let size = place.disk().size(&path).map_err(LogError::io("look at", &path))?;
+            let segment = Segment::existing(place, base, size, now_ms);
+            if aborted.binary_search(&base).is_err() {
+                segment.has_no_aborted();
+            }
+            segments.push(segment);
         }
     }
     segments.sort_by_key(|segment| segment.base_offset);

@@ -15,6 +15,7 @@ use crate::home::LogHome;
 use crate::names;
 use crate::options::LogOptions;
 use crate::place::Place;
+use crate::producers::Producers;
 use crate::segment::Segment;
 
 /// What is known of a log from the log directory's checkpoints.
@@ -52,6 +53,14 @@ pub(super) struct Opening<'a> {
     pub(super) trusted_end: Offset,
     /// First offset that may be read, as far as it is known before the end is found.
     pub(super) log_start: Offset,
+    /// Snapshots of producers there are, ascending.
+    pub(super) snapshots: Vec<Offset>,
+    /// The first segment to be scanned has been reached.
+    pub(super) has_begun: bool,
+    /// What producers have done, as far as the scan has come.
+    pub(super) producers: Option<Producers>,
+    /// The scan began with the first batch of the log.
+    pub(super) is_scanned_whole: bool,
     /// Offsets are missing from there on within what was scanned, as after a compaction.
     pub(super) is_sparse: bool,
 }
@@ -74,6 +83,10 @@ impl PartitionLog {
             epochs: Vec::new(),
             trusted_end: Offset::MAX,
             log_start: recovery.log_start_offset,
+            snapshots: of_kind(&entries, names::SNAPSHOT),
+            has_begun: false,
+            producers: None,
+            is_scanned_whole: false,
             is_sparse: options.sync_before_roll,
         };
         let first = opening.segments.first().map(|segment| segment.base_offset);
@@ -86,6 +99,7 @@ impl PartitionLog {
             }
             log_end = log_start;
             opening.trusted_end = Offset::MIN;
+            opening.producers = None;
         }
         if opening.segments.is_empty() {
             log_end = log_end.max(log_start);
@@ -110,11 +124,27 @@ impl Opening<'_> {
         (log_start, log_end): (Offset, Offset),
         now_ms: TimestampMs,
     ) -> Result<PartitionLog, LogError> {
-        let Opening { place, segments, report, epochs: scanned, trusted_end, .. } = self;
-        let (epochs, stale_epochs) = load_epochs(place, &segments, &scanned, log_start, log_end)?;
-        let snapshots = of_kind(entries, names::SNAPSHOT);
+        let Opening {
+            place,
+            segments,
+            report,
+            epochs: scanned,
+            trusted_end,
+            snapshots,
+            producers,
+            is_scanned_whole,
+            ..
+        } = self;
+        let unscanned = if is_scanned_whole { &[] } else { segments.as_slice() };
+        let (epochs, stale_epochs, lacks_epochs) =
+            load_epochs(place, unscanned, &scanned, log_start, log_end)?;
         let newest = trusted_end.min(log_end);
-        let mut producers = producer_load::load(place, &segments, &snapshots, newest, (log_start, log_end))?;
+        let mut producers = match producers {
+            // A snapshot of more than there is now may have been its base.
+            Some(known) if known.end_offset <= log_end => known,
+            _ => producer_load::load(place, &segments, &snapshots, newest, (log_start, log_end))?,
+        };
+        producers.end_offset = log_end;
         producers.expire(now_ms, options.producer_id_expiration_ms);
         let snapshot_offset = snapshots.into_iter().rfind(|offset| *offset <= newest).unwrap_or(NONE);
         let recovery_point = if recovery.clean_shutdown && report.cut_reason.is_none() {
@@ -122,16 +152,21 @@ impl Opening<'_> {
         } else {
             recovery.recovery_point.clamp(log_start, log_end)
         };
+        // What was scanned may never have reached the disk: the next write-back takes it along.
+        let scanned_bytes = report.scanned_bytes.saturating_sub(report.cut_bytes);
+        let unflushed_bytes = if recovery_point < log_end { scanned_bytes } else { 0 };
         let ends = Ends {
             log_start: AtomicI64::new(log_start),
             log_end: AtomicI64::new(log_end),
             first_undecided: AtomicI64::new(producers.first_undecided().unwrap_or(NONE)),
             recovery_point: AtomicI64::new(recovery_point),
-            // What was scanned may never have reached the disk: the next write-back takes it along.
-            bytes_since_writeback: AtomicU64::new(report.scanned_bytes.saturating_sub(report.cut_bytes)),
+            unflushed_bytes: AtomicU64::new(unflushed_bytes),
             parent_dirty: AtomicBool::new(!recovery.clean_shutdown || entries.is_empty()),
             epochs_dirty: AtomicBool::new(true),
+            epochs_unwritten: AtomicBool::new(lacks_epochs),
         };
+        // Whoever uses it opens it again.
+        segments.iter().for_each(|segment| segment.close_file());
         let active =
             segments.last().map(Arc::clone).unwrap_or_else(|| Segment::begin(place, log_end, now_ms));
         if !active.exists() {

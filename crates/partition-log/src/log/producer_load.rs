@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::{Offset, TimestampMs};
-use records::BatchView;
+use records::{BatchView, Entry};
 
 use super::producer_fields::{marker_of, producer_batch};
 use super::{NONE, PartitionLog, Writer};
-use crate::disk::{read_whole, remove_if_there, replace_file_unsynced};
+use crate::disk::{read_whole, remove_if_there, write_checked_file};
 use crate::error::LogError;
 use crate::names;
 use crate::place::Place;
@@ -47,11 +47,14 @@ fn replay(segments: &[Arc<Segment>], producers: &mut Producers, end: Offset) -> 
     let from = producers.end_offset;
     let holder = segments.partition_point(|segment| segment.base_offset <= from).saturating_sub(1);
     for segment in segments.get(holder..).unwrap_or_default() {
-        if producers.end_offset >= end {
+        if producers.end_offset >= end || segment.base_offset >= end {
             break;
         }
         let Some(found) = segment.find_offset(producers.end_offset)? else { continue };
-        segment.scan(found.position, |_, entry| {
+        if found.base_offset >= end {
+            break;
+        }
+        segment.scan_until(found.position, end, |_, entry| {
             let Some(batch) = entry.as_batch() else { return Ok(()) };
             if batch.base_offset() >= from && batch.base_offset() < end {
                 note(producers, &batch, segment)?;
@@ -59,8 +62,20 @@ fn replay(segments: &[Arc<Segment>], producers: &mut Producers, end: Offset) -> 
             Ok(())
         })?;
     }
-    producers.end_offset = end;
+    producers.end_offset = producers.end_offset.max(end);
     Ok(())
+}
+
+/// Takes note of an entry found in a scan, unless the state holds it already.
+pub(super) fn note_entry(
+    producers: &mut Producers,
+    entry: &Entry<'_>,
+    segment: &Segment,
+) -> Result<(), LogError> {
+    match entry.as_batch() {
+        Some(batch) if batch.base_offset() >= producers.end_offset => note(producers, &batch, segment),
+        _ => Ok(()),
+    }
 }
 
 /// Takes note of a batch that is in the log already.
@@ -88,7 +103,7 @@ impl PartitionLog {
             return Ok(());
         }
         let path = self.place.segment_file(offset, names::SNAPSHOT);
-        replace_file_unsynced(self.place.disk(), &path, &writer.producers.encode())
+        write_checked_file(self.place.disk(), &path, &writer.producers.encode())
             .map_err(|source| self.place.home.failed("write", &path, source))?;
         writer.snapshot_offset = offset;
         writer.bytes_since_snapshot = 0;

@@ -6,11 +6,12 @@ use model::{LeaderEpoch, Offset};
 use records::{BatchError, Entry};
 
 use super::open::{Opening, RecoveryStart};
+use super::producer_load;
 use crate::error::LogError;
 use crate::index::relative;
 use crate::names;
 use crate::scan::{BatchScanner, Step};
-use crate::segment::Segment;
+use crate::segment::{READ_AT_ONCE, Segment};
 
 impl Opening<'_> {
     /// Finds the end of the log, having checked and cut whatever is not known to be sound.
@@ -68,9 +69,7 @@ impl Opening<'_> {
         point: Offset,
     ) -> Result<(Offset, Option<(u64, BatchError)>), LogError> {
         let base = segment.base_offset;
-        let from = trusted_position(segment, point)?;
-        let start =
-            if from == 0 { base } else { segment.find(from, Offset::MIN)?.map_or(base, |f| f.base_offset) };
+        let (from, start) = trusted_place(segment, point)?;
         let cut = relative(base, start).unwrap_or(0);
         if from == 0 {
             // Nothing of an index is trusted, and a log with a torn tail would not let one be rebuilt.
@@ -79,13 +78,16 @@ impl Opening<'_> {
             segment.with_index_mut(|index| index.cut(from, cut))?;
         }
         let mut next = start;
+        let is_first = self.segments.first().is_some_and(|first| first.base_offset == base);
+        self.is_scanned_whole |= is_first && from == 0;
+        self.load_producers(start)?;
         segment.cut_aborted(self.trusted_end.max(base))?;
         if segment.size() == 0 {
             // A truncation that was stopped in its midst leaves the transactions of records that are gone.
             segment.cut_aborted(base)?;
             return Ok((next, None));
         }
-        let file = segment.file()?;
+        let file = segment.file_aside()?;
         let path = segment.path(names::LOG);
         let size = segment.size();
         let mut scanner = BatchScanner::new(self.place.disk(), &file, &path, from, size);
@@ -104,6 +106,9 @@ impl Opening<'_> {
                     self.is_sparse |= is_sparse(&entry, position, next.max(self.log_start));
                     let (last, bytes) = (entry.last_offset(), entry.size() as u64);
                     segment.note(last, position, bytes, entry.max_timestamp(), 4096)?;
+                    if let Some(producers) = &mut self.producers {
+                        producer_load::note_entry(producers, &entry, segment)?;
+                    }
                     next = last + 1;
                 }
             }
@@ -114,6 +119,21 @@ impl Opening<'_> {
             segment.cut_aborted(next)?;
         }
         Ok((next, broken))
+    }
+
+    /// Before the scan, once: what is read then also tells what producers did.
+    fn load_producers(&mut self, start: Offset) -> Result<(), LogError> {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return Ok(());
+        }
+        let bounds = (self.log_start, start);
+        match producer_load::load(self.place, &self.segments, &self.snapshots, self.trusted_end, bounds) {
+            Ok(loaded) => self.producers = Some(loaded),
+            // The scan says whether the log can be mended; they are loaded afterwards then.
+            Err(LogError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     fn cut(
@@ -171,9 +191,17 @@ fn note_epoch(epochs: &mut Vec<(LeaderEpoch, Offset)>, epoch: LeaderEpoch, offse
     }
 }
 
-/// Position of the last indexed batch that ends below `point`, if a batch of that offset begins there; else 0.
-fn trusted_position(segment: &Segment, point: Offset) -> Result<u64, LogError> {
-    let Some(relative_point) = relative(segment.base_offset, point) else { return Ok(0) };
+/// Position and first offset of the last indexed batch that ends below `point`, if a batch of that offset begins there;
+/// else those of the segment's beginning.
+fn trusted_place(segment: &Segment, point: Offset) -> Result<(u64, Offset), LogError> {
+    let beginning = (0, segment.base_offset);
+    let Some(relative_point) = relative(segment.base_offset, point) else { return Ok(beginning) };
+    if point <= segment.base_offset
+        || segment.size() == 0
+        || is_first_batch(segment, point.saturating_sub(1))?
+    {
+        return Ok(beginning);
+    }
     let indexed = match segment.with_index(|index| {
         let after = index.offsets.partition_point(|entry| entry.relative < relative_point);
         after.checked_sub(1).and_then(|place| index.offsets.get(place)).copied()
@@ -186,13 +214,25 @@ fn trusted_position(segment: &Segment, point: Offset) -> Result<u64, LogError> {
         }
         Err(error) => return Err(error),
     };
-    let Some(entry) = indexed else { return Ok(0) };
+    let Some(entry) = indexed else { return Ok(beginning) };
     let position = u64::from(entry.position);
     match segment.find(position, Offset::MIN) {
         Ok(Some(found)) if found.last_offset == segment.base_offset + i64::from(entry.relative) => {
-            Ok(position)
+            Ok((position, found.base_offset))
         }
-        Ok(_) | Err(LogError::Corrupt { .. }) => Ok(0),
+        Ok(_) | Err(LogError::Corrupt { .. }) => Ok(beginning),
+        Err(error) => Err(error),
+    }
+}
+
+/// True where the first batch holds `offset`, as in the many logs that have one batch: their indexes tell nothing.
+fn is_first_batch(segment: &Segment, offset: Offset) -> Result<bool, LogError> {
+    if segment.size() > READ_AT_ONCE {
+        return Ok(false);
+    }
+    match segment.find_in(&segment.file_aside()?, 0, offset) {
+        Ok(found) => Ok(found.is_some_and(|found| found.position == 0)),
+        Err(LogError::Corrupt { .. }) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -202,19 +242,18 @@ pub(super) fn end_of(segment: &Segment) -> Result<Option<Offset>, LogError> {
     if segment.size() == 0 {
         return Ok(Some(segment.base_offset));
     }
-    let from =
-        match segment.with_index(|index| index.offsets.last().map_or(0, |entry| u64::from(entry.position))) {
-            Ok(from) => from,
-            Err(LogError::Corrupt { .. }) => {
-                segment.with_index_mut_or_empty(|_| ());
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
+    let mut position = match last_indexed(segment) {
+        Ok(position) => position,
+        Err(LogError::Corrupt { .. }) => {
+            segment.with_index_mut_or_empty(|_| ());
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let file = segment.file_aside()?;
     let mut end = None;
-    let mut position = from;
     loop {
-        match segment.find(position, Offset::MIN) {
+        match segment.find_in(&file, position, Offset::MIN) {
             Ok(Some(found)) => {
                 end = Some(found.last_offset + 1);
                 position = found.position + found.size;
@@ -224,4 +263,12 @@ pub(super) fn end_of(segment: &Segment) -> Result<Option<Offset>, LogError> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Position of the last batch that the index knows.
+fn last_indexed(segment: &Segment) -> Result<u64, LogError> {
+    if segment.size() <= READ_AT_ONCE {
+        return Ok(0);
+    }
+    segment.with_index(|index| index.offsets.last().map_or(0, |entry| u64::from(entry.position)))
 }

@@ -19,6 +19,8 @@ impl PartitionLog {
     /// The recovery point goes back with the end; its checkpoint must be written before the next append, for a start would
     /// take what is then written below the old one to be on stable storage.
     pub fn truncate_to(&self, offset: Offset, now_ms: TimestampMs) -> Result<(), LogError> {
+        // A flush under way would take the recovery point to the old end.
+        let _no_flush = self.flushing.lock();
         let mut writer = self.writer.lock();
         self.place.home.check_online()?;
         if offset >= writer.next_offset {
@@ -60,7 +62,7 @@ impl PartitionLog {
         self.ends.log_end.store(end, Ordering::Release);
         self.ends.recovery_point.fetch_min(end, Ordering::AcqRel);
         writer.next_offset = end;
-        self.truncate_epochs(&mut writer, |epochs| epochs.truncate_end(end))?;
+        self.truncate_epochs(&mut writer, |epochs| epochs.truncate_end(end));
         self.reload_producers(&mut writer, end, now_ms)?;
         self.settle_cut(&writer)
     }
@@ -75,6 +77,7 @@ impl PartitionLog {
 
     /// Removes everything and begins anew at `offset`, as a follower far behind its leader does.
     pub fn truncate_fully(&self, offset: Offset, now_ms: TimestampMs) -> Result<(), LogError> {
+        let _no_flush = self.flushing.lock();
         let mut writer = self.writer.lock();
         self.place.home.check_online()?;
         self.restart_at(&mut writer, offset, now_ms)
@@ -95,7 +98,7 @@ impl PartitionLog {
         begun.ensure_file()?;
         writer.active = begun;
         writer.next_offset = offset;
-        self.truncate_epochs(writer, |epochs| epochs.truncate_end(Offset::MIN))?;
+        self.truncate_epochs(writer, |epochs| epochs.truncate_end(Offset::MIN));
         self.remove_snapshots(|_| true)?;
         self.reload_producers(writer, offset, now_ms)?;
         self.settle_cut(writer)
@@ -130,7 +133,8 @@ impl PartitionLog {
         if !removed.is_empty() {
             self.remove_snapshots(|snapshot| snapshot < first)?;
         }
-        self.truncate_epochs(&mut writer, |epochs| epochs.truncate_start(offset))
+        self.truncate_epochs(&mut writer, |epochs| epochs.truncate_start(offset));
+        Ok(())
     }
 
     fn remove_snapshots(&self, which: impl Fn(Offset) -> bool) -> Result<(), LogError> {

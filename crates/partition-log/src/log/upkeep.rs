@@ -1,8 +1,7 @@
 //! Flush, close, delete: what happens to a log besides appends and reads.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use model::{Offset, TimestampMs, Uuid};
 use records::{BatchError, BatchView};
@@ -11,9 +10,6 @@ use super::PartitionLog;
 use crate::error::LogError;
 use crate::home::LogHome;
 use crate::names;
-
-/// Bytes appended after which a flush also takes a snapshot of the producers, so that recovery stays short.
-const SNAPSHOT_EVERY: u64 = 64 << 20;
 
 /// The folder of a deleted log, renamed out of the way; its files go when the caller says so.
 #[derive(Debug)]
@@ -41,101 +37,39 @@ impl DeletedLog {
 }
 
 impl PartitionLog {
-    /// Puts all that has been appended on stable storage, without holding up appends; returns the new recovery
-    /// point, for the checkpoint. A failure takes the log directory offline.
-    pub fn flush(&self) -> Result<Offset, LogError> {
-        let _one_at_a_time = self.flushing.lock();
-        self.place.home.check_online()?;
-        if !self.place.is_made() {
-            return Ok(self.recovery_point());
-        }
-        // The snapshot comes first, so that it holds no more than what is then known to be on stable storage.
-        self.snapshot_now_and_then()?;
-        let end = self.log_end_offset();
-        let point = self.recovery_point();
-        let bytes = self.ends.bytes_since_writeback.load(Ordering::Relaxed);
-        let segments = self.segments.load_full();
-        for (place, segment) in segments.iter().enumerate() {
-            let ends_at = segments.get(place + 1).map_or(Offset::MAX, |next| next.base_offset);
-            if ends_at > point {
-                segment.sync()?;
-            }
-        }
-        self.place.sync_metadata()?;
-        self.sync_epochs()?;
-        if self.place.has_new_names() {
-            self.sync_folder()?;
-        }
-        self.ends.bytes_since_writeback.fetch_sub(bytes, Ordering::Relaxed);
-        self.ends.recovery_point.fetch_max(end, Ordering::AcqRel);
-        Ok(self.recovery_point())
-    }
-
-    /// The recovery point as the checkpoint may tell it: the indexes of what lies before it are on stable storage too,
-    /// so that a start after a power cut may go by them.
-    pub fn point_for_checkpoint(&self) -> Result<Offset, LogError> {
-        let point = self.recovery_point();
-        if !self.place.is_made() {
-            return Ok(point);
-        }
-        for segment in self.segments.load().iter().filter(|segment| segment.base_offset < point) {
-            segment.sync_index()?;
-        }
-        if self.place.has_new_names() {
-            self.sync_folder()?;
-        }
-        Ok(point)
-    }
-
-    /// Puts the names in the folder, and where it is new the folder's own, on stable storage.
-    pub(super) fn sync_folder(&self) -> Result<(), LogError> {
-        let home = &self.place.home;
-        let folder = self.place.folder();
-        self.place.names_synced();
-        let sync = |path: &Path| home.disk.sync_dir(path).map_err(|source| home.sync_failed(path, source));
-        if let Some(parent) = folder.parent()
-            && self.ends.parent_dirty.swap(false, Ordering::AcqRel)
-        {
-            sync(parent)?;
-        }
-        sync(&folder)
-    }
-
-    fn snapshot_now_and_then(&self) -> Result<(), LogError> {
-        let mut writer = self.writer.lock();
-        writer.records_since_flush = 0;
-        if writer.bytes_since_snapshot < SNAPSHOT_EVERY {
-            return Ok(());
-        }
-        let before = writer.snapshot_offset;
-        self.take_snapshot(&mut writer)?;
-        self.drop_stray_snapshot(before)
-    }
-
     /// Leaves the log as a clean shutdown does: indexes complete, producer state saved, all on stable storage.
     pub fn close(&self) -> Result<Offset, LogError> {
-        self.make_folder()?;
-        {
-            let mut writer = self.writer.lock();
-            self.place.home.check_online()?;
-            let before = writer.snapshot_offset;
-            if writer.next_offset > writer.active.base_offset || self.segment_count() > 1 {
-                self.take_snapshot(&mut writer)?;
-            }
-            if writer.snapshot_offset > before && before >= 0 {
-                self.drop_stray_snapshot(before)?;
-            }
-            for segment in self.segments.load().iter() {
-                segment.finish_index()?;
-                segment.trim()?;
-            }
-        }
+        self.complete()?;
         let end = self.flush()?;
+        self.let_go();
+        Ok(end)
+    }
+
+    /// Writes what a clean shutdown leaves.
+    pub(crate) fn complete(&self) -> Result<(), LogError> {
+        self.make_folder()?;
+        let mut writer = self.writer.lock();
+        self.place.home.check_online()?;
+        let before = writer.snapshot_offset;
+        if writer.next_offset > writer.active.base_offset || self.segment_count() > 1 {
+            self.take_snapshot(&mut writer)?;
+        }
+        if writer.snapshot_offset > before && before >= 0 {
+            self.drop_stray_snapshot(before)?;
+        }
+        for segment in self.segments.load().iter() {
+            segment.finish_index()?;
+            segment.trim()?;
+        }
+        Ok(())
+    }
+
+    /// Closes files and gives back memory, after the last flush.
+    pub(crate) fn let_go(&self) {
         for segment in self.segments.load().iter() {
             segment.close_file();
         }
         self.tail.drop_all();
-        Ok(end)
     }
 
     /// Reads the whole log once, in order, each batch checked against its checksum; what `visit` refuses counts as
@@ -155,7 +89,8 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Renames the folder to `<name>.<id>-delete`; open readers go on. Appends must have ended.
+    /// Renames the folder to `<name>.<id>-delete`; open readers go on. Appends must have ended. The caller puts the new
+    /// name on stable storage, with those of other logs ([`crate::LogDir::sync_names`]).
     pub fn delete(&self, id: Uuid) -> Result<DeletedLog, LogError> {
         let _no_appends = self.writer.lock();
         let folder = self.place.folder();
@@ -168,9 +103,6 @@ impl PartitionLog {
         }
         disk.rename(&folder, &renamed).map_err(|source| self.place.home.failed("rename", &folder, source))?;
         self.place.set_folder(renamed.clone());
-        if let Some(parent) = renamed.parent() {
-            disk.sync_dir(parent).map_err(|source| self.place.home.sync_failed(parent, source))?;
-        }
         Ok(DeletedLog { folder: renamed, home: Arc::clone(&self.place.home) })
     }
 

@@ -15,6 +15,11 @@ const TXN_INDEX_REMEDY: &str =
     "restore it, or remove it and the partition's .snapshot files and recovery point for a full recovery";
 
 impl Segment {
+    /// There is no file of aborted transactions, as whoever has listed the folder knows.
+    pub(crate) fn has_no_aborted(&self) {
+        *self.aborted.write() = Some(Vec::new());
+    }
+
     /// Adds an aborted transaction.
     pub(crate) fn add_aborted(&self, aborted: AbortedTransaction) -> Result<(), LogError> {
         self.load_aborted()?;
@@ -68,6 +73,9 @@ impl Segment {
     /// Forgets aborted transactions that end at or after `offset`, and those behind damage: the file only ever grows, so
     /// that what was on stable storage stands before it.
     pub(crate) fn cut_aborted(&self, offset: Offset) -> Result<(), LogError> {
+        if self.aborted.read().as_ref().is_some_and(Vec::is_empty) {
+            return Ok(());
+        }
         let path = self.path(names::TXN_INDEX);
         let list = match self.load_aborted() {
             Ok(()) => self.aborted.read().clone().unwrap_or_default(),

@@ -13,6 +13,8 @@ use crate::names;
 
 /// Bytes read at a time: about what lies between two index entries.
 const WINDOW: usize = 4608;
+/// A segment of so many bytes is read whole with one call: its index finds nothing sooner.
+pub(crate) const READ_AT_ONCE: u64 = WINDOW as u64;
 /// Distance in bytes of the looks whether a range is in memory: the kernel's usual read-ahead.
 const LOOK_EVERY: u64 = 128 * 1024;
 
@@ -63,6 +65,16 @@ impl Segment {
         self.walk(position, offset, true)
     }
 
+    /// As [`Segment::find`] by a descriptor of the caller's.
+    pub(crate) fn find_in(
+        &self,
+        file: &File,
+        position: u64,
+        offset: Offset,
+    ) -> Result<Option<Found>, LogError> {
+        self.walk_in(file, position, offset, true)
+    }
+
     /// True where `len` bytes from `position` are in memory, as far as a few looks can tell: at the last byte,
     /// and as often as the kernel reads ahead.
     pub(crate) fn is_in_memory(&self, file: &File, position: u64, len: u64) -> bool {
@@ -76,12 +88,21 @@ impl Segment {
         LogError::io("read", &self.path(names::LOG))(io::ErrorKind::WouldBlock.into())
     }
 
-    fn walk(&self, mut position: u64, offset: Offset, may_wait: bool) -> Result<Option<Found>, LogError> {
-        let end = self.size();
-        if position >= end {
+    fn walk(&self, position: u64, offset: Offset, may_wait: bool) -> Result<Option<Found>, LogError> {
+        if position >= self.size() {
             return Ok(None);
         }
-        let file = self.file()?;
+        self.walk_in(&*self.file()?, position, offset, may_wait)
+    }
+
+    fn walk_in(
+        &self,
+        file: &File,
+        mut position: u64,
+        offset: Offset,
+        may_wait: bool,
+    ) -> Result<Option<Found>, LogError> {
+        let end = self.size();
         let mut window = [0u8; WINDOW];
         let mut filled = 0;
         let mut window_at = position;
@@ -94,9 +115,9 @@ impl Segment {
                 let target = window.get_mut(..length).unwrap_or_default();
                 let disk = self.place.disk();
                 let read = if may_wait {
-                    disk.read_at(&file, target, position)
+                    disk.read_at(file, target, position)
                 } else {
-                    disk.read_at_now(&file, target, position)
+                    disk.read_at_now(file, target, position)
                 };
                 filled = read.map_err(|source| LogError::io("read", &self.path(names::LOG))(source))?;
                 (window_at, from) = (position, 0);

@@ -5,6 +5,7 @@ mod basics;
 mod beginnings;
 mod damage;
 mod faults;
+mod flushing;
 mod kafka_folder;
 mod log_dirs;
 mod model;
