@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("records", &["model"]),
     ("protocol", &["model"]),
     ("metadata", &["model", "config", "protocol"]),
+    ("coordinator", &["model", "protocol"]),
     ("partition-log", &["model", "records"]),
     ("transport", &["model"]),
     (

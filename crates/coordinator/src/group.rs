@@ -1,0 +1,3 @@
+//! Groups by the protocol their members speak.
+
+pub mod classic;

@@ -1,0 +1,130 @@
+//! OffsetCommit.
+
+use model::ErrorCode;
+use protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
+
+use super::CommittedOffset;
+use crate::group::classic::{ClassicGroup, State, Turn};
+use crate::record::Record;
+use crate::shard::{Asker, GroupShard, group_or_begin};
+use crate::step::{Answer, Step};
+
+/// Who commits to a group that is not there is told so from this version on.
+const GROUP_NOT_FOUND_TOLD_SINCE: i16 = 9;
+/// Stands for the broker's own retention.
+const RETENTION_OF_BROKER: i64 = -1;
+
+impl GroupShard {
+    /// OffsetCommit; topics that are unknown or not allowed are the host's to refuse.
+    pub fn commit(&mut self, request: &OffsetCommitRequest<'_>, asker: &Asker<'_>, now_ms: i64) -> Step {
+        let mut step = Step::default();
+        let mut turn = Turn { now_ms, settings: &self.settings, step: &mut step };
+        let allowed = if request.group_id.is_empty() {
+            Err(ErrorCode::INVALID_GROUP_ID)
+        } else {
+            let may_begin = request.generation_id_or_member_epoch < 0;
+            match self.groups.get_mut(&*request.group_id) {
+                Some(group) => group.check_commit(request, &mut turn),
+                None if may_begin => group_or_begin(&mut self.groups, &request.group_id, now_ms)
+                    .check_commit(request, &mut turn),
+                None if asker.api_version >= GROUP_NOT_FOUND_TOLD_SINCE => Err(ErrorCode::GROUP_ID_NOT_FOUND),
+                None => Err(ErrorCode::ILLEGAL_GENERATION),
+            }
+        };
+        let (records, response) = match allowed {
+            Ok(()) => self.committed(request, now_ms),
+            Err(error) => (Vec::new(), answered(request, |_| error)),
+        };
+        step.records = records;
+        step.answer(asker.reply, Answer::Commit(response));
+        step
+    }
+
+    fn committed(
+        &self,
+        request: &OffsetCommitRequest<'_>,
+        now_ms: i64,
+    ) -> (Vec<Record>, OffsetCommitResponse<'static>) {
+        let is_too_long = |text: &str| text.encode_utf16().count() > self.settings.offset_metadata_max;
+        let mut records = Vec::new();
+        for topic in &request.topics {
+            for partition in &topic.partitions {
+                let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
+                if is_too_long(metadata) {
+                    continue;
+                }
+                let expires_at_ms = (request.retention_time_ms != RETENTION_OF_BROKER)
+                    .then(|| now_ms.saturating_add(request.retention_time_ms));
+                let committed = CommittedOffset {
+                    offset: partition.committed_offset,
+                    leader_epoch: partition.committed_leader_epoch,
+                    metadata: metadata.to_owned(),
+                    commit_timestamp_ms: now_ms,
+                    expires_at_ms,
+                    topic_id: topic.topic_id,
+                };
+                records.push(Record::offset(
+                    &request.group_id,
+                    &topic.name,
+                    partition.partition_index,
+                    &committed,
+                ));
+            }
+        }
+        let verdict = |metadata: &str| match is_too_long(metadata) {
+            true => ErrorCode::OFFSET_METADATA_TOO_LARGE,
+            false => ErrorCode::NONE,
+        };
+        (records, answered(request, verdict))
+    }
+}
+
+/// The answer, with an error for each partition by what stands beside its offset.
+fn answered(
+    request: &OffsetCommitRequest<'_>,
+    verdict: impl Fn(&str) -> ErrorCode,
+) -> OffsetCommitResponse<'static> {
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| OffsetCommitResponsePartition {
+            partition_index: partition.partition_index,
+            error_code: verdict(partition.committed_metadata.as_deref().unwrap_or_default()),
+        });
+        OffsetCommitResponseTopic {
+            name: topic.name.to_string().into(),
+            topic_id: topic.topic_id,
+            partitions: partitions.collect(),
+        }
+    });
+    OffsetCommitResponse { topics: topics.collect(), ..OffsetCommitResponse::default() }
+}
+
+impl ClassicGroup {
+    /// True for whoever may commit: a member of this generation, or anybody where the group has none.
+    fn check_commit(
+        &mut self,
+        request: &OffsetCommitRequest<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), ErrorCode> {
+        let (member, generation) = (&*request.member_id, request.generation_id_or_member_epoch);
+        let instance = request.group_instance_id.as_deref();
+        if generation < 0 && self.state == State::Empty {
+            return Ok(());
+        }
+        if generation < 0 && member.is_empty() && instance.is_none() {
+            if self.state != State::Empty {
+                return Err(ErrorCode::UNKNOWN_MEMBER_ID);
+            }
+        } else {
+            self.check_member(member, instance)?;
+            self.check_generation(generation)?;
+        }
+        match self.state {
+            State::CompletingRebalance => return Err(ErrorCode::REBALANCE_IN_PROGRESS),
+            // A commit shows that the member lives.
+            State::Stable | State::PreparingRebalance { .. } => self.touch_session(member, turn),
+            State::Empty => {}
+        }
+        Ok(())
+    }
+}
