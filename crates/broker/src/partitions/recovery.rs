@@ -7,11 +7,13 @@ use std::time::Instant;
 use metadata::Image;
 use metadata::image::Partition;
 use model::{PartitionIndex, TopicName, Uuid};
-use partition_log::{LogDir, LogError, LogOptions, OpenedLog, PartitionLog, parse_partition_folder};
+use partition_log::{LastRun, LogDir, LogError, LogOptions, OpenedLog, PartitionLog, parse_partition_folder};
 
 use super::apply::{random_id, settings_of};
 use crate::broker::Broker;
 use crate::log_dirs::BrokerLogDir;
+
+const ID_REMEDY: &str = "if the records beside it are those of that topic, write the lines 'version: 0' and 'topic_id: ' with that id into the file and start again, else move the folder away";
 
 /// Opened logs by the names of their folders, and where each was found.
 #[derive(Debug, Default)]
@@ -56,7 +58,8 @@ pub fn recover(broker: &Broker, image: &Image) -> Result<Recovered, String> {
 fn recover_dir(broker: &Broker, image: &Image, dir: &Arc<BrokerLogDir>) -> Vec<OpenedLog> {
     let Some(files) = &dir.files else { return Vec::new() };
     let started = Instant::now();
-    let found = match find(broker, image, files) {
+    let last_run = dir.last_run();
+    let mut found = match find(broker, image, files, &last_run) {
         Ok(found) => found,
         Err(error) => {
             dir.home.take_offline(&error.to_string());
@@ -72,9 +75,9 @@ fn recover_dir(broker: &Broker, image: &Image, dir: &Arc<BrokerLogDir>) -> Vec<O
         log.assign_leader_epoch(agreed.leader_epoch)
     };
     let threads = broker.recovery_threads(image);
-    let last_run = dir.last_run();
-    let opened =
+    let mut opened =
         files.open_logs(&found.folders, &options, &settle, &last_run, threads, broker.clock.now_ms());
+    opened.append(&mut found.refused);
     let scanned: u64 = opened
         .iter()
         .filter_map(|(_, log)| log.as_ref().ok())
@@ -94,25 +97,32 @@ fn recover_dir(broker: &Broker, image: &Image, dir: &Arc<BrokerLogDir>) -> Vec<O
 }
 
 /// What a directory holds of ours.
+#[derive(Default)]
 struct Found {
     folders: Vec<String>,
     /// Those of them in which the id of the topic is still to be written.
     without_id: HashSet<String>,
+    /// Those that may be ours and cannot be opened, and why.
+    refused: Vec<OpenedLog>,
     /// By topic.
     options: HashMap<String, Arc<LogOptions>>,
 }
 
-fn find(broker: &Broker, image: &Image, files: &LogDir) -> Result<Found, LogError> {
+fn find(broker: &Broker, image: &Image, files: &LogDir, last_run: &LastRun) -> Result<Found, LogError> {
     let now = Instant::now();
     broker.doomed.lock().extend(files.deleted_folders()?.into_iter().map(|folder| (now, folder)));
-    let mut found = Found { folders: Vec::new(), without_id: HashSet::new(), options: HashMap::new() };
+    let mut found = Found::default();
     for name in files.partition_folders()? {
         let topic = topic_of(&name);
         if topic == TopicName::CLUSTER_METADATA {
             continue;
         }
-        let belongs = belonging(broker, image, files, &name)?;
-        if belongs == Belonging::Elsewhere {
+        let belongs = belonging(broker, image, files, &name, last_run)?;
+        if let Belonging::Refused(error) = belongs {
+            found.refused.push((name, Err(error)));
+            continue;
+        }
+        if matches!(belongs, Belonging::Elsewhere) {
             let aside = files.set_aside(&name, random_id(broker))?;
             tracing::warn!(
                 "Log in {} marked stray and renamed to {}: the cluster does not place this partition here; remove the folder if nobody needs it",
@@ -124,7 +134,7 @@ fn find(broker: &Broker, image: &Image, files: &LogDir) -> Result<Found, LogErro
         if !found.options.contains_key(topic) {
             found.options.insert(topic.to_owned(), settings_of(broker, image, topic).log);
         }
-        if belongs == Belonging::HereWithoutId {
+        if matches!(belongs, Belonging::HereWithoutId) {
             found.without_id.insert(name.clone());
         }
         found.folders.push(name);
@@ -133,30 +143,49 @@ fn find(broker: &Broker, image: &Image, files: &LogDir) -> Result<Found, LogErro
 }
 
 /// Whether a folder found is that of a partition of this broker.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Belonging {
     Here,
-    /// It is empty, and the id of its topic is still to be written.
+    /// The id of its topic is still to be written.
     HereWithoutId,
+    /// Whose records it holds cannot be told.
+    Refused(LogError),
     Elsewhere,
 }
 
-/// Looks for the partition in `image` by the id of its topic. A folder without an id is ours only while it is empty:
-/// the broker writes the id before the first record.
-fn belonging(broker: &Broker, image: &Image, files: &LogDir, name: &str) -> Result<Belonging, LogError> {
+/// Looks for the partition in `image` by the id of its topic.
+fn belonging(
+    broker: &Broker,
+    image: &Image,
+    files: &LogDir,
+    name: &str,
+    last_run: &LastRun,
+) -> Result<Belonging, LogError> {
     let Some((topic, index)) = parse_partition_folder(name) else { return Ok(Belonging::Elsewhere) };
-    let (id, belonging) = match files.topic_id_in(name) {
-        Ok(Some(id)) => (id, Belonging::Here),
-        Ok(None) if files.has_records(name)? => return Ok(Belonging::Elsewhere),
-        Ok(None) => (image.topics.get(topic).map_or(Uuid::ZERO, |topic| topic.id), Belonging::HereWithoutId),
-        Err(LogError::Corrupt { path, reason, .. }) => {
-            tracing::error!(path = %path.display(), reason, "the topic id cannot be read");
-            return Ok(Belonging::Elsewhere);
-        }
+    let (id, damage) = match files.topic_id_in(name) {
+        Ok(id) => (id, None),
+        Err(LogError::Corrupt { path, reason, .. }) => (None, Some((path, reason))),
         Err(error) => return Err(error),
     };
-    let is_here = is_placed_here(broker, image, id, topic, index);
-    Ok(if is_here { belonging } else { Belonging::Elsewhere })
+    if let Some(id) = id {
+        let is_here = is_placed_here(broker, image, id, topic, index);
+        return Ok(if is_here { Belonging::Here } else { Belonging::Elsewhere });
+    }
+    let known = image.topics.get(topic).map(|topic| topic.id);
+    let Some(id) = known.filter(|id| is_placed_here(broker, image, *id, topic, index)) else {
+        return Ok(Belonging::Elsewhere);
+    };
+    if !files.has_records(name)? {
+        return Ok(Belonging::HereWithoutId);
+    }
+    // The id is on stable storage with the first flush, so that a power cut before that may take it and leave records.
+    if !last_run.was_clean && last_run.recovery_points.offset(topic, index).is_none_or(|point| point == 0) {
+        let path = files.path().join(name);
+        tracing::warn!(path = %path.display(), %id, "a crash has left records without the id of their topic; they are taken to be those of the topic of that name");
+        return Ok(Belonging::HereWithoutId);
+    }
+    let Some((path, reason)) = damage else { return Ok(Belonging::Elsewhere) };
+    let reason = format!("{reason}; the cluster's topic {topic} has the id {id}");
+    Ok(Belonging::Refused(LogError::Corrupt { path, position: 0, reason, remedy: ID_REMEDY }))
 }
 
 fn is_placed_here(broker: &Broker, image: &Image, id: Uuid, topic: &str, index: PartitionIndex) -> bool {

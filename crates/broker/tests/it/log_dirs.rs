@@ -134,6 +134,49 @@ fn what_the_cluster_does_not_place_here_is_put_aside() {
     assert!(!names(dir).iter().any(|name| name.ends_with("-delete")));
 }
 
+/// A broker that had topic `t` and stopped cleanly, or flushed and was killed, or was killed; its id of the topic was lost.
+fn without_topic_id(dir: &Path, is_clean: bool, is_flushed: bool, left: Option<&str>) -> Node {
+    let mut last_run = start(dir, &[]);
+    last_run.create_topic("t", 1, &[]);
+    last_run.connect().produce("t", 0, &batch(100, 1)).unwrap();
+    if is_clean {
+        housekeeping::close_logs(&last_run.broker);
+    }
+    drop(last_run);
+    if is_flushed {
+        fs::write(dir.join("recovery-point-offset-checkpoint"), "0\n1\nt 0 1\n").unwrap();
+    }
+    let file = dir.join("t-0/partition.metadata");
+    left.map_or_else(|| fs::remove_file(&file), |text| fs::write(&file, text)).unwrap();
+    let mut node = start(dir, &[]);
+    node.create_topic("t", 1, &[]);
+    node
+}
+
+#[test]
+fn records_whose_topic_cannot_be_told_are_kept_where_they_are() {
+    for is_clean in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let node = without_topic_id(folder.path(), is_clean, true, Some("version: 0\ntopic"));
+        let refused = Err(ErrorCode::KAFKA_STORAGE_ERROR);
+        assert_eq!(node.connect().produce("t", 0, &batch(100, 1)), refused, "{is_clean}");
+        assert!(!node.broker.log_dirs.has_offline());
+        assert_eq!(names(folder.path()).iter().filter(|name| name.starts_with("t-0")).count(), 1);
+        assert!(folder.path().join("t-0/00000000000000000000.log").metadata().unwrap().len() > 0);
+    }
+}
+
+#[test]
+fn a_crash_before_the_first_flush_may_take_the_topic_id_and_no_records() {
+    for left in [None, Some(""), Some("version: 0\n")] {
+        let folder = tempfile::tempdir().unwrap();
+        let node = without_topic_id(folder.path(), false, false, left);
+        assert_eq!(node.connect().produce("t", 0, &batch(100, 1)), Ok(1), "{left:?}");
+        let text = fs::read_to_string(folder.path().join("t-0/partition.metadata")).unwrap();
+        assert!(text.starts_with("version: 0\ntopic_id: "), "{text}");
+    }
+}
+
 #[test]
 fn a_partition_found_in_two_directories_ends_the_broker() {
     let root = tempfile::tempdir().unwrap();
