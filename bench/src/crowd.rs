@@ -11,7 +11,7 @@ use rustix::event::epoll;
 use crate::client::Client;
 use crate::encoded::{Produce, admin};
 use crate::latency::Latencies;
-use crate::load::Run;
+use crate::load::{Run, thread_cpu};
 
 /// How long nothing at all may happen before the run is given up.
 const QUIET_MAX: rustix::fs::Timespec = rustix::fs::Timespec { tv_sec: 60, tv_nsec: 0 };
@@ -52,6 +52,7 @@ pub fn closed_loops(
     }
     let mut events = Vec::with_capacity(clients.len());
     let mut latencies = Latencies::new();
+    let cpu_before = thread_cpu();
     let begin = Instant::now();
     let (mut now, mut sent, mut answered) = (begin, 0, 0);
     let mut sent_at = vec![VecDeque::with_capacity(in_flight); clients.len()];
@@ -94,7 +95,7 @@ pub fn closed_loops(
             }
         }
     }
-    Ok(Run { requests: answered, elapsed: now - begin, latencies })
+    Ok(Run { requests: answered, elapsed: now - begin, latencies, cpu: thread_cpu() - cpu_before })
 }
 
 /// Connections that asked for the broker's versions, as any client does, and say nothing more.

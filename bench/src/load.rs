@@ -16,6 +16,8 @@ pub struct Run {
     pub elapsed: Duration,
     /// From each request's send to its answer.
     pub latencies: Latencies,
+    /// CPU time that the sending thread took, the kernel's part included.
+    pub cpu: Duration,
 }
 
 impl Run {
@@ -23,6 +25,17 @@ impl Run {
     pub fn requests_per_s(&self) -> f64 {
         self.requests as f64 / self.elapsed.as_secs_f64()
     }
+
+    /// The generator's own CPU for each, in microseconds.
+    pub fn cpu_us(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.requests as f64
+    }
+}
+
+/// CPU time of the calling thread so far.
+pub fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Sends `produce` `count` times with at most `in_flight` of them unanswered; any error answer ends the run.
@@ -36,6 +49,7 @@ pub fn closed_loop(
     let mut sent_at = VecDeque::with_capacity(in_flight);
     let mut latencies = Latencies::new();
     let (mut sent, mut answered) = (0, 0);
+    let cpu_before = thread_cpu();
     let begin = Instant::now();
     let mut now = begin;
     while answered < count {
@@ -56,7 +70,7 @@ pub fn closed_loop(
             answered += 1;
         }
     }
-    Ok(Run { requests: answered, elapsed: now - begin, latencies })
+    Ok(Run { requests: answered, elapsed: now - begin, latencies, cpu: thread_cpu() - cpu_before })
 }
 
 #[cfg(test)]
@@ -73,7 +87,7 @@ mod tests {
         let run = closed_loop(&mut client, &produce, 103, 5).unwrap();
         assert_eq!((run.requests, run.latencies.count()), (103, 103));
         assert!(run.latencies.us(50.0) <= run.latencies.us(99.0));
-        assert!(run.requests_per_s() > 0.0);
+        assert!(run.requests_per_s() > 0.0 && run.cpu_us() > 0.0);
     }
 
     #[test]

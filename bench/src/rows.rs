@@ -96,10 +96,7 @@ pub fn calibrate(name: Option<&str>, effort: &Effort) -> Result<(), String> {
         }
         for alone in (row.calibrate)(effort)? {
             let record = measured.iter().rev().find(|record| record.title == alone.title);
-            let beside = record.map_or_else(
-                || format!("{:.0} {}", alone.value, alone.figure),
-                |record| alone.verdict(&record.outcome()),
-            );
+            let beside = record.map_or_else(|| alone.text(), |record| alone.verdict(&record.outcome()));
             println!("{:<48} {beside}", alone.title);
         }
     }
@@ -128,14 +125,29 @@ pub struct Alone {
     pub figure: &'static str,
     /// How much of it the generator reaches.
     pub value: f64,
+    /// CPU of the generator for each request, in microseconds, where it counts them.
+    pub cpu_us: Option<f64>,
 }
 
 impl Alone {
+    /// What it reaches, beside nothing.
+    fn text(&self) -> String {
+        let cpu = self.cpu_us.map_or(String::new(), |cpu_us| format!("; its CPU {cpu_us:.1} us/request"));
+        format!("{:.0} {}{cpu}", self.value, self.figure)
+    }
+
     /// Whether the generator is at least twice as fast as what was measured with it.
     pub fn verdict(&self, outcome: &Outcome) -> String {
         let rate = outcome.median_max(self.figure);
         let verdict = if self.value >= 2.0 * rate { "enough" } else { "TOO SLOW: the ratio is understated" };
-        format!("{:.0} {}, {:.1} times the row's rate, {verdict}", self.value, self.figure, self.value / rate)
+        let times = self.value / rate;
+        let busy = self.cpu_us.map_or(String::new(), |cpu_us| {
+            format!(
+                "; its CPU {cpu_us:.1} us/request, {:.0} % of a core at the row's rate",
+                cpu_us * rate / 1e4
+            )
+        });
+        format!("{:.0} {}, {times:.1} times the row's rate, {verdict}{busy}", self.value, self.figure)
     }
 }
 
@@ -260,8 +272,12 @@ mod tests {
     #[test]
     fn a_generator_that_is_not_twice_as_fast_is_told() {
         let outcome = outcome(Figure::higher("MB/s", 100.0));
-        let alone = |value| Alone { title: String::new(), figure: "MB/s", value };
+        let alone = |value| Alone { title: String::new(), figure: "MB/s", value, cpu_us: None };
         assert_eq!(alone(200.0).verdict(&outcome), "200 MB/s, 2.0 times the row's rate, enough");
         assert!(alone(199.0).verdict(&outcome).contains("TOO SLOW"));
+        let busy = Alone { cpu_us: Some(2000.0), ..alone(199.0) };
+        assert!(
+            busy.verdict(&outcome).ends_with("; its CPU 2000.0 us/request, 20 % of a core at the row's rate")
+        );
     }
 }

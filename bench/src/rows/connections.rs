@@ -104,5 +104,6 @@ fn alone(effort: &Effort) -> Result<Alone, String> {
     // All to partition 0: that is what the null server answers.
     let until = Until::Answers(effort.scaled(REQUESTS));
     let run = closed_loops(&mut clients, requests.get(..1).unwrap_or_default(), 1, until)?;
-    Ok(Alone { title: TITLE.to_owned(), figure: RATE, value: run.requests_per_s() })
+    let (value, cpu_us) = (run.requests_per_s(), Some(run.cpu_us()));
+    Ok(Alone { title: TITLE.to_owned(), figure: RATE, value, cpu_us })
 }

@@ -115,5 +115,5 @@ fn alone(effort: &Effort, name: &str, batch_bytes: usize, readers: usize) -> Res
     let clients = (0..readers).map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
     let bytes = effort.scaled(TOPIC_BYTES) * 4 / readers;
     let rates = at_once(clients, |client| read_alone(client, FETCH_BYTES, bytes))?;
-    Ok(Alone { title: title(name, readers), figure: RATE, value: rates.iter().sum() })
+    Ok(Alone { title: title(name, readers), figure: RATE, value: rates.iter().sum(), cpu_us: None })
 }

@@ -132,5 +132,5 @@ fn alone(effort: &Effort) -> Result<Alone, String> {
     let count = u32::try_from(effort.scaled(ALONE_REQUESTS)).map_err(|error| error.to_string())?;
     let schedule = Schedule { begin: Instant::now(), interval: Duration::from_nanos(1), count };
     let run = open_loop(&mut null, &nothing, schedule, || true)?;
-    Ok(Alone { title: TITLE.to_owned(), figure: RATE, value: run.requests_per_s })
+    Ok(Alone { title: TITLE.to_owned(), figure: RATE, value: run.requests_per_s, cpu_us: None })
 }

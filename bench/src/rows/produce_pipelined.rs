@@ -91,7 +91,8 @@ impl Shape {
         let produce = Produce::new("null", acks, &batch(self.batch_bytes, record_bytes));
         let mut client = null_client(&produce.frame, &produce.answer(), Waiting::Spinning)?;
         let run = closed_loop(&mut client, &produce, effort.scaled(self.requests), IN_FLIGHT)?;
-        Ok(Alone { title: self.title(record_bytes, acks), figure: RATE, value: run.requests_per_s() })
+        let title = self.title(record_bytes, acks);
+        Ok(Alone { title, figure: RATE, value: run.requests_per_s(), cpu_us: Some(run.cpu_us()) })
     }
 
     fn title(&self, record_bytes: usize, acks: i16) -> String {
