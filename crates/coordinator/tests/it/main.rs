@@ -1,5 +1,6 @@
 //! Groups and offsets by script: requests, time and stored records in, records, answers and timers out.
 
+mod random_members;
 mod script;
 
 #[test]
