@@ -101,6 +101,11 @@ impl Flusher {
         }
     }
 
+    /// Counts flushes of partitions that somebody else has made.
+    pub fn count(&self, flushes: usize) {
+        self.shared.flushes.fetch_add(flushes as u64, Ordering::Relaxed);
+    }
+
     /// Flushes of partitions since the start.
     pub fn flushes(&self) -> u64 {
         self.shared.flushes.load(Ordering::Relaxed)

@@ -157,6 +157,7 @@ impl BrokerLogDir {
         self.has_written_back.store(true, Ordering::Relaxed);
         let hidden: Vec<usize> = partitions.iter().map(|partition| partition.flush_begins()).collect();
         let logs: Vec<&PartitionLog> = partitions.iter().map(|partition| &partition.log).collect();
+        self.flusher.count(logs.len());
         files.flush_together(&logs)?;
         for (partition, hidden) in partitions.iter().zip(hidden) {
             partition.flush_ended(hidden);

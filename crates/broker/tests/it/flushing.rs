@@ -142,6 +142,24 @@ fn records_reach_stable_storage_within_seconds_though_nobody_asks() {
     until("the record is flushed", || node.counts().flushes == 1);
 }
 #[test]
+fn many_partitions_that_are_late_are_flushed_with_one_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Arc::new(HeldDisk::default());
+    let mut node = Setup { disk: Arc::clone(&disk) as _, ..Setup::new(folder.path()) }.start();
+    node.create_topic("t", 70, &[]);
+    node.create_topic("u", 1, &[("flush.policy", "durable")]);
+    let mut client = node.connect();
+    (0..70).for_each(|index| _ = client.produce("t", index, &batch(10, 1)).unwrap());
+    client.produce("u", 0, &batch(10, 1)).unwrap();
+    disk.syncs.store(0, Ordering::SeqCst);
+    (0..3).for_each(|_| housekeeping::start_write_back(&node.broker));
+    assert_eq!((disk.syncs.load(Ordering::SeqCst), node.counts().flushes), (0, 71));
+    // Nothing is left to flush.
+    (0..3).for_each(|_| housekeeping::start_write_back(&node.broker));
+    assert_eq!((disk.syncs.load(Ordering::SeqCst), node.counts().flushes), (0, 71));
+}
+
+#[test]
 fn a_failed_sync_is_never_answered_with_success() {
     let folder = tempfile::tempdir().unwrap();
     let (disk, mut node) = held(folder.path(), &[("flush.policy", "durable")]);
