@@ -29,7 +29,8 @@ use crate::traffic::CoreCounters;
 /// How long a fetch session is safe from giving way to another (`min.incremental.fetch.session.eviction.ms` in Kafka).
 const SESSION_EVICTION_MS: i64 = 120_000;
 
-/// The part of the files that may be open which may also wait to be sent, beside them: one in this many.
+/// The part of the files that may be open which may wait to be sent without anybody holding back: one in this many.
+/// As many must stay that nobody waits for, so that others can be opened in their place.
 const PINNED_SHARE: usize = 4;
 
 /// The broker: everything that requests are answered from.
@@ -113,6 +114,8 @@ impl Broker {
         parts.log_dirs.iter().for_each(|log_dir| log_dir.home.set_tail_memory_max(tail_memory_max));
         parts.log_dirs.cordon(&parts.options.config.logs.cordoned_dirs);
         let open_files_max = parts.log_dirs.iter().map(|log_dir| log_dir.home.open_files_max()).max();
+        let open_files_max = open_files_max.unwrap_or_default();
+        let pinned_share = open_files_max / PINNED_SHARE;
         let sessions = count(parts.options.config.logs.fetch_sessions_max);
         Arc::new(Broker {
             metadata: MetadataView::new(parts.images),
@@ -120,7 +123,7 @@ impl Broker {
             producer_ids: ProducerIds::default(),
             budget: parts.options.memory_budget(),
             large_scratch: Mutex::default(),
-            file_pins: FilePins::new(open_files_max.unwrap_or_default() / PINNED_SHARE),
+            file_pins: FilePins::new(pinned_share, open_files_max - pinned_share),
             connection_limits,
             core_counters: (0..parts.cores.max(1)).map(|_| CoreCounters::default()).collect(),
             clock: Clock::new(parts.seed),

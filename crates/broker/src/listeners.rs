@@ -4,13 +4,14 @@ mod bind;
 mod open;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::SecurityProtocol;
 use tokio::sync::{mpsc, watch};
-use transport::LimitReached;
+use transport::{ConnectionPermit, LimitReached};
 
 use crate::broker::Broker;
 use crate::cores::{Cores, NewConnection};
@@ -20,6 +21,10 @@ pub use open::{OpenListeners, Opened};
 
 /// Pause after an accept that failed for lack of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection waits for its place before that is worth a line.
+const WAIT_UNTOLD: Duration = Duration::from_secs(1);
+/// Between two lines that say the same of a listener.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// One listener of the broker.
 #[derive(Debug, Clone)]
@@ -65,6 +70,7 @@ pub async fn serve(
 /// Accepts connections and hands them to the cores until the listener is closed.
 async fn accept(opened: Opened, broker: Arc<Broker>, cores: Arc<Cores>) -> io::Result<()> {
     let (socket, info, mut closing) = opened.into_parts()?;
+    let (mut failures, mut waits) = (Telling::default(), Telling::default());
     loop {
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
@@ -73,28 +79,63 @@ async fn accept(opened: Opened, broker: Arc<Broker>, cores: Arc<Cores>) -> io::R
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(
-                    %error,
-                    "a connection could not be accepted; where descriptors ran out, raise the limit (ulimit -n)"
-                );
+                if failures.is_due() {
+                    tracing::warn!(
+                        %error,
+                        "a connection could not be accepted; where descriptors ran out, raise the limit (ulimit -n)"
+                    );
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
         let permit = tokio::select! {
-            permit = broker.connection_limits.admit_when_free(&info.name, peer.ip().to_canonical()) => permit,
+            permit = admitted(&broker, &info, peer.ip().to_canonical(), &mut waits) => permit,
             _ = closing.wait_for(|closing| *closing) => return Ok(()),
         };
-        match permit {
-            Ok(permit) => cores.assign(NewConnection {
-                stream: stream.into_std()?,
-                listener: Arc::clone(&info),
-                permit,
-                closing: closing.clone(),
-            }),
-            Err(limit @ (LimitReached::PerAddress | LimitReached::Total)) => {
-                tracing::info!(%peer, %limit, "a connection was refused");
+        match (permit, stream.into_std()) {
+            (Ok(permit), Ok(stream)) => {
+                let (listener, closing) = (Arc::clone(&info), closing.clone());
+                cores.assign(NewConnection { stream, listener, permit, closing });
+            }
+            (Err(limit), _) => tracing::info!(%peer, %limit, "a connection was refused"),
+            // One connection is lost, and its listener goes on.
+            (_, Err(error)) => tracing::warn!(%peer, %error, "a connection could not be taken over"),
+        }
+    }
+}
+
+/// Waits for a place within the limits; a wait that lasts is told now and then.
+async fn admitted(
+    broker: &Broker,
+    info: &ListenerInfo,
+    address: IpAddr,
+    waits: &mut Telling,
+) -> Result<ConnectionPermit, LimitReached> {
+    let limits = &broker.connection_limits;
+    let mut admitted = pin!(limits.admit_when_free(&info.name, address));
+    loop {
+        match tokio::time::timeout(WAIT_UNTOLD, admitted.as_mut()).await {
+            Ok(outcome) => return outcome,
+            Err(_) => {
+                if let Some(limit) = limits.reached(&info.name, address).filter(|_| waits.is_due()) {
+                    tracing::warn!(listener = info.name, %limit, "new connections wait until others have gone");
+                }
             }
         }
+    }
+}
+
+/// When a line was last written that may come again and again.
+#[derive(Default)]
+struct Telling(Option<Instant>);
+
+impl Telling {
+    fn is_due(&mut self) -> bool {
+        let is_due = self.0.is_none_or(|last| last.elapsed() >= TOLD_EVERY);
+        if is_due {
+            self.0 = Some(Instant::now());
+        }
+        is_due
     }
 }

@@ -134,7 +134,7 @@ pub fn join_host_port(host: &str, port: u16) -> String {
 }
 
 /// Reads `host:port` with a host that is not empty; brackets around IPv6 are dropped.
-pub(crate) fn parse_host_port(text: &str) -> Option<(&str, u16)> {
+pub fn parse_host_port(text: &str) -> Option<(&str, u16)> {
     split_address(text).filter(|(host, _)| !host.is_empty() && *host != "*")
 }
 

@@ -127,16 +127,12 @@ fn unusable(error: &LogError) -> String {
     format!("{error}; check the path, its owner and its permissions, or name another in log.dirs")
 }
 
-/// A lone node formats itself, and says so; where others vote, an operator has to decide.
+/// A lone node formats itself, and says so.
 fn format_empty(loaded: &Loaded, survey: &LogDirSurvey, metadata_dir: &Path) -> Result<(), String> {
     let config = &loaded.broker;
-    let others = config.controller.voters.iter().any(|(id, _)| *id != config.node_id);
     let is_fresh = survey.formatted.is_empty();
     let cluster_id = match survey.cluster_id().or(loaded.cluster_id.as_deref()) {
         Some(id) => id.to_owned(),
-        None if others => {
-            return Err("no log directory is formatted, and the other voters must have the same cluster id: run 'kafka-storage format --cluster-id ID --config FILE' on every node".to_owned());
-        }
         None => format::random_id().map_err(|error| error.to_string())?.to_string(),
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -144,11 +140,7 @@ fn format_empty(loaded: &Loaded, survey: &LogDirSurvey, metadata_dir: &Path) -> 
         cluster_id: &cluster_id,
         node_id: config.node_id,
         metadata_log_dir: metadata_dir,
-        voters: if is_fresh && !others {
-            InitialVoters::Standalone(endpoints(config))
-        } else {
-            InitialVoters::Unnamed
-        },
+        voters: if is_fresh { InitialVoters::Standalone(endpoints(config)) } else { InitialVoters::Unnamed },
         features: &metadata::feature_records(),
         now_ms: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
     };

@@ -1,5 +1,7 @@
 //! The HTTP endpoint: metrics for Prometheus, and health.
 
+mod few_clients;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,6 +11,8 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+use self::few_clients::FewClients;
 
 /// What the endpoint serves from.
 pub trait Observed: Send + Sync + 'static {
@@ -28,7 +32,8 @@ pub async fn serve(listener: TcpListener, observed: Arc<dyn Observed>, mut stopp
     let stopped = async move {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+    let serving = axum::serve(FewClients::new(listener), router).with_graceful_shutdown(stopped);
+    if let Err(error) = serving.await {
         tracing::error!(%error, "the metrics endpoint ended");
     }
 }

@@ -2,15 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+mod descriptors;
 mod home;
 mod http;
 mod logging;
 mod metrics;
 mod node;
+mod quorum_of_one;
 
 use std::process::ExitCode;
 
-use config::Inputs;
+use config::{Inputs, Loaded};
 use tracing::Level;
 
 use crate::logging::LogFormat;
@@ -33,16 +35,21 @@ pub fn run(inputs: &Inputs) -> ExitCode {
             tracing::info!("{}", notice.text);
         }
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(node::run(loaded)),
-        Err(error) => Err(format!("the runtime could not be started: {error}")),
-    };
-    match outcome {
+    match start(loaded) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             tracing::error!("{message}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn start(loaded: Loaded) -> Result<(), String> {
+    quorum_of_one::check(&loaded)?;
+    let machine = || std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = loaded.broker.own.io_cores.unwrap_or_else(machine);
+    let descriptors = descriptors::share_out(&loaded.broker, cores)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| format!("the runtime could not be started: {error}"))?;
+    runtime.block_on(node::run(loaded, cores, descriptors))
 }

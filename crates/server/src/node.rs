@@ -17,26 +17,23 @@ use quorum::{Asker, Quorum, QuorumHandle, QuorumOptions, SnapshotTriggers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::descriptors::Descriptors;
 use crate::home::{self, Home, HomeDir, MetadataDir};
 use crate::http;
 use crate::metrics::NodeMetrics;
 
 /// Requests of this broker to the controller that may wait.
 const CONTROLLER_CALLS_MAX: usize = 1024;
-/// Descriptors below which a broker cannot work.
-const DESCRIPTORS_MIN: usize = 128;
-/// Descriptors taken into account at most.
-const DESCRIPTORS_USED_MAX: usize = 100_000;
 /// How often the disk and the quorum are asked whether they have failed.
 const FAILURE_CHECK: Duration = Duration::from_millis(500);
 
-/// Runs the node until SIGINT or SIGTERM; an error is why it could not start or go on.
-pub async fn run(loaded: Loaded) -> Result<(), String> {
+/// Runs the node on `cores` cores until SIGINT or SIGTERM; an error is why it could not start or go on.
+pub async fn run(loaded: Loaded, cores: usize, descriptors: Descriptors) -> Result<(), String> {
     let started = Instant::now();
     // From the first moment on, so that a stop during the start is a clean one too.
     let mut signals = Signals::new()?;
     let config = &loaded.broker;
-    let files = Arc::new(FileHandles::new(open_files_max()?));
+    let files = Arc::new(FileHandles::new(descriptors.files_max));
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let mut home = home::open(&loaded, &disk, &files)?;
     let (listeners, opened) = OpenListeners::new(listeners::bind_all(config)?);
@@ -50,8 +47,6 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
         home.cluster_id.clone(),
         quorum::format::random_id().map_err(|error| error.to_string())?,
     );
-    let cores =
-        config.own.io_cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let broker = Broker::new(BrokerParts {
         options,
         listeners,
@@ -61,6 +56,7 @@ pub async fn run(loaded: Loaded) -> Result<(), String> {
         controller,
         cores,
     });
+    broker.connection_limits.set_descriptors_max(descriptors.connections_max);
     let metadata_dir = home.metadata_dir;
     let end = end_of_service(Arc::clone(&broker), quorum.failure_watch(), &metadata_dir);
     tokio::pin!(end);
@@ -124,18 +120,6 @@ fn start_quorum(loaded: &Loaded, home: &Home) -> Result<QuorumHandle, String> {
         network: quorum::InProcessNetwork::default(),
     };
     Quorum::start(options).map_err(|error| error.to_string())
-}
-
-/// How many files logs may hold open; the rest of the descriptors is for connections.
-fn open_files_max() -> Result<usize, String> {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1_024);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(DESCRIPTORS_USED_MAX);
-    if limit < DESCRIPTORS_MIN {
-        return Err(format!(
-            "only {limit} descriptors may be open, at least {DESCRIPTORS_MIN} are needed: raise the limit (ulimit -n, LimitNOFILE)"
-        ));
-    }
-    Ok(limit / 2)
 }
 
 /// Hands the directories to the broker, those that cannot be used as offline ones.

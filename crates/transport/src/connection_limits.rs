@@ -44,6 +44,8 @@ pub struct ConnectionLimits {
 #[derive(Debug)]
 struct State {
     bounds: ConnectionBounds,
+    /// What the process' descriptors allow, whatever the bounds say.
+    descriptors_max: usize,
     total: usize,
     per_address: HashMap<IpAddr, usize>,
     per_listener: HashMap<String, usize>,
@@ -64,6 +66,8 @@ pub struct ConnectionPermit {
 pub enum LimitReached {
     /// `max.connections`, of the broker or the listener: the accept loop waits for a place, as Kafka's does.
     Total,
+    /// The descriptors that are not needed for anything else: the accept loop waits for a place.
+    Descriptors,
     /// `max.connections.per.ip`: the connection is closed at once.
     PerAddress,
 }
@@ -85,6 +89,7 @@ impl ConnectionLimits {
     pub fn new(bounds: ConnectionBounds) -> Arc<ConnectionLimits> {
         let state = State {
             bounds: ConnectionBounds::default(),
+            descriptors_max: usize::MAX,
             total: 0,
             per_address: HashMap::new(),
             per_listener: HashMap::new(),
@@ -103,25 +108,19 @@ impl ConnectionLimits {
         address: IpAddr,
     ) -> Result<ConnectionPermit, LimitReached> {
         let mut state = self.lock();
-        let of_listener = state.per_listener.get(listener).copied().unwrap_or_default();
-        let listener_max = state.bounds.listeners.get(listener).map_or(usize::MAX, |bounds| bounds.total_max);
-        if state.total >= state.bounds.total_max || of_listener >= listener_max {
-            return Err(LimitReached::Total);
-        }
-        let overridden = state.bounds.per_address_overrides.get(&address).copied();
-        let open = state.per_address.get(&address).copied().unwrap_or_default();
-        if open >= overridden.unwrap_or(state.bounds.per_address_max) {
-            return Err(LimitReached::PerAddress);
+        if let Some(limit) = state.reached(listener, address) {
+            return Err(limit);
         }
         state.total += 1;
-        state.per_address.insert(address, open + 1);
-        state.per_listener.insert(listener.to_owned(), of_listener + 1);
+        *state.per_address.entry(address).or_default() += 1;
+        *state.per_listener.entry(listener.to_owned()).or_default() += 1;
         drop(state);
         Ok(ConnectionPermit { limits: Arc::clone(self), listener: listener.to_owned(), address })
     }
 
     /// Takes a place for a connection of `listener` from `address`, waiting for one to be freed where
-    /// `max.connections` is reached, and for its turn where connections come faster than they may.
+    /// `max.connections` or the number of descriptors is reached, and for its turn where connections come faster than
+    /// they may.
     pub async fn admit_when_free(
         self: &Arc<Self>,
         listener: &str,
@@ -135,7 +134,7 @@ impl ConnectionLimits {
             let mut freed = std::pin::pin!(self.place_freed.notified());
             freed.as_mut().enable();
             match self.admit(listener, address) {
-                Err(LimitReached::Total) => freed.await,
+                Err(LimitReached::Total | LimitReached::Descriptors) => freed.await,
                 outcome => return outcome,
             }
         }
@@ -154,6 +153,17 @@ impl ConnectionLimits {
         self.place_freed.notify_waiters();
     }
 
+    /// Never lets more than `connections_max` be open at a time: each takes a descriptor.
+    pub fn set_descriptors_max(&self, connections_max: usize) {
+        self.lock().descriptors_max = connections_max;
+        self.place_freed.notify_waiters();
+    }
+
+    /// What keeps a connection of `listener` from `address` out now, if anything does.
+    pub fn reached(&self, listener: &str, address: IpAddr) -> Option<LimitReached> {
+        self.lock().reached(listener, address)
+    }
+
     /// Connections open now.
     pub fn open(&self) -> usize {
         self.lock().total
@@ -169,6 +179,22 @@ impl ConnectionLimits {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn reached(&self, listener: &str, address: IpAddr) -> Option<LimitReached> {
+        let of_listener = self.per_listener.get(listener).copied().unwrap_or_default();
+        let listener_max = self.bounds.listeners.get(listener).map_or(usize::MAX, |bounds| bounds.total_max);
+        if self.total >= self.bounds.total_max || of_listener >= listener_max {
+            return Some(LimitReached::Total);
+        }
+        if self.total >= self.descriptors_max {
+            return Some(LimitReached::Descriptors);
+        }
+        let overridden = self.bounds.per_address_overrides.get(&address).copied();
+        let open = self.per_address.get(&address).copied().unwrap_or_default();
+        (open >= overridden.unwrap_or(self.bounds.per_address_max)).then_some(LimitReached::PerAddress)
     }
 }
 
@@ -194,6 +220,9 @@ impl fmt::Display for LimitReached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Total => "max.connections reached",
+            Self::Descriptors => {
+                "as many connections are open as the limit of descriptors allows beside files: raise it (ulimit -n, LimitNOFILE)"
+            }
             Self::PerAddress => "max.connections.per.ip reached",
         })
     }
@@ -243,6 +272,18 @@ mod tests {
         assert!(limits.admit("B", HOME).is_ok());
         drop(first);
         assert!(limits.admit("A", HOME).is_ok());
+    }
+
+    #[test]
+    fn descriptors_bound_connections_whatever_the_settings_allow() {
+        let limits = ConnectionLimits::new(ConnectionBounds::default());
+        limits.set_descriptors_max(1);
+        let first = limits.admit("A", HOME).unwrap();
+        limits.set(ConnectionBounds::default());
+        assert_eq!(limits.reached("A", OTHER), Some(LimitReached::Descriptors));
+        drop(first);
+        assert_eq!(limits.reached("A", OTHER), None);
+        assert_eq!(limits.open(), 0);
     }
 
     #[test]

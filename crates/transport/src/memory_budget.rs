@@ -5,9 +5,15 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
+/// Reservations up to this many bytes may take what is left of the budget.
+const SMALL_MAX: usize = 64 * 1024;
+/// The part of the budget that large reservations leave: one in this many.
+const SMALL_SHARE: usize = 8;
+
 /// A shared count of reserved bytes with a maximum.
 ///
-/// Who finds no room waits, which means its socket is not read: TCP passes the pressure on to the client.
+/// Who finds no room waits, which means its socket is not read: TCP passes the pressure on to the client. A part is
+/// for small reservations alone, so that large requests that stand still do not keep small ones waiting.
 #[derive(Debug)]
 pub struct MemoryBudget {
     bytes_max: usize,
@@ -56,9 +62,10 @@ impl MemoryBudget {
     /// A request larger than the whole budget is let in when nothing else is reserved, so that a small
     /// budget slows large requests down and never shuts them out.
     pub fn try_reserve(self: &Arc<Self>, bytes: usize) -> Option<MemoryReservation> {
+        let kept = if bytes > SMALL_MAX { self.bytes_max / SMALL_SHARE } else { 0 };
         let grown = |reserved: usize| {
             let total = reserved.checked_add(bytes)?;
-            (total <= self.bytes_max || reserved == 0).then_some(total)
+            (total <= self.bytes_max - kept || reserved == 0).then_some(total)
         };
         self.reserved.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown).ok()?;
         Some(MemoryReservation { budget: Arc::clone(self), bytes })
@@ -193,6 +200,14 @@ mod tests {
         assert!(budget.try_reserve(1).is_none());
         drop(giant);
         assert_eq!(budget.reserved_bytes(), 0);
+    }
+
+    #[test]
+    fn large_reservations_leave_room_for_small_ones() {
+        let budget = budget(1 << 20);
+        let _large: Vec<_> = std::iter::from_fn(|| budget.try_reserve(SMALL_MAX + 1)).collect();
+        assert!(budget.has_room() && budget.reserved_bytes() <= (1 << 20) / SMALL_SHARE * (SMALL_SHARE - 1));
+        assert!(budget.try_reserve(SMALL_MAX).is_some());
     }
 
     #[test]

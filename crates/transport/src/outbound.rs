@@ -23,6 +23,7 @@ const COPIED_MAX: usize = 16 * 1024;
 pub struct FilePins {
     taken: AtomicUsize,
     ample_max: usize,
+    files_max: usize,
 }
 
 /// One file that waits to be sent.
@@ -30,9 +31,9 @@ pub struct FilePins {
 pub struct FilePin(Arc<FilePins>);
 
 impl FilePins {
-    /// Nothing waits yet; up to `ample_max` files may do so without anybody holding back.
-    pub fn new(ample_max: usize) -> Arc<FilePins> {
-        Arc::new(FilePins { taken: AtomicUsize::new(0), ample_max })
+    /// Nothing waits yet; up to `ample_max` files may do so without anybody holding back, and `files_max` in all.
+    pub fn new(ample_max: usize, files_max: usize) -> Arc<FilePins> {
+        Arc::new(FilePins { taken: AtomicUsize::new(0), ample_max, files_max })
     }
 
     /// Counts one file more.
@@ -46,9 +47,11 @@ impl FilePins {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// Files that the next answer may hold: half of what is left, and one in any case.
+    /// Files that the next answer may hold: half of what is ample, then one, and none where no more may wait.
     pub fn per_answer(&self) -> usize {
-        (self.ample_max.saturating_sub(self.taken()) / 2).max(1)
+        let taken = self.taken();
+        let ample = self.ample_max.saturating_sub(taken) / 2;
+        if taken < self.files_max { ample.max(1) } else { 0 }
     }
 }
 
@@ -310,7 +313,7 @@ mod tests {
         let mut outbound = Outbound::default();
         outbound.buffer().extend_from_slice(b"head");
         outbound.push_file(FileRange {
-            pin: FilePins::new(1).pin(),
+            pin: FilePins::new(1, 1).pin(),
             file: file_with(b"0123456789"),
             position: 2,
             len: 3,
@@ -321,7 +324,7 @@ mod tests {
         behind.buffer().extend_from_slice(b"next");
         behind.push_shared_at(2, Bytes::from_static(b"-"));
         behind.push_file(FileRange {
-            pin: FilePins::new(1).pin(),
+            pin: FilePins::new(1, 1).pin(),
             file: file_with(b"ab"),
             position: 0,
             len: 2,
@@ -384,7 +387,7 @@ mod tests {
     #[test]
     fn files_that_wait_are_counted_until_they_are_sent_or_dropped() {
         let (_reader, writer) = UnixStream::pair().unwrap();
-        let pins = FilePins::new(9);
+        let pins = FilePins::new(9, 12);
         let mut outbound = Outbound::default();
         for _ in 0..5 {
             outbound.push_file(FileRange { pin: pins.pin(), file: file_with(b"ab"), position: 0, len: 2 });
@@ -392,6 +395,9 @@ mod tests {
         assert_eq!((pins.taken(), pins.per_answer()), (5, 2));
         let more: Vec<FilePin> = (0..5).map(|_| pins.pin()).collect();
         assert_eq!((pins.taken(), pins.per_answer()), (10, 1));
+        let most: Vec<FilePin> = (0..2).map(|_| pins.pin()).collect();
+        assert_eq!((pins.taken(), pins.per_answer()), (12, 0));
+        drop(most);
         outbound.send(&writer, &SocketCounters::default()).unwrap();
         drop(more);
         assert_eq!(pins.taken(), 0);
@@ -402,7 +408,7 @@ mod tests {
         let (_reader, writer) = UnixStream::pair().unwrap();
         let mut outbound = Outbound::default();
         outbound.push_file(FileRange {
-            pin: FilePins::new(1).pin(),
+            pin: FilePins::new(1, 1).pin(),
             file: file_with(b"ab"),
             position: 0,
             len: 3,

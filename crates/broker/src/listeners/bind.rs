@@ -8,6 +8,10 @@ use transport::{Listener, ListenerOptions};
 
 use super::ListenerInfo;
 
+/// Connections that the kernel may queue whatever `socket.listen.backlog.size` says: one that finds the queue full tries
+/// again only after a second, and 50 come within the time for which an acceptor may not have a core.
+const BACKLOG_MIN: i32 = 1024;
+
 /// A bound socket with what clients are told of it.
 #[derive(Debug)]
 pub struct Bound {
@@ -35,7 +39,7 @@ pub fn bind(listener: &config::Listener, config: &BrokerConfig) -> Result<Bound,
     let options = ListenerOptions {
         host: listener.host.clone(),
         port: listener.port,
-        backlog: config.network.listen_backlog,
+        backlog: config.network.listen_backlog.max(BACKLOG_MIN),
         receive_buffer_bytes: usize::try_from(config.network.receive_buffer_bytes).ok(),
         send_buffer_bytes: usize::try_from(config.network.send_buffer_bytes).ok(),
     };
@@ -67,4 +71,27 @@ fn told_host(host: &str) -> String {
         "this machine's name cannot be resolved; clients are told 'localhost' (see advertised.listeners)"
     );
     "localhost".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use config::Inputs;
+
+    use super::*;
+
+    #[test]
+    fn connections_that_come_faster_than_they_are_accepted_are_queued() {
+        let overrides = [("listeners", "PLAINTEXT://127.0.0.1:0"), ("socket.listen.backlog.size", "5")];
+        let overrides = overrides.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let config = config::load(&Inputs { overrides, ..Inputs::default() }).unwrap().broker;
+        let bound = bind_all(&config).unwrap();
+        let address = bound[0].info.address;
+        // The kernel would drop what it cannot queue, and tell the client nothing.
+        let connect = |_| TcpStream::connect_timeout(&address, Duration::from_secs(20)).unwrap();
+        let queued: Vec<TcpStream> = (0..300).map(connect).collect();
+        assert_eq!(queued.len(), 300);
+    }
 }

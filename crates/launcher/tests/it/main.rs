@@ -1,6 +1,7 @@
 //! The executable as users call it: by its names, apart from the terminal, and stopped again.
 
 mod node;
+mod refusals;
 mod server;
 mod settings;
 

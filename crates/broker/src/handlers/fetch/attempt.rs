@@ -189,7 +189,7 @@ impl Attempt {
             self.reads.push(read);
         }
         // What is left for the next answer is no reason to wait with this one.
-        self.is_full = self.files >= files_max;
+        self.is_full = self.bytes > 0 && self.files >= files_max;
     }
 
     /// Lets go of records and files, as before a wait.
@@ -200,12 +200,13 @@ impl Attempt {
         self.files = 0;
     }
 
-    /// Takes few records over at once, so that an answer does not hold a file for each of thousands of partitions.
+    /// Takes few records over at once, so that an answer does not hold a file for each of thousands of partitions, and
+    /// those of an answer that may hold no file.
     fn copy_few(&mut self, read: &mut Read, manner: Manner) {
         let Some(slice) = read.slice.as_ref().filter(|slice| slice.cached_bytes().is_none()) else { return };
         let start = self.copies.len();
         let is_short_of_room = start + slice.len() > COPIES_MAX || !manner.from_memory;
-        if slice.len() > COPIED_MAX || is_short_of_room {
+        if manner.files_max > 0 && (slice.len() > COPIED_MAX || is_short_of_room) {
             self.files += 1;
             return;
         }
@@ -287,7 +288,8 @@ impl Attempt {
         }
         let until = if limits.read_committed { last_stable_offset } else { high_watermark };
         let bytes_left = limits.bytes_max.saturating_sub(self.bytes);
-        let bytes_max = target.bytes_max.min(bytes_left);
+        let copied_max = if manner.files_max == 0 { COPIED_MAX } else { usize::MAX };
+        let bytes_max = target.bytes_max.min(bytes_left).min(copied_max);
         let (offset, is_first) = (target.offset, self.bytes == 0);
         let is_inside = (log.log_start_offset()..=log.log_end_offset()).contains(&offset);
         if is_inside && !is_first && (bytes_max == 0 || self.files >= manner.files_max) {
