@@ -7,6 +7,7 @@ mod disk_errors;
 mod greedy_clients;
 mod hostile_bytes;
 mod kill9;
+mod limits;
 mod power_cut;
 mod soak;
 
@@ -112,8 +113,15 @@ pub const CASES: &[Case] = &[
         name: "greedy-clients",
         about: "clients that never read, never end a frame, flood, come and go: memory within the budget, others served",
         rounds_short: 1,
-        rounds_long: 3,
+        rounds_long: 5,
         run: greedy_clients::run,
+    },
+    Case {
+        name: "limits",
+        about: "limits of connections, requests and descriptors, changed and met under a hammer: they hold, and nothing breaks",
+        rounds_short: 1,
+        rounds_long: 5,
+        run: limits::run,
     },
     Case {
         name: "soak",

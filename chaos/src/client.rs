@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use model::ErrorCode;
 use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use protocol::messages::{
-    CreateTopicsRequest, CreateTopicsResponse, FetchRequest, FetchResponse, InitProducerIdRequest,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, FetchRequest,
+    FetchResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, InitProducerIdRequest,
     InitProducerIdResponse, ProduceRequest, ProduceResponse,
 };
 use protocol::{ApiKey, Message, Reader, Writer, encode_request_header};
@@ -19,6 +21,8 @@ const PRODUCE: i16 = 12;
 const FETCH: i16 = 12;
 const CREATE_TOPICS: i16 = 7;
 const INIT_PRODUCER_ID: i16 = 4;
+const ALTER_CONFIGS: i16 = 1;
+const DELETE_TOPICS: i16 = 4;
 /// How long an answer may take: a node that is alive and does not answer is a finding.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Bytes asked for in a fetch.
@@ -139,6 +143,41 @@ impl Client {
         match answer.topics.first().map(|topic| topic.error_code) {
             Some(ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS) => Ok(()),
             other => Err(CallError::Wrong(format!("{name} was not created: {other:?}"))),
+        }
+    }
+
+    /// Deletes a topic.
+    pub fn delete_topic(&mut self, name: &str) -> Result<(), CallError> {
+        let request = DeleteTopicsRequest {
+            topic_names: vec![name.into()],
+            timeout_ms: 30_000,
+            ..DeleteTopicsRequest::default()
+        };
+        self.send(ApiKey::DeleteTopics, DELETE_TOPICS, &request)?;
+        let body = self.receive()?;
+        let answer =
+            DeleteTopicsResponse::decode(&mut Reader::new(&body), DELETE_TOPICS).map_err(undecoded)?;
+        match answer.responses.first() {
+            Some(response) if response.error_code.is_none() => Ok(()),
+            other => Err(CallError::Wrong(format!("{name} was not deleted: {other:?}"))),
+        }
+    }
+
+    /// Sets a setting of the node while it runs.
+    pub fn set_dynamically(&mut self, name: &str, value: &str) -> Result<(), CallError> {
+        const BROKER: i8 = 4;
+        let config =
+            AlterableConfig { name: name.into(), value: Some(value.into()), ..AlterableConfig::default() };
+        let resource =
+            AlterConfigsResource { resource_type: BROKER, resource_name: "1".into(), configs: vec![config] };
+        let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+        self.send(ApiKey::IncrementalAlterConfigs, ALTER_CONFIGS, &request)?;
+        let body = self.receive()?;
+        let answer = IncrementalAlterConfigsResponse::decode(&mut Reader::new(&body), ALTER_CONFIGS)
+            .map_err(undecoded)?;
+        match answer.responses.first() {
+            Some(response) if response.error_code.is_none() => Ok(()),
+            other => Err(CallError::Wrong(format!("{name}={value} was not taken: {other:?}"))),
         }
     }
 

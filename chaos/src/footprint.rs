@@ -61,6 +61,19 @@ pub fn peak_during<T>(process_id: u32, work: impl FnOnce() -> T) -> (T, u64) {
     (done, peak.into_inner())
 }
 
+/// Time on a core that a process has taken since its start.
+pub fn cpu_time(process_id: u32) -> Result<Duration, String> {
+    /// What the kernel counts in, everywhere.
+    const TICKS_PER_SECOND: u64 = 100;
+    let wrong = || format!("the CPU time of process {process_id} is not told");
+    let stat = fs::read_to_string(format!("/proc/{process_id}/stat")).map_err(|_| wrong())?;
+    // The name before it may hold anything.
+    let (_, behind_name) = stat.rsplit_once(')').ok_or_else(wrong)?;
+    let field = |nth: usize| behind_name.split_whitespace().nth(nth)?.parse::<u64>().ok();
+    let (user, system) = (field(11).ok_or_else(wrong)?, field(12).ok_or_else(wrong)?);
+    Ok(Duration::from_millis((user + system) * 1000 / TICKS_PER_SECOND))
+}
+
 /// Waits until a process has at most that many descriptors.
 pub fn wait_for_descriptors(process_id: u32, at_most: usize, patience: Duration) -> Result<usize, String> {
     let deadline = Instant::now() + patience;
@@ -92,6 +105,7 @@ mod tests {
         });
         assert!(peak >= before.resident_bytes + (32 << 20), "{before:?} {peak}");
         assert!(Footprint::of(own).unwrap().descriptors >= 50);
+        assert!(cpu_time(own).unwrap() > Duration::ZERO, "64 MiB were filled and summed");
         drop(files);
         assert_eq!(number_of("Name:\tx\nVmRSS:\t  12 kB\nThreads:\t3\n", "VmRSS:"), Some(12));
     }

@@ -5,6 +5,7 @@ mod client;
 mod crash;
 mod footprint;
 mod greed;
+mod hammer;
 mod hostile;
 mod load;
 mod log_model;

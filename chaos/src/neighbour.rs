@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use records::{BatchBuilder, batches};
@@ -11,19 +11,26 @@ use crate::client::{CallError, Client};
 use crate::load::now_ms;
 
 const PACE: Duration = Duration::from_millis(4);
+/// An answer that takes that long is kept though another window has begun.
+const STILL: Duration = Duration::from_millis(100);
 
-/// Its answers' times, apart for when it was left alone and when it was not.
+/// Kinds of windows whose times are kept apart at most.
+const WINDOWS: usize = 8;
+/// When it is left alone.
+pub const QUIET: usize = 0;
+
+/// Its answers' times, apart for when it was left alone and for each kind of trouble.
 #[derive(Debug, Default)]
 pub struct Neighbour {
-    disturbed: AtomicBool,
+    window: AtomicUsize,
     stopped: AtomicBool,
-    times_us: Mutex<[Vec<u64>; 2]>,
+    times_us: Mutex<[Vec<u64>; WINDOWS]>,
 }
 
 impl Neighbour {
-    /// Says whether others trouble the node from now on.
-    pub fn set_disturbed(&self, disturbed: bool) {
-        self.disturbed.store(disturbed, Ordering::SeqCst);
+    /// Says what others do to the node from now on: [`QUIET`], or the number of a trouble.
+    pub fn set_window(&self, number: usize) {
+        self.window.store(number.min(WINDOWS - 1), Ordering::SeqCst);
     }
 
     /// Has [`Neighbour::run`] come back.
@@ -32,14 +39,20 @@ impl Neighbour {
     }
 
     /// Produces to partition 0 of a topic that is its alone, and reads each record back, until stopped. An answer that is
-    /// wrong or missing is a finding. Returns how many records it wrote.
+    /// wrong or missing is a finding. Times count from when a turn was due: one that stands still costs those behind it
+    /// too. Returns how many records it wrote.
     pub fn run(&self, address: SocketAddr, topic: &str) -> Result<i64, String> {
         let said = |error: CallError| format!("the neighbour is not served: {}", error.into_text());
         let mut client = Client::connect(address).map_err(said)?;
         let mut number = None;
+        let (mut due, mut window) = (Instant::now(), QUIET);
         while !self.stopped.load(Ordering::SeqCst) {
-            let disturbed = self.disturbed.load(Ordering::SeqCst);
-            let begin = Instant::now();
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            // A turn that is late belongs to what the one before it stood still in.
+            let is_late = due.elapsed() > PACE;
+            if !is_late {
+                window = self.window.load(Ordering::SeqCst);
+            }
             let offset = write_one(&mut client, topic, begin_number(number)).map_err(said)?;
             let expected = number.map_or(offset, |last: i64| last + 1);
             if offset != expected {
@@ -47,22 +60,21 @@ impl Neighbour {
             }
             read_one(&mut client, topic, offset, begin_number(number)).map_err(said)?;
             number = Some(offset);
-            let taken = begin.elapsed();
-            // What began in one kind of window and ended in another belongs to neither.
-            if disturbed == self.disturbed.load(Ordering::SeqCst)
-                && let Ok(mut times) = self.times_us.lock()
-            {
-                times[usize::from(disturbed)].push(taken.as_micros() as u64);
+            // What began in one kind of window and ended in another belongs to neither, unless it stood still there.
+            let taken = due.elapsed();
+            let is_whole = window == self.window.load(Ordering::SeqCst) || is_late || taken > STILL;
+            if is_whole && let Ok(mut times) = self.times_us.lock() {
+                times[window].push(taken.as_micros() as u64);
             }
-            std::thread::sleep(PACE.saturating_sub(taken));
+            due += PACE;
         }
         Ok(number.map_or(0, |last| last + 1))
     }
 
     /// How many were timed, and their p50 and p99 in µs.
-    pub fn percentiles(&self, disturbed: bool) -> (usize, u64, u64) {
+    pub fn percentiles(&self, window: usize) -> (usize, u64, u64) {
         let Ok(times) = self.times_us.lock() else { return (0, 0, 0) };
-        let mut sorted = times[usize::from(disturbed)].clone();
+        let mut sorted = times.get(window).cloned().unwrap_or_default();
         sorted.sort_unstable();
         let at = |share: usize| sorted.get(sorted.len() * share / 100).copied().unwrap_or(0);
         (sorted.len(), at(50), at(99))

@@ -19,6 +19,7 @@ pub struct NodeHome {
     pub dirs: Vec<PathBuf>,
     output_folder: PathBuf,
     port: u16,
+    more_listeners: String,
     settings: Vec<String>,
 }
 
@@ -35,20 +36,32 @@ pub struct Node {
 impl NodeHome {
     /// A node that writes its output to `folder` and keeps its data in `dirs`.
     pub fn new(folder: &Path, dirs: &[PathBuf], settings: &[&str]) -> Result<NodeHome, String> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
-        let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+        let port = free_port()?;
         Ok(NodeHome {
             executable: executable()?,
             dirs: dirs.to_vec(),
             output_folder: folder.to_owned(),
             port,
+            more_listeners: String::new(),
             settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
         })
+    }
+
+    /// The same with another listener.
+    pub fn with_listener(mut self, name: &str, port: u16) -> NodeHome {
+        self.more_listeners += &format!(",{name}://127.0.0.1:{port}");
+        self
     }
 
     /// Starts the process; it may not answer yet.
     pub fn start(&self) -> Result<Node, String> {
         self.start_under(&[])
+    }
+
+    /// As [`NodeHome::start`], with that many descriptors at most.
+    pub fn start_with_descriptors(&self, count: usize) -> Result<Node, String> {
+        let script = format!("ulimit -n {count} && exec \"$@\"");
+        self.start_under(&["sh".to_owned(), "-c".to_owned(), script, "sh".to_owned()])
     }
 
     /// As [`NodeHome::start`], with the command line behind that of another program.
@@ -62,7 +75,7 @@ impl NodeHome {
         let dirs: Vec<String> = self.dirs.iter().map(|dir| dir.display().to_string()).collect();
         let own = [
             "node.id=1".to_owned(),
-            format!("listeners=PLAINTEXT://127.0.0.1:{}", self.port),
+            format!("listeners=PLAINTEXT://127.0.0.1:{}{}", self.port, self.more_listeners),
             format!("log.dirs={}", dirs.join(",")),
             "metrics.listener=127.0.0.1:0".to_owned(),
         ];
@@ -141,6 +154,12 @@ impl Drop for Node {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+    Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
 }
 
 /// `$NARU`, or what was built beside this program.

@@ -1,7 +1,7 @@
 //! Sending what may be malformed, and telling whether the connection is answered, closed or wedged.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// An ApiVersions request of version 0 with a correlation id of its own.
@@ -102,6 +102,43 @@ pub fn connect(address: SocketAddr) -> Result<TcpStream, String> {
     let reset = rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
     reset.map_err(|errno| failed(errno.into()))?;
     Ok(stream)
+}
+
+/// As [`connect`] from an address of this machine.
+pub fn connect_from(source: Ipv4Addr, address: SocketAddr) -> Result<TcpStream, String> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
+    let failed = |errno: rustix::io::Errno| format!("the node takes no connection from {source}: {errno}");
+    let flags = SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).map_err(failed)?;
+    bind(&socket, &SocketAddr::from((source, 0))).map_err(failed)?;
+    connect(&socket, &address).map_err(failed)?;
+    rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).map_err(failed)?;
+    Ok(TcpStream::from(socket))
+}
+
+/// How a connection stands that has asked once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// It was answered.
+    Yes,
+    /// It was closed.
+    Closed,
+    /// Neither yet.
+    Waits,
+}
+
+/// Asks for the versions; the answer is looked for with [`served`].
+pub fn ask(stream: &mut TcpStream) -> std::io::Result<()> {
+    stream.write_all(&PROBE)
+}
+
+/// Looks for the answer to [`ask`] for up to `wait`.
+pub fn served(stream: &mut TcpStream, wait: Duration) -> Served {
+    match listen(stream, wait) {
+        Some(End::Answered) => Served::Yes,
+        Some(_) => Served::Closed,
+        None => Served::Waits,
+    }
 }
 
 /// True where the size prefix announces more than comes, even with the probe behind it.

@@ -9,13 +9,15 @@ use super::{Plan, Verdict};
 use crate::client::{CallError, Client};
 use crate::footprint::{Footprint, peak_during, wait_for_descriptors};
 use crate::hostile::{Frames, Kind};
-use crate::neighbour::Neighbour;
+use crate::neighbour::{Neighbour, QUIET};
 use crate::node::{Node, NodeHome};
 use crate::probe::{End, Prober, drip};
 
 const TOPIC: &str = "hostile";
 const OWN_TOPIC: &str = "neighbour";
 const WORKERS: usize = 8;
+/// The neighbour's window during the attack.
+const ATTACKED: usize = 1;
 /// Frames a second in the long form, over all connections: what a flood beyond the machine's cores does to others tells
 /// of the scheduler, not of the node.
 const PACE: u32 = 4_000;
@@ -109,7 +111,7 @@ fn attack(
         if !plan.is_short {
             std::thread::sleep(Duration::from_secs(WINDOW) / PACE / 2);
         }
-        neighbour.set_disturbed(true);
+        neighbour.set_window(ATTACKED);
         let next = AtomicU64::new(first);
         let begin = Instant::now();
         std::thread::scope(|scope| {
@@ -131,7 +133,7 @@ fn attack(
             }
             scope.spawn(|| drip_some(node, frames, first..end, tally));
         });
-        neighbour.set_disturbed(false);
+        neighbour.set_window(QUIET);
         first = end;
     }
     tally.outcome()
@@ -166,7 +168,8 @@ fn judge(plan: &Plan, neighbour: &Neighbour, base: Footprint, peak: u64) -> Resu
     if peak > base.resident_bytes + MEMORY_GROWTH_MAX {
         return Err(format!("memory grew from {} to {} MiB", base.resident_mib(), peak >> 20));
     }
-    let ((_, _, quiet), (timed, _, troubled)) = (neighbour.percentiles(false), neighbour.percentiles(true));
+    let ((_, _, quiet), (timed, _, troubled)) =
+        (neighbour.percentiles(QUIET), neighbour.percentiles(ATTACKED));
     if timed == 0 {
         return Err("the neighbour was not served once during the attack: this shows nothing".to_owned());
     }
@@ -199,7 +202,7 @@ fn figures(
         ("frames sent byte by byte", tally.dripped.load(Ordering::Relaxed).to_string()),
         ("resident MiB before, at its peak, after", format!("{base}, {peak}, {after}")),
         ("the neighbour's records, each read back", written.to_string()),
-        ("produce and fetch while quiet, µs", times(neighbour.percentiles(false))),
-        ("the same during the attack, µs", times(neighbour.percentiles(true))),
+        ("produce and fetch while quiet, µs", times(neighbour.percentiles(QUIET))),
+        ("the same during the attack, µs", times(neighbour.percentiles(ATTACKED))),
     ]
 }
