@@ -55,6 +55,10 @@ impl Client {
     /// Sends `count` copies of a frame in as few calls as possible.
     pub fn send_many(&mut self, frame: &[u8], count: usize) -> io::Result<()> {
         let mut left = count;
+        if left == 1 {
+            // Cheaper than a list of one.
+            return self.send(frame);
+        }
         while left > 0 {
             let frames = left.min(FRAMES_PER_WRITE);
             let mut slices = [IoSlice::new(frame); FRAMES_PER_WRITE];
