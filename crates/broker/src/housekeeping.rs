@@ -19,6 +19,8 @@ const TURN_MIN: Duration = Duration::from_millis(10);
 const WRITE_BACK_MS: i32 = 1_000;
 /// Such looks after which they are flushed, asked for or not.
 const UNFLUSHED_LOOKS_MAX: u8 = 3;
+/// Bytes flushed after which the recovery points are written with the next turn.
+const MOVED_BYTES_MAX: u64 = 64 << 20;
 /// Partitions of a directory from which on they are flushed with one sync of its file system: each of them takes some
 /// syncs of its own else, and the file system may hold much that is not ours.
 const TOGETHER_MIN: usize = 64;
@@ -193,7 +195,8 @@ fn write_back(broker: &Broker, late: &[Arc<Partition>]) {
 }
 
 fn checkpoint(broker: &Broker, log_dir: &Arc<BrokerLogDir>, due: Checkpoints) -> Result<(), LogError> {
-    if due.recovery_points || (due.moved_points && log_dir.has_written_back()) {
+    let has_moved_far = log_dir.flushed_bytes() >= MOVED_BYTES_MAX;
+    if due.recovery_points || has_moved_far || (due.moved_points && log_dir.has_written_back()) {
         log_dir.checkpoint_recovery_points(&broker.partitions.partitions_in(log_dir))?;
     }
     if due.log_starts {

@@ -11,6 +11,7 @@ mod registry;
 pub use append_queue::AppendTicket;
 pub use append_watch::AppendWatch;
 pub use apply::apply_image;
+pub(crate) use partition::FlushBegun;
 pub use partition::{Partition, PartitionCounters};
 pub use recovery::{Recovered, recover};
 pub use registry::Registry;

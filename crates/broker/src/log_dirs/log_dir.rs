@@ -1,7 +1,7 @@
 //! One log directory of the broker: its checkpoints, and a thread for appends that must not hold up a core.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use partition_log::{CheckpointFile, LastRun, LogDir, LogError, LogHome, OffsetCh
 
 use super::slowness::Slowness;
 use crate::delayed::Flusher;
-use crate::partitions::{AppendWatch, Partition};
+use crate::partitions::{AppendWatch, FlushBegun, Partition};
 
 /// An append of another thread that has been under way for longer is not joined.
 const STUCK: Duration = Duration::from_millis(5);
@@ -37,6 +37,8 @@ pub struct BrokerLogDir {
     pub(crate) flusher: Flusher,
     /// Write-back has been started since the recovery points were written.
     has_written_back: AtomicBool,
+    /// Bytes flushed since the recovery points were written.
+    flushed_bytes: AtomicU64,
 }
 
 impl BrokerLogDir {
@@ -139,6 +141,7 @@ impl BrokerLogDir {
     /// Writes the recovery points of the partitions here.
     pub fn checkpoint_recovery_points(&self, partitions: &[Arc<Partition>]) -> Result<(), LogError> {
         self.has_written_back.store(false, Ordering::Relaxed);
+        self.flushed_bytes.store(0, Ordering::Relaxed);
         self.checkpoint(CheckpointFile::RecoveryPoint, partitions, |partition| {
             // A failure has taken the directory offline, and then no checkpoint is written.
             partition.log.point_for_checkpoint().ok()
@@ -155,12 +158,12 @@ impl BrokerLogDir {
     pub fn write_back_together(&self, partitions: &[Arc<Partition>]) -> Result<(), LogError> {
         let Some(files) = &self.files else { return Ok(()) };
         self.has_written_back.store(true, Ordering::Relaxed);
-        let hidden: Vec<usize> = partitions.iter().map(|partition| partition.flush_begins()).collect();
+        let begun: Vec<FlushBegun> = partitions.iter().map(|partition| partition.flush_begins()).collect();
         let logs: Vec<&PartitionLog> = partitions.iter().map(|partition| &partition.log).collect();
         self.flusher.count(logs.len());
         files.flush_together(&logs)?;
-        for (partition, hidden) in partitions.iter().zip(hidden) {
-            partition.flush_ended(hidden);
+        for (partition, begun) in partitions.iter().zip(begun) {
+            partition.flush_ended(begun);
         }
         Ok(())
     }
@@ -168,6 +171,16 @@ impl BrokerLogDir {
     /// Puts the names of the folders here on stable storage.
     pub fn sync_names(&self) -> Result<(), LogError> {
         self.files.as_ref().map_or(Ok(()), LogDir::sync_names)
+    }
+
+    /// So many bytes more are on stable storage.
+    pub fn note_flushed(&self, bytes: u64) {
+        self.flushed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes flushed since the recovery points were written, which a start after a crash would scan for nothing.
+    pub fn flushed_bytes(&self) -> u64 {
+        self.flushed_bytes.load(Ordering::Relaxed)
     }
 
     /// True where write-back has been started since the recovery points were written.
@@ -242,5 +255,6 @@ fn start(
         aside,
         flusher: Flusher::start().map_err(failed)?,
         has_written_back: AtomicBool::new(false),
+        flushed_bytes: AtomicU64::new(0),
     }))
 }

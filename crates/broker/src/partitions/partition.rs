@@ -53,6 +53,14 @@ pub struct Partition {
     unflushed_looks: AtomicU8,
 }
 
+/// What a flush will have put on stable storage.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FlushBegun {
+    /// Bytes that nobody who waits for bytes has been told of yet.
+    hidden_bytes: usize,
+    bytes: u64,
+}
+
 /// Traffic of one partition since the broker started; a topic's traffic is the sum.
 #[derive(Debug, Default)]
 pub struct PartitionCounters {
@@ -248,23 +256,24 @@ impl Partition {
 
     /// Puts all that has been appended on stable storage and shows it to those who wait for that.
     pub fn flush(&self) -> Result<(), LogError> {
-        let hidden_bytes = self.flush_begins();
+        let begun = self.flush_begins();
         self.log.flush()?;
-        self.flush_ended(hidden_bytes);
+        self.flush_ended(begun);
         Ok(())
     }
 
-    /// What is appended from now on needs another flush; returns the bytes that nobody has been told of yet.
-    pub(crate) fn flush_begins(&self) -> usize {
+    /// What is appended from now on needs another flush.
+    pub(crate) fn flush_begins(&self) -> FlushBegun {
         *self.flush_due.lock() = None;
         self.unflushed_looks.store(0, Ordering::Relaxed);
-        self.durability.take_hidden()
+        FlushBegun { hidden_bytes: self.durability.take_hidden(), bytes: self.log.unflushed_bytes() }
     }
 
     /// All that had been appended when the flush began is on stable storage.
-    pub(crate) fn flush_ended(&self, hidden_bytes: usize) {
-        if hidden_bytes > 0 {
-            self.waits.bytes_appended(hidden_bytes);
+    pub(crate) fn flush_ended(&self, begun: FlushBegun) {
+        self.log_dir.note_flushed(begun.bytes);
+        if begun.hidden_bytes > 0 {
+            self.waits.bytes_appended(begun.hidden_bytes);
         }
     }
 

@@ -154,6 +154,12 @@ fn many_partitions_that_are_late_are_flushed_with_one_sync() {
     disk.syncs.store(0, Ordering::SeqCst);
     (0..3).for_each(|_| housekeeping::start_write_back(&node.broker));
     assert_eq!((disk.syncs.load(Ordering::SeqCst), node.counts().flushes), (0, 71));
+    // The recovery points are due once this has become much.
+    let log_dir = node.broker.log_dirs.iter().next().unwrap();
+    assert!(log_dir.flushed_bytes() >= 70 * batch(10, 1).len() as u64);
+    log_dir.checkpoint_recovery_points(&[]).unwrap();
+    assert_eq!(log_dir.flushed_bytes(), 0);
+    disk.syncs.store(0, Ordering::SeqCst);
     // Nothing is left to flush.
     (0..3).for_each(|_| housekeeping::start_write_back(&node.broker));
     assert_eq!((disk.syncs.load(Ordering::SeqCst), node.counts().flushes), (0, 71));
