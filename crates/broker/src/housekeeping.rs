@@ -153,7 +153,7 @@ fn look_after(broker: &Broker, looks: Looks) {
             late.push(Arc::clone(partition));
         }
         if looks.tails {
-            partition.log.trim_tail_cache();
+            partition.log.trim_memory();
         }
     });
     for partition in unmade {

@@ -83,6 +83,8 @@ pub struct DataPathCounts {
     pub tail_cache_hits: u64,
     /// Memory in which tails are kept now, in bytes.
     pub tail_cache_bytes: u64,
+    /// Memory in which indexes of segments are kept now, in bytes.
+    pub index_bytes: u64,
     /// Batches that found the append lock taken or the disk slow, and were left to another thread.
     pub queued_appends: u64,
     /// Appends that took long enough to make their log directory count as slow.
@@ -103,6 +105,7 @@ impl Broker {
         }
         for partition in self.partitions.partitions() {
             counts.tail_cache_hits += partition.log.tail_cache_hits();
+            counts.index_bytes += partition.log.index_bytes() as u64;
             counts.waiting_fetches += partition.waits.len() as u64;
             counts.queued_appends += partition.counters.queued_appends.load(Ordering::Relaxed);
         }

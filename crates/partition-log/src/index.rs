@@ -113,6 +113,11 @@ impl SegmentIndex {
         }
     }
 
+    /// Bytes of memory that the entries take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.offsets.capacity() * size_of::<OffsetEntry>() + self.times.capacity() * size_of::<TimeEntry>()
+    }
+
     /// True where the files lack entries.
     pub(crate) fn has_unwritten(&self) -> bool {
         self.offsets_written < self.offsets.len() || self.times_written < self.times.len()

@@ -210,10 +210,18 @@ impl PartitionLog {
         self.tail.hits()
     }
 
-    /// Gives back the tail cache's memory unless somebody has read at the tail since the last call; for a timer of
-    /// the caller.
-    pub fn trim_tail_cache(&self) {
+    /// Gives back the memory of the tail cache unless somebody has read at the tail since the last call, and that of the
+    /// indexes of closed segments that nobody has looked at; for a timer of the caller.
+    pub fn trim_memory(&self) {
         self.tail.trim();
+        let segments = self.segments.load();
+        let closed = segments.split_last().map_or(&[][..], |(_, closed)| closed);
+        closed.iter().for_each(|segment| segment.trim_index());
+    }
+
+    /// Bytes of memory that the indexes of its segments take.
+    pub fn index_bytes(&self) -> usize {
+        self.segments.load().iter().map(|segment| segment.index_bytes()).sum()
     }
 
     pub(crate) fn disk(&self) -> &dyn crate::disk::Disk {

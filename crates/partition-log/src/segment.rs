@@ -23,6 +23,7 @@ mod find;
 mod indexes;
 
 pub(crate) use find::{Found, READ_AT_ONCE};
+use indexes::Kept;
 
 /// Largest index that is read, four times Kafka's default.
 const INDEX_SIZE_MAX: usize = 256 << 20;
@@ -39,7 +40,9 @@ pub(crate) struct Segment {
     /// Bytes that the log file has from its beginning on, 0 for those of its batches.
     preallocated: AtomicU64,
     begun_ms: TimestampMs,
-    index: RwLock<Option<Box<SegmentIndex>>>,
+    index: RwLock<Kept>,
+    /// Somebody has looked at the index since the last [`Segment::trim_index`].
+    index_used: AtomicBool,
     aborted: RwLock<Option<Vec<AbortedTransaction>>>,
     txn_index_dirty: AtomicBool,
     /// Entries were written to the index files that are not yet on stable storage.
@@ -51,7 +54,7 @@ impl Segment {
     pub(crate) fn begin(place: &Arc<Place>, base_offset: Offset, now_ms: TimestampMs) -> Arc<Segment> {
         let segment = Segment::existing(place, base_offset, 0, now_ms);
         segment.exists.store(false, Ordering::Relaxed);
-        *segment.index.write() = Some(Box::default());
+        *segment.index.write() = Kept::All(Box::default());
         *segment.aborted.write() = Some(Vec::new());
         segment
     }
@@ -71,7 +74,8 @@ impl Segment {
             exists: AtomicBool::new(true),
             preallocated: AtomicU64::new(0),
             begun_ms: now_ms,
-            index: RwLock::new(None),
+            index: RwLock::default(),
+            index_used: AtomicBool::new(false),
             aborted: RwLock::new(None),
             txn_index_dirty: AtomicBool::new(false),
             index_dirty: AtomicBool::new(false),
@@ -261,7 +265,7 @@ impl Segment {
     }
 
     fn lacks_index_entries(&self) -> bool {
-        self.index.read().as_deref().is_some_and(SegmentIndex::has_unwritten)
+        self.index.read().all().is_some_and(SegmentIndex::has_unwritten)
     }
 
     /// Puts the log file, and the aborted transactions if there are new ones, on stable storage.

@@ -52,8 +52,11 @@ impl Segment {
     /// As [`Segment::find_offset`] from what is in memory already; an error that says
     /// [`LogError::would_wait`] where that is not enough.
     pub(crate) fn find_offset_now(&self, offset: Offset) -> Result<Option<Found>, LogError> {
-        let from = match (relative(self.base_offset, offset), self.index.read().as_deref()) {
-            (Some(relative), Some(index)) => index.position_before(relative),
+        let from = match (relative(self.base_offset, offset), self.index.read().all()) {
+            (Some(relative), Some(index)) => {
+                self.note_index_use();
+                index.position_before(relative)
+            }
             (None, _) => 0,
             (_, None) => return Err(self.waits()),
         };

@@ -1,5 +1,6 @@
 //! The offset and time index of a segment: loaded or rebuilt when asked for, kept up, written.
 
+use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 
 use model::{Offset, TimestampMs};
@@ -14,6 +15,44 @@ use crate::names;
 const REBUILD_INTERVAL: u64 = 4096;
 /// Entries that may wait in memory before they are written beside an append.
 const UNWRITTEN_MAX: usize = 4096;
+
+/// What is in memory of a segment's index.
+#[derive(Debug, Default)]
+pub(super) enum Kept {
+    /// Nothing: nobody has looked yet.
+    #[default]
+    Nothing,
+    /// The largest timestamp, which a search by time asks every segment for.
+    Largest(Option<TimeEntry>),
+    /// All of it.
+    All(Box<SegmentIndex>),
+}
+
+impl Kept {
+    pub(super) fn all(&self) -> Option<&SegmentIndex> {
+        match self {
+            Kept::All(index) => Some(index),
+            Kept::Nothing | Kept::Largest(_) => None,
+        }
+    }
+
+    fn all_mut(&mut self) -> Option<&mut SegmentIndex> {
+        match self {
+            Kept::All(index) => Some(index),
+            Kept::Nothing | Kept::Largest(_) => None,
+        }
+    }
+
+    /// All of it, after `load` where it is not there.
+    fn all_or<E>(&mut self, load: impl Fn() -> Result<SegmentIndex, E>) -> Result<&mut SegmentIndex, E> {
+        loop {
+            match self {
+                Kept::All(index) => return Ok(index),
+                Kept::Nothing | Kept::Largest(_) => *self = Kept::All(Box::new(load()?)),
+            }
+        }
+    }
+}
 
 impl Segment {
     /// Takes note of a batch at `position` in both indexes.
@@ -39,7 +78,8 @@ impl Segment {
 
     /// Looks at the index, reading or rebuilding it first where needed.
     pub(crate) fn with_index<R>(&self, look: impl FnOnce(&SegmentIndex) -> R) -> Result<R, LogError> {
-        if let Some(index) = self.index.read().as_deref() {
+        if let Some(index) = self.index.read().all() {
+            self.note_index_use();
             return Ok(look(index));
         }
         self.with_index_mut(|index| look(index))
@@ -49,17 +89,43 @@ impl Segment {
         &self,
         change: impl FnOnce(&mut SegmentIndex) -> R,
     ) -> Result<R, LogError> {
-        let mut place = self.index.write();
-        let index = match &mut *place {
-            Some(index) => index,
-            empty => empty.insert(Box::new(self.load_index()?)),
-        };
-        Ok(change(index))
+        let mut kept = self.index.write();
+        self.note_index_use();
+        kept.all_or(|| self.load_index()).map(change)
+    }
+
+    /// Only the first look writes to memory that all cores share.
+    pub(super) fn note_index_use(&self) {
+        if !self.index_used.load(Ordering::Relaxed) {
+            self.index_used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets go of an index that its files hold and nobody has looked at since the last call. For segments that are closed:
+    /// the whole of a log's indexes takes some MiB of memory for each GiB.
+    pub(crate) fn trim_index(&self) {
+        if self.index_used.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        // Whoever has it now uses it.
+        let Some(mut index) = self.index.try_write() else { return };
+        if let Some(all) = index.all()
+            && !all.has_unwritten()
+        {
+            *index = Kept::Largest(all.largest);
+        }
+    }
+
+    /// Bytes of memory that the index takes, 0 where it is not in memory.
+    pub(crate) fn index_bytes(&self) -> usize {
+        self.index.read().all().map_or(0, SegmentIndex::memory_bytes)
     }
 
     /// Begins an empty index where none can be loaded.
     pub(crate) fn with_index_mut_or_empty<R>(&self, change: impl FnOnce(&mut SegmentIndex) -> R) -> R {
-        change(self.index.write().get_or_insert_default())
+        let mut kept = self.index.write();
+        let Ok(index) = kept.all_or(|| Ok::<_, Infallible>(SegmentIndex::default()));
+        change(index)
     }
 
     fn load_index(&self) -> Result<SegmentIndex, LogError> {
@@ -97,14 +163,14 @@ impl Segment {
     /// Replaces an index that is not the log's; the files follow with the next flush.
     pub(super) fn renew_index(&self) -> Result<(), LogError> {
         let renewed = self.rebuild_index()?;
-        *self.index.write() = Some(Box::new(renewed));
+        *self.index.write() = Kept::All(Box::new(renewed));
         Ok(())
     }
 
     /// Writes index entries that the files lack.
     pub(crate) fn write_index(&self) -> Result<(), LogError> {
         let mut place = self.index.write();
-        let Some(index) = place.as_deref_mut() else { return Ok(()) };
+        let Some(index) = place.all_mut() else { return Ok(()) };
         if !self.exists() {
             return Ok(());
         }
@@ -136,7 +202,7 @@ impl Segment {
 
     /// Completes both index files, as when the segment is closed.
     pub(crate) fn finish_index(&self) -> Result<(), LogError> {
-        if self.index.read().is_none() {
+        if self.index.read().all().is_none() {
             return Ok(());
         }
         self.with_index_mut(SegmentIndex::note_largest)?;
@@ -147,6 +213,9 @@ impl Segment {
     pub(crate) fn largest_timestamp(&self) -> Result<Option<(TimestampMs, Offset)>, LogError> {
         let base = self.base_offset;
         let shown = |largest: TimeEntry| (largest.timestamp, base + i64::from(largest.relative));
+        if let Kept::Largest(largest) = &*self.index.read() {
+            return Ok(largest.map(shown));
+        }
         self.with_index(|index| index.largest.map(shown))
     }
 

@@ -307,3 +307,23 @@ fn an_epoch_that_never_held_a_record_is_forgotten_for_good_once_another_writes()
     let log = open(folder.path(), &small(), CLEAN);
     assert_eq!((log.latest_epoch(), log.epoch_at(7)), (Some(0), Some(0)));
 }
+
+#[test]
+fn indexes_of_closed_segments_leave_the_memory_once_nobody_looks_at_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), &small(), CLEAN);
+    fill(&log, 300);
+    let all = log.index_bytes();
+    // What was looked at since the last time stays.
+    log.trim_memory();
+    assert_eq!(log.index_bytes(), all);
+    log.trim_memory();
+    let active = log.index_bytes();
+    assert!(0 < active && active < all / 4, "{active} of {all}");
+    // Whoever cannot wait for a file is told so, and who can has it back.
+    assert!(log.read_now(7, 1000, Offset::MAX, true, false).unwrap().is_none());
+    assert_eq!(read_all(&log, 0), expected(0..300));
+    assert!(log.index_bytes() > active);
+    assert!(log.read_now(7, 1000, Offset::MAX, true, false).unwrap().is_some());
+    assert_eq!(log.offset_for_timestamp(1_000_007).unwrap().map(|found| found.offset), Some(7));
+}

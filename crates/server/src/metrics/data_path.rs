@@ -25,6 +25,7 @@ pub(super) fn expose(broker: &Broker, page: &mut Exposition) {
     for (name, count) in counters {
         page.counter(name, &[], count);
     }
+    page.gauge("naru_index_bytes", &[], counts.index_bytes as f64);
     page.gauge("naru_tail_cache_bytes", &[], counts.tail_cache_bytes as f64);
     page.gauge("naru_waiting_fetches", &[], counts.waiting_fetches as f64);
     let purgatory = "kafka_server_delayedoperationpurgatory_purgatorysize";
