@@ -18,6 +18,14 @@ pub fn check(loaded: &Loaded) -> Result<(), String> {
     if foreign.is_empty() {
         return Ok(());
     }
+    if servers.len() == 1 {
+        // It only says whom to ask first, and may well be this node as others see it.
+        tracing::warn!(
+            server = foreign.join(","),
+            "controller.quorum.bootstrap.servers is no controller listener of this node, which forms a cluster alone"
+        );
+        return Ok(());
+    }
     Err(format!(
         "controller.quorum.bootstrap.servers names {}, which is no controller listener of this node (those in 'listeners' \
          are {}), and {ALONE}: name this node's own address, or leave the setting out",
@@ -148,6 +156,9 @@ mod tests {
             &[(VOTERS, "1@localhost:9093")],
             &[LISTENERS, (SERVERS, "localhost:9093")],
             &[LISTENERS, (SERVERS, "127.0.0.1:9093,localhost:9093")],
+            // One alone may be this node as others see it.
+            &[LISTENERS, (SERVERS, "b.invalid:19093")],
+            &[(SERVERS, "localhost:9093")],
             &[("listeners", "PLAINTEXT://:9092,CONTROLLER://127.0.0.1:0"), (SERVERS, "127.0.0.1:0")],
             &[
                 LISTENERS,
@@ -175,9 +186,9 @@ mod tests {
             (&[LISTENERS, (VOTERS, "2@b:9093,3@c:9093")], "controller.quorum.voters=Set(2, 3)"),
             (&[LISTENERS, (VOTERS, "1@a:9093,2@b:9093")], "names other nodes, 2@b:9093, and"),
             (&[LISTENERS, (SERVERS, "localhost:9093,b.invalid:9093")], "servers names b.invalid:9093, which"),
-            (&[LISTENERS, (SERVERS, "localhost:19093")], "CONTROLLER://:9093"),
-            (&[LISTENERS, (SERVERS, "localhost:9092")], "name this node's own address"),
-            (&[(SERVERS, "localhost:9093")], "those in 'listeners' are none"),
+            (&[LISTENERS, (SERVERS, "a.invalid:1,b.invalid:1")], "CONTROLLER://:9093"),
+            (&[LISTENERS, (SERVERS, "localhost:9092,localhost:9093")], "name this node's own address"),
+            (&[(SERVERS, "localhost:9093,localhost:9094")], "those in 'listeners' are none"),
         ];
         for (settings, fragment) in cases {
             let message = checked(settings).unwrap_err();
