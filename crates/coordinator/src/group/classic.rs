@@ -247,8 +247,7 @@ impl ClassicGroup {
         // A timer that ends earlier looks again: most heartbeats set none.
         if member.session.timer_at_ms.is_none_or(|at_ms| at_ms > expires_at_ms) {
             member.session.timer_at_ms = Some(expires_at_ms);
-            let (group, member) = (Arc::clone(&self.id), Arc::clone(&member.id));
-            turn.step.set(TimerKey::Session { group, member }, expires_at_ms);
+            turn.step.set(self.session_timer(id), expires_at_ms);
         }
     }
 
@@ -257,9 +256,8 @@ impl ClassicGroup {
         self.touch(id, timeout_ms, turn);
     }
 
-    fn forget_timer(&self, member: &str, turn: &mut Turn<'_>) {
-        let key = TimerKey::Session { group: Arc::clone(&self.id), member: member.into() };
-        turn.step.cancel(key);
+    fn session_timer(&self, member: &str) -> TimerKey {
+        TimerKey::Session { group: Arc::clone(&self.id), member: member.into() }
     }
 
     /// Answers a member that waits for its JoinGroup.

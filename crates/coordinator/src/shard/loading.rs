@@ -22,17 +22,13 @@ pub enum LoadError {
 
 impl GroupShard {
     /// A record of a step has been appended: later decisions see it.
-    ///
-    /// What the record of a classic group says is what the group already is.
     pub fn appended(&mut self, record: &Record) {
-        match (&record.key, &record.value) {
-            (GroupKey::GroupMetadata(key), None) => _ = self.groups.remove(&*key.group),
-            (GroupKey::OffsetCommit(key), Some((GroupValue::OffsetCommit(value), _))) => {
-                self.offsets.put(&key.group, &key.topic, key.partition, CommittedOffset::from_value(value));
-            }
-            (GroupKey::OffsetCommit(key), None) => self.offsets.remove(&key.group, &key.topic, key.partition),
-            _ => {}
+        // A classic group is already what its record says, and more.
+        if matches!((&record.key, &record.value), (GroupKey::GroupMetadata(_), Some(_))) {
+            return;
         }
+        let applied = self.apply(&record.key, record.value.as_ref().map(|(value, _)| value));
+        debug_assert!(applied.is_ok(), "a record made here: {record:?}");
     }
 
     /// Takes over one record of the partition, in the order of the log. Types of later versions are passed over.
@@ -43,10 +39,14 @@ impl GroupShard {
             Err(error) => return Err(LoadError::Malformed(error)),
         };
         let value = value.map(|value| GroupValue::decode(value, key.record_type())).transpose();
-        let value = value.map_err(LoadError::Malformed)?.map(|(value, _)| value);
+        let value = value.map_err(LoadError::Malformed)?;
+        self.apply(&key, value.as_ref().map(|(value, _)| value))
+    }
+
+    fn apply(&mut self, key: &GroupKey<'_>, value: Option<&GroupValue<'_>>) -> Result<(), LoadError> {
         match (key, value) {
             (GroupKey::GroupMetadata(key), Some(GroupValue::GroupMetadata(value))) => {
-                self.groups.insert((*key.group).into(), ClassicGroup::from_value(&key.group, &value));
+                self.groups.insert((*key.group).into(), ClassicGroup::from_value(&key.group, value));
             }
             (GroupKey::GroupMetadata(key), None) => _ = self.groups.remove(&*key.group),
             (GroupKey::OffsetCommit(key), Some(GroupValue::OffsetCommit(value))) => {
@@ -54,7 +54,7 @@ impl GroupShard {
                     // Consumers that assign themselves leave no record of their group.
                     self.groups.insert((*key.group).into(), ClassicGroup::new(&key.group, None));
                 }
-                self.offsets.put(&key.group, &key.topic, key.partition, CommittedOffset::from_value(&value));
+                self.offsets.put(&key.group, &key.topic, key.partition, CommittedOffset::from_value(value));
             }
             (GroupKey::OffsetCommit(key), None) => self.offsets.remove(&key.group, &key.topic, key.partition),
             (GroupKey::GroupMetadata(_) | GroupKey::OffsetCommit(_), Some(_)) => {

@@ -1,12 +1,9 @@
 //! Heartbeat, and what happens to who is not heard of.
 
-use std::sync::Arc;
-
 use model::ErrorCode;
 use protocol::messages::{HeartbeatRequest, JoinGroupResponse};
 
 use super::{ClassicGroup, State, Turn};
-use crate::step::TimerKey;
 
 impl ClassicGroup {
     /// A member is heard of, and learns whether it has to join again.
@@ -31,8 +28,7 @@ impl ClassicGroup {
         let expires_at_ms = member.session.expires_at_ms;
         if expires_at_ms > turn.now_ms {
             member.session.timer_at_ms = Some(expires_at_ms);
-            let (group, member) = (Arc::clone(&self.id), Arc::clone(&member.id));
-            turn.step.set(TimerKey::Session { group, member }, expires_at_ms);
+            turn.step.set(self.session_timer(id), expires_at_ms);
         } else if !member.is_kept_by_waiting() {
             self.lose(id, "heartbeat expiration", turn);
             self.go_on_after_loss(format!("removing member {id} on heartbeat expiration."), turn);

@@ -9,7 +9,7 @@ use protocol::messages::{JoinGroupRequest, JoinGroupResponse, SyncGroupResponse}
 use super::member::{Member, Protocol, Session};
 use super::{ClassicGroup, State, Turn};
 use crate::shard::Asker;
-use crate::step::{Answer, Stored, TimerKey};
+use crate::step::{Answer, Stored};
 
 /// Newcomers are given their id with an error and join again with it from this version on (KIP-394).
 const ID_REQUIRED_SINCE: i16 = 4;
@@ -65,9 +65,8 @@ impl ClassicGroup {
         if asker.api_version < ID_REQUIRED_SINCE {
             return self.add_joining(&new_id, request, asker, turn);
         }
-        let (group, member) = (Arc::clone(&self.id), Arc::clone(&new_id));
         let at_ms = turn.now_ms + i64::from(request.session_timeout_ms);
-        turn.step.set(TimerKey::Session { group, member }, at_ms);
+        turn.step.set(self.session_timer(&new_id), at_ms);
         refuse(&new_id, ErrorCode::MEMBER_ID_REQUIRED, asker, turn);
         self.pending.insert(new_id);
     }
@@ -202,7 +201,7 @@ impl ClassicGroup {
             turn,
         );
         self.answer_sync(id, SyncGroupResponse { error_code, ..SyncGroupResponse::default() }, turn);
-        self.forget_timer(id, turn);
+        turn.step.cancel(self.session_timer(id));
     }
 }
 

@@ -55,7 +55,7 @@ impl ClassicGroup {
             return Ok(());
         }
         if self.pending.remove(id) {
-            self.forget_timer(id, turn);
+            turn.step.cancel(self.session_timer(id));
             return Ok(());
         }
         self.check_member(id, instance)?;

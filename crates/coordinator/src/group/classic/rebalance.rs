@@ -171,7 +171,7 @@ impl ClassicGroup {
     /// Takes a member out, with its timer.
     pub(super) fn drop_member(&mut self, id: &str, cause: &str, turn: &mut Turn<'_>) {
         let Some(member) = self.remove(id) else { return };
-        self.forget_timer(id, turn);
+        turn.step.cancel(self.session_timer(id));
         let (group, cause) = (Arc::clone(&self.id), cause.to_owned());
         turn.step.events.push(GroupEvent::MemberRemoved { group, member: member.id, cause });
     }
