@@ -6,6 +6,7 @@ use std::path::Path;
 /// Every crate and the crates of ours it may depend on, lowest layer first.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("scripts", &[]),
     ("config", &["model"]),
     ("telemetry", &["model"]),
     ("records", &["model"]),

@@ -1,7 +1,6 @@
 //! Runs `testdata/<name>.txt`: a command and its arguments, `----`, what must come out, a blank line.
 //!
-//! Members are `m1`, `m2` and so on in the order in which their ids were made. With `UPDATE_SCRIPTS=1` what came out
-//! is written back, to be read before it is committed.
+//! Members are `m1`, `m2` and so on in the order in which their ids were made.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -20,29 +19,15 @@ use protocol::messages::{
     GroupKey, GroupValue, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest,
     OffsetDeleteRequest, SyncGroupRequest,
 };
+use scripts::Line;
 
 const BEGIN_MS: i64 = 1_000_000;
 /// Characters of the random part of a member id.
 const UUID_LENGTH: usize = 36;
 
 pub fn run(name: &str) {
-    let path = format!("{}/testdata/{name}.txt", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap();
     let mut world = World::new();
-    let mut actual = String::new();
-    for block in text.split("\n\n").map(str::trim_end).filter(|block| !block.is_empty()) {
-        let (input, _) = block.split_once("\n----").unwrap_or((block, ""));
-        let input = input.trim_start_matches('\n');
-        let output = world.execute(input);
-        let _ = write!(actual, "{input}\n----\n{output}\n");
-    }
-    if std::env::var_os("UPDATE_SCRIPTS").is_some() {
-        std::fs::write(&path, &actual).unwrap();
-    }
-    for (expected, actual) in text.lines().zip(actual.lines()) {
-        assert_eq!(actual, expected, "in {name}");
-    }
-    assert_eq!(actual.trim_end(), text.trim_end(), "in {name}");
+    scripts::run(env!("CARGO_MANIFEST_DIR"), name, |input| world.execute(input));
 }
 
 struct World {
@@ -54,37 +39,6 @@ struct World {
     members: BTreeMap<String, String>,
     stored: Option<Stored>,
     log: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-}
-
-/// One line: a command, words and `key=value` pairs.
-struct Line<'a> {
-    words: Vec<&'a str>,
-    pairs: BTreeMap<&'a str, &'a str>,
-}
-
-impl<'a> Line<'a> {
-    fn new(text: &'a str) -> Line<'a> {
-        let mut line = Line { words: Vec::new(), pairs: BTreeMap::new() };
-        for part in text.split_whitespace() {
-            match part.split_once('=') {
-                Some((key, value)) => _ = line.pairs.insert(key, value),
-                None => line.words.push(part),
-            }
-        }
-        line
-    }
-
-    fn word(&self, at: usize) -> &'a str {
-        self.words.get(at).copied().unwrap_or_default()
-    }
-
-    fn text(&self, key: &str) -> Option<&'a str> {
-        self.pairs.get(key).copied()
-    }
-
-    fn number<T: std::str::FromStr>(&self, key: &str, default: T) -> T {
-        self.pairs.get(key).map_or(default, |text| text.parse().ok().unwrap())
-    }
 }
 
 impl World {

@@ -1,10 +1,6 @@
 //! Runs `testdata/<name>.txt`: commands, their arguments a line each, `----`, what must come out, a blank line.
 //!
-//! Requests go through the controller's one entry as encoded bodies. With `UPDATE_SCRIPTS=1` what came out is
-//! written back, to be read before it is committed.
-
-use std::collections::BTreeMap;
-use std::fmt::Write;
+//! Requests go through the controller's one entry as encoded bodies.
 
 use config::{Inputs, StaticSettings, load};
 use metadata::controller::handle;
@@ -23,28 +19,15 @@ use protocol::messages::{
     incremental_alter_configs_request, update_features_request,
 };
 use protocol::{Message, Reader, Writer};
+use scripts::Line;
 
 use crate::shown::Shown;
 
 const CLUSTER: &str = "AAAAAAAAQACAAAAAAAAAAA";
 
 pub fn run(name: &str) {
-    let path = format!("{}/testdata/{name}.txt", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap();
     let mut world = World::new();
-    let mut actual = String::new();
-    for block in text.split("\n\n").map(str::trim_end).filter(|block| !block.is_empty()) {
-        let (input, _) = block.split_once("\n----").unwrap_or((block, ""));
-        let output = world.execute(input.trim_start_matches('\n'));
-        let _ = write!(actual, "{input}\n----\n{output}\n");
-    }
-    if std::env::var_os("UPDATE_SCRIPTS").is_some() {
-        std::fs::write(&path, &actual).unwrap();
-    }
-    for (expected, actual) in text.lines().zip(actual.lines()) {
-        assert_eq!(actual, expected, "in {name}");
-    }
-    assert_eq!(actual.trim_end(), text.trim_end(), "in {name}");
+    scripts::run(env!("CARGO_MANIFEST_DIR"), name, |input| world.execute(input));
 }
 
 struct World {
@@ -54,42 +37,6 @@ struct World {
     now_ms: i64,
     seed: u64,
     shown: Shown,
-}
-
-/// One input line: words and `key=value` pairs.
-struct Line<'a> {
-    words: Vec<&'a str>,
-    pairs: BTreeMap<&'a str, &'a str>,
-}
-
-impl<'a> Line<'a> {
-    fn new(text: &'a str) -> Line<'a> {
-        let mut line = Line { words: Vec::new(), pairs: BTreeMap::new() };
-        for part in text.split_whitespace() {
-            match part.split_once('=') {
-                Some((key, value)) => _ = line.pairs.insert(key, value),
-                None => line.words.push(part),
-            }
-        }
-        line
-    }
-
-    fn has(&self, word: &str) -> bool {
-        self.words.contains(&word)
-    }
-
-    fn number<T: std::str::FromStr>(&self, key: &str, default: T) -> T {
-        self.pairs.get(key).map_or(default, |text| text.parse().ok().unwrap())
-    }
-
-    /// The first word, where `-` stands for an empty name and `_` for a blank inside one.
-    fn name(&self) -> String {
-        self.words[0].trim_start_matches('-').replace('~', " ")
-    }
-
-    fn version(&self, default: i16) -> i16 {
-        self.number("v", default)
-    }
 }
 
 fn ids(text: &str) -> Vec<i32> {
