@@ -12,6 +12,7 @@ mod null_server;
 mod open_loop;
 mod page_cache;
 mod pairs;
+mod placement;
 mod process;
 mod product;
 mod profile;

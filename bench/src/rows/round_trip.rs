@@ -7,6 +7,7 @@ use crate::latency::Latencies;
 use crate::load::closed_loop;
 use crate::null_server::Waiting;
 use crate::pairs::{Figure, Figures};
+use crate::placement::Placement;
 use crate::process::Server;
 use crate::product::THROUGHPUT;
 use crate::sides::Sides;
@@ -17,7 +18,7 @@ use super::{Cost, Row, Table, acks_name, no_generator, null_client};
 pub const ROW: Row = Row {
     name: "3",
     about: "serial round trip of one 100 B record",
-    cost: Cost { once_s: 150.0, pair_s: 28.0 },
+    cost: Cost { once_s: 180.0, pair_s: 56.0 },
     run,
     // Each run measures the null server itself.
     calibrate: no_generator,
@@ -37,21 +38,32 @@ fn run(effort: &Effort) -> Result<(), String> {
     let bulk = Produce::new("warm-up", 1, &batch(16 << 10, 1 << 10));
     let [one, all] = [1, -1].map(|acks| Produce::new("warm-up", acks, &batch_of_one));
     sides.warm_up(effort, "warm-up", &[(one, 1), (all, 1), (bulk, 5)])?;
-    for acks in [1, -1] {
-        let nothing = Produce::new("null", acks, &batch_of_one);
-        let mut null = null_client(&nothing.frame, &nothing.answer(), Waiting::Sleeping)?;
-        let name = format!("round-trip-{}", if acks < 0 { "all" } else { "1" });
-        let outcome = sides.contest_on_topics(effort, &name, Shape::of(1), |effort, server, topic| {
-            once(server, effort, &Produce::new(topic, acks, &batch_of_one), &mut null, &nothing)
-        })?;
-        let title = format!("serial round trip, {RECORD_BYTES} B, {}", acks_name(acks));
-        Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)?;
+    for placement in [Placement::Apart, Placement::Together] {
+        for acks in [1, -1] {
+            let nothing = Produce::new("null", acks, &batch_of_one);
+            let mut null =
+                placement.start_null(|| null_client(&nothing.frame, &nothing.answer(), Waiting::Sleeping))?;
+            let place = format!("{placement:?}").to_lowercase();
+            let name = format!("round-trip-{place}-{}", if acks < 0 { "all" } else { "1" });
+            let outcome = sides.contest_on_topics(effort, &name, Shape::of(1), |effort, server, topic| {
+                let _placed = placement.take(server.pid())?;
+                let mut figures =
+                    once(server, effort, &Produce::new(topic, acks, &batch_of_one), &mut null, &nothing)?;
+                // Waking up takes longer than any work, and not always as long.
+                figures
+                    .retain(|figure| placement == Placement::Together || !figure.name.starts_with("added"));
+                Ok(figures)
+            })?;
+            let title =
+                format!("serial round trip, {RECORD_BYTES} B, {}, {}", acks_name(acks), placement.name());
+            Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)?;
+        }
     }
     Ok(())
 }
 
 /// The null server is measured within each run, in turns with the broker, so that both see the machine in the same
-/// state: on which cores the threads of a turn meet is chance, and weighs more than what a broker does.
+/// state.
 fn once(
     server: &Server,
     effort: &Effort,

@@ -12,6 +12,9 @@ pub(crate) const OFFSET_ENTRY_SIZE: usize = 8;
 /// Bytes of an entry of the time index.
 pub(crate) const TIME_ENTRY_SIZE: usize = 12;
 
+/// Entries that stay in memory though the files hold them: letting go of so few is not worth reading them again.
+const FEW_ENTRIES: usize = 32;
+
 /// Last offset of a batch, relative to the segment's base, and where the batch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OffsetEntry {
@@ -26,13 +29,17 @@ pub(crate) struct TimeEntry {
     pub relative: u32,
 }
 
-/// Entries of both indexes; what is not yet in the files is counted.
+/// Entries of both indexes, or the last of them where the files hold the others; what is not yet in the files is counted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SegmentIndex {
     pub offsets: Vec<OffsetEntry>,
     pub times: Vec<TimeEntry>,
+    /// Entries of the files, those that have left the memory among them.
     offsets_written: usize,
     times_written: usize,
+    /// Entries that are only in the files.
+    offsets_dropped: usize,
+    times_dropped: usize,
     bytes_since_entry: u64,
     /// Largest timestamp of the segment, -1 where there is none, and the relative offset of its batch's end.
     pub largest: Option<TimeEntry>,
@@ -97,10 +104,68 @@ impl SegmentIndex {
     pub(crate) fn is_full(&self, bytes_max: u64) -> bool {
         let entries_max = (bytes_max / OFFSET_ENTRY_SIZE as u64) as usize;
         let times_max = (bytes_max / TIME_ENTRY_SIZE as u64) as usize;
-        self.offsets.len() >= entries_max.max(1) || self.times.len() >= times_max.saturating_sub(1).max(1)
+        self.offsets_len() >= entries_max.max(1) || self.times_len() >= times_max.saturating_sub(1).max(1)
     }
 
-    /// Forgets entries of batches at or after `position`, whose first offset is `relative` from the base.
+    fn offsets_len(&self) -> usize {
+        self.offsets_dropped + self.offsets.len()
+    }
+
+    fn times_len(&self) -> usize {
+        self.times_dropped + self.times.len()
+    }
+
+    /// True where no entry is in the files alone.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.offsets_dropped == 0 && self.times_dropped == 0
+    }
+
+    /// True where what stays in memory in any case tells where to look for `relative`.
+    pub(crate) fn tail_holds(&self, relative: u32) -> bool {
+        let first_kept = (self.offsets_written - self.offsets_dropped).saturating_sub(1);
+        (self.offsets_written == 0 && self.is_whole())
+            || self.offsets.get(first_kept).is_some_and(|entry| entry.relative <= relative)
+    }
+
+    /// Lets go of what the files hold, but for the last entry of each, with which the next is compared.
+    pub(crate) fn drop_written(&mut self) {
+        let offsets = (self.offsets_written - self.offsets_dropped).saturating_sub(1);
+        let times = (self.times_written - self.times_dropped).saturating_sub(1);
+        if offsets + times < FEW_ENTRIES {
+            return;
+        }
+        self.offsets.drain(..offsets);
+        self.times.drain(..times);
+        self.offsets.shrink_to_fit();
+        self.times.shrink_to_fit();
+        self.offsets_dropped += offsets;
+        self.times_dropped += times;
+    }
+
+    /// Takes the entries that `self` has only in the files from `files`, what those hold; false where that is
+    /// something else.
+    pub(crate) fn complete_with(&mut self, mut files: SegmentIndex) -> bool {
+        if files.offsets.len() != self.offsets_written || files.times.len() != self.times_written {
+            return false;
+        }
+        let unwritten = |written: usize, dropped: usize| written - dropped;
+        let offsets = self.offsets.split_off(unwritten(self.offsets_written, self.offsets_dropped));
+        let times = self.times.split_off(unwritten(self.times_written, self.times_dropped));
+        files.offsets.extend(offsets);
+        files.times.extend(times);
+        (self.offsets, self.times) = (files.offsets, files.times);
+        (self.offsets_dropped, self.times_dropped) = (0, 0);
+        true
+    }
+
+    /// As if made from the batches anew: `walked` has the entries, and no file has one.
+    pub(crate) fn replace_with(&mut self, walked: SegmentIndex) {
+        (self.offsets, self.times) = (walked.offsets, walked.times);
+        (self.offsets_dropped, self.times_dropped) = (0, 0);
+        self.forget_files();
+    }
+
+    /// Forgets entries of batches at or after `position`, whose first offset is `relative` from the base. For a whole index.
     pub(crate) fn cut(&mut self, position: u64, relative: u32) {
         self.offsets.truncate(self.offsets.partition_point(|entry| u64::from(entry.position) < position));
         self.times.truncate(self.times.partition_point(|entry| entry.relative < relative));
@@ -120,7 +185,7 @@ impl SegmentIndex {
 
     /// True where the files lack entries.
     pub(crate) fn has_unwritten(&self) -> bool {
-        self.offsets_written < self.offsets.len() || self.times_written < self.times.len()
+        self.offsets_written < self.offsets_len() || self.times_written < self.times_len()
     }
 
     /// True where nothing is in the files, which may not be there then.
@@ -130,7 +195,7 @@ impl SegmentIndex {
 
     /// Entries that the offset file lacks.
     pub(crate) fn unwritten_count(&self) -> usize {
-        self.offsets.len() - self.offsets_written
+        self.offsets_len() - self.offsets_written
     }
 
     /// Counts all entries as not written, for files that are to be replaced.
@@ -141,7 +206,7 @@ impl SegmentIndex {
     /// Writes what the files lack and cuts them to the entries there are.
     pub(crate) fn write(&mut self, disk: &dyn Disk, offset_file: &File, time_file: &File) -> io::Result<()> {
         let mut bytes = Vec::new();
-        for entry in self.offsets.iter().skip(self.offsets_written) {
+        for entry in self.offsets.iter().skip(self.offsets_written - self.offsets_dropped) {
             bytes.extend_from_slice(&entry.relative.to_be_bytes());
             bytes.extend_from_slice(&entry.position.to_be_bytes());
         }
@@ -149,14 +214,14 @@ impl SegmentIndex {
         disk.write_at(offset_file, &mut [IoSlice::new(&bytes)], start)?;
         end_at(disk, offset_file, start + bytes.len() as u64)?;
         bytes.clear();
-        for entry in self.times.iter().skip(self.times_written) {
+        for entry in self.times.iter().skip(self.times_written - self.times_dropped) {
             bytes.extend_from_slice(&entry.timestamp.to_be_bytes());
             bytes.extend_from_slice(&entry.relative.to_be_bytes());
         }
         let start = (self.times_written * TIME_ENTRY_SIZE) as u64;
         disk.write_at(time_file, &mut [IoSlice::new(&bytes)], start)?;
         end_at(disk, time_file, start + bytes.len() as u64)?;
-        (self.offsets_written, self.times_written) = (self.offsets.len(), self.times.len());
+        (self.offsets_written, self.times_written) = (self.offsets_len(), self.times_len());
         Ok(())
     }
 
@@ -271,6 +336,40 @@ mod tests {
         assert!(SegmentIndex::parse(&offsets, &times, 45_000).is_none());
         offsets[4..8].copy_from_slice(&40_000u32.to_be_bytes());
         assert!(SegmentIndex::parse(&offsets, &times, 50_000).is_none());
+    }
+
+    #[test]
+    fn what_the_files_hold_leaves_the_memory_and_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = crate::disk::RealDisk;
+        let offset_file = disk.open(&folder.path().join("index"), true).unwrap();
+        let time_file = disk.open(&folder.path().join("timeindex"), true).unwrap();
+        let (mut index, mut whole) = (SegmentIndex::default(), SegmentIndex::default());
+        for batch in 0..200u32 {
+            for index in [&mut index, &mut whole] {
+                index.note(batch * 10 + 9, u64::from(batch) * 5000, 5000, i64::from(batch) * 100, 4096);
+            }
+            if batch == 100 {
+                assert!(index.tail_holds(0));
+                index.write(&disk, &offset_file, &time_file).unwrap();
+                index.drop_written();
+            }
+        }
+        assert!(!index.is_whole());
+        assert!(!index.tail_holds(1008) && index.tail_holds(1009));
+        for relative in [1009, 1010, 1500, 3000] {
+            assert_eq!(index.entry_before(relative), whole.entry_before(relative));
+        }
+        assert_eq!(index.largest, whole.largest);
+        index.write(&disk, &offset_file, &time_file).unwrap();
+        let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+        let files = SegmentIndex::parse(&read("index"), &read("timeindex"), 1_000_000).unwrap();
+        assert_eq!((&files.offsets, &files.times), (&whole.offsets, &whole.times));
+        index.drop_written();
+        assert_eq!((index.offsets.len(), index.times.len()), (1, 1));
+        assert!(!index.complete_with(SegmentIndex::default()), "files that lack entries are noticed");
+        assert!(index.complete_with(files) && index.is_whole() && !index.has_unwritten());
+        assert_eq!((index.offsets, index.times), (whole.offsets, whole.times));
     }
 
     #[test]

@@ -210,13 +210,11 @@ impl PartitionLog {
         self.tail.hits()
     }
 
-    /// Gives back the memory of the tail cache unless somebody has read at the tail since the last call, and that of the
-    /// indexes of closed segments that nobody has looked at; for a timer of the caller.
+    /// Gives back the memory of the tail cache unless somebody has read at the tail since the last call, and that of
+    /// indexes, as far as their files hold them, that nobody has looked at; for a timer of the caller.
     pub fn trim_memory(&self) {
         self.tail.trim();
-        let segments = self.segments.load();
-        let closed = segments.split_last().map_or(&[][..], |(_, closed)| closed);
-        closed.iter().for_each(|segment| segment.trim_index());
+        self.segments.load().iter().for_each(|segment| segment.trim_index());
     }
 
     /// Bytes of memory that the indexes of its segments take.

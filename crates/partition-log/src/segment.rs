@@ -23,7 +23,6 @@ mod find;
 mod indexes;
 
 pub(crate) use find::{Found, READ_AT_ONCE};
-use indexes::Kept;
 
 /// Largest index that is read, four times Kafka's default.
 const INDEX_SIZE_MAX: usize = 256 << 20;
@@ -40,8 +39,9 @@ pub(crate) struct Segment {
     /// Bytes that the log file has from its beginning on, 0 for those of its batches.
     preallocated: AtomicU64,
     begun_ms: TimestampMs,
-    index: RwLock<Kept>,
-    /// Somebody has looked at the index since the last [`Segment::trim_index`].
+    /// What is in memory of the indexes; `None` where nobody has looked yet.
+    index: RwLock<Option<Box<SegmentIndex>>>,
+    /// Somebody has looked at more of the index than its end since the last [`Segment::trim_index`].
     index_used: AtomicBool,
     aborted: RwLock<Option<Vec<AbortedTransaction>>>,
     txn_index_dirty: AtomicBool,
@@ -54,7 +54,7 @@ impl Segment {
     pub(crate) fn begin(place: &Arc<Place>, base_offset: Offset, now_ms: TimestampMs) -> Arc<Segment> {
         let segment = Segment::existing(place, base_offset, 0, now_ms);
         segment.exists.store(false, Ordering::Relaxed);
-        *segment.index.write() = Kept::All(Box::default());
+        *segment.index.write() = Some(Box::default());
         *segment.aborted.write() = Some(Vec::new());
         segment
     }
@@ -265,7 +265,7 @@ impl Segment {
     }
 
     fn lacks_index_entries(&self) -> bool {
-        self.index.read().all().is_some_and(SegmentIndex::has_unwritten)
+        self.index.read().as_deref().is_some_and(SegmentIndex::has_unwritten)
     }
 
     /// Puts the log file, and the aborted transactions if there are new ones, on stable storage.
@@ -295,12 +295,12 @@ impl Segment {
         if self.size() == 0 {
             return Ok((self.begun_ms, false));
         }
-        let known = self.with_index(|index| index.first_timestamp)?;
+        let known = self.with_tail(|index| index.first_timestamp)?;
         let first = match known {
             Some(first) => first,
             None => {
                 let first = self.find(0, Offset::MIN)?.map_or(-1, |found| found.max_timestamp);
-                self.with_index_mut(|index| index.first_timestamp = Some(first))?;
+                self.with_tail_mut(|index| index.first_timestamp = Some(first))?;
                 first
             }
         };

@@ -92,6 +92,7 @@ impl PartitionLog {
         let first = opening.segments.first().map(|segment| segment.base_offset);
         let mut log_start = recovery.log_start_offset.max(first.unwrap_or(0));
         let mut log_end = opening.find_end(&recovery, log_start)?;
+        log_start = log_start.max(opening.segments.first().map_or(0, |segment| segment.base_offset));
         if log_start > log_end {
             // Everything below the start was deleted before the crash.
             for segment in opening.segments.drain(..) {

@@ -26,6 +26,14 @@ impl Opening<'_> {
         {
             return Ok(end);
         }
+        if self.is_restarted(&last)? {
+            for old in self.segments.drain(..self.segments.len() - 1) {
+                old.remove_files()?;
+            }
+            self.sync_folder()?;
+            self.trusted_end = last.base_offset;
+            return Ok(last.base_offset);
+        }
         let point = if recovery.clean_shutdown { last.base_offset } else { recovery.recovery_point };
         // One that ends at the recovery point may have been closed after it: its index may lack the last entries.
         let first = self.segments.partition_point(|segment| segment.base_offset < point).saturating_sub(1);
@@ -53,6 +61,22 @@ impl Opening<'_> {
             }
         }
         Ok(end)
+    }
+
+    /// True where the last segment is empty and begins within what comes before it: a crash has stopped
+    /// [`PartitionLog::truncate_to`](super::PartitionLog::truncate_to) as it began anew there.
+    fn is_restarted(&self, last: &Segment) -> Result<bool, LogError> {
+        let Some(before) = self.segments.len().checked_sub(2).and_then(|place| self.segments.get(place))
+        else {
+            return Ok(false);
+        };
+        Ok(last.size() == 0 && end_of(before)?.is_some_and(|end| end > last.base_offset))
+    }
+
+    fn sync_folder(&self) -> Result<(), LogError> {
+        let folder = self.place.folder();
+        let synced = self.place.disk().sync_dir(&folder);
+        synced.map_err(|source| self.place.home.sync_failed(&folder, source))
     }
 
     /// True where a power cut has kept a segment and lost what came before it, or kept what a truncation had removed.
@@ -154,9 +178,7 @@ impl Opening<'_> {
         }
         // Else a second power cut might bring back what was cut, behind what is written from now on.
         segment.sync()?;
-        let folder = self.place.folder();
-        let synced = self.place.disk().sync_dir(&folder);
-        synced.map_err(|source| self.place.home.sync_failed(&folder, source))?;
+        self.sync_folder()?;
         self.report.cut_reason = Some(damage.to_string());
         Ok(())
     }

@@ -68,7 +68,7 @@ impl PartitionLog {
             return Ok(false);
         }
         if filled + size > options.segment_bytes
-            || active.with_index(|index| index.is_full(options.segment_index_bytes))?
+            || active.with_tail(|index| index.is_full(options.segment_index_bytes))?
         {
             return Ok(true);
         }

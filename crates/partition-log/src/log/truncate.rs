@@ -45,7 +45,11 @@ impl PartitionLog {
         }
         let mut end = offset;
         if let Some(active) = kept.last() {
-            if let Some(found) = active.find_offset(offset)? {
+            let found = active.find_offset(offset)?;
+            if found.is_some_and(|found| found.base_offset < self.log_start_offset()) {
+                return self.restart_within(&mut writer, now_ms);
+            }
+            if let Some(found) = found {
                 active.cut(found.position, offset)?;
             }
             // The records go before the transactions that hold them: these must not be missing where those are not.
@@ -53,11 +57,6 @@ impl PartitionLog {
             active.cut_aborted(offset)?;
             writer.active = Arc::clone(active);
             end = end_of(active)?.unwrap_or(active.base_offset).min(offset);
-            if end < self.log_start_offset() {
-                // Nothing is left to read, and what is left in the file would look like the end of a log with a hole.
-                let start = self.log_start_offset();
-                return self.restart_at(&mut writer, start, now_ms);
-            }
         }
         self.ends.log_end.store(end, Ordering::Release);
         self.ends.recovery_point.fetch_min(end, Ordering::AcqRel);
@@ -84,6 +83,40 @@ impl PartitionLog {
     }
 
     fn restart_at(&self, writer: &mut Writer, offset: Offset, now_ms: TimestampMs) -> Result<(), LogError> {
+        let (begun, removed) = self.begin_again(writer, offset, now_ms);
+        for segment in removed.iter().rev() {
+            segment.remove_files()?;
+        }
+        // Should the checkpoint of log starts be older, the file's name keeps the offset.
+        begun.ensure_file()?;
+        self.settle_restart(writer, now_ms)
+    }
+
+    /// Begins anew at the log start, which lies within the last batch: nothing is left to read, and cutting that batch would
+    /// leave a log that ends below its start.
+    ///
+    /// Until the old segments are gone the new one, empty and within the last of them, tells a start that it is all there is.
+    fn restart_within(&self, writer: &mut Writer, now_ms: TimestampMs) -> Result<(), LogError> {
+        let (begun, removed) = self.begin_again(writer, self.log_start_offset(), now_ms);
+        begun.ensure_file()?;
+        begun.sync()?;
+        self.sync_folder()?;
+        // The one that is marked goes last.
+        for segment in removed.iter() {
+            segment.remove_files()?;
+            self.sync_folder()?;
+        }
+        self.settle_restart(writer, now_ms)
+    }
+
+    /// Makes an empty segment at `offset` all that readers and appends see; its file is not there yet, and those of the
+    /// segments that are returned beside it still are.
+    fn begin_again(
+        &self,
+        writer: &mut Writer,
+        offset: Offset,
+        now_ms: TimestampMs,
+    ) -> (Arc<Segment>, Arc<Vec<Arc<Segment>>>) {
         self.tail.drop_all();
         let begun = Segment::begin(&self.place, offset, now_ms);
         begun.preallocate(writer.options.preallocated_bytes());
@@ -91,16 +124,15 @@ impl PartitionLog {
         self.ends.log_start.store(offset, Ordering::Release);
         self.ends.log_end.store(offset, Ordering::Release);
         self.ends.recovery_point.store(offset, Ordering::Release);
-        for segment in removed.iter().rev() {
-            segment.remove_files()?;
-        }
-        // Should the checkpoint of log starts be older, the file's name keeps the offset.
-        begun.ensure_file()?;
-        writer.active = begun;
+        writer.active = Arc::clone(&begun);
         writer.next_offset = offset;
+        (begun, removed)
+    }
+
+    fn settle_restart(&self, writer: &mut Writer, now_ms: TimestampMs) -> Result<(), LogError> {
         self.truncate_epochs(writer, |epochs| epochs.truncate_end(Offset::MIN));
         self.remove_snapshots(|_| true)?;
-        self.reload_producers(writer, offset, now_ms)?;
+        self.reload_producers(writer, writer.next_offset, now_ms)?;
         self.settle_cut(writer)
     }
 

@@ -32,7 +32,7 @@ impl Segment {
     /// The first batch that ends at or after `offset`; `None` where the segment ends before.
     pub(crate) fn find_offset(&self, offset: Offset) -> Result<Option<Found>, LogError> {
         let entry = match relative(self.base_offset, offset) {
-            Some(relative) => self.with_index(|index| index.entry_before(relative))?,
+            Some(relative) => self.entry_before(relative)?,
             None => None,
         };
         let Some(entry) = entry else { return self.find(0, offset) };
@@ -52,13 +52,9 @@ impl Segment {
     /// As [`Segment::find_offset`] from what is in memory already; an error that says
     /// [`LogError::would_wait`] where that is not enough.
     pub(crate) fn find_offset_now(&self, offset: Offset) -> Result<Option<Found>, LogError> {
-        let from = match (relative(self.base_offset, offset), self.index.read().all()) {
-            (Some(relative), Some(index)) => {
-                self.note_index_use();
-                index.position_before(relative)
-            }
-            (None, _) => 0,
-            (_, None) => return Err(self.waits()),
+        let from = match relative(self.base_offset, offset) {
+            Some(relative) => self.position_in_memory(relative).ok_or_else(|| self.waits())?,
+            None => 0,
         };
         self.walk(from, offset, false)
     }

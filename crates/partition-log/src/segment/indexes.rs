@@ -1,6 +1,5 @@
 //! The offset and time index of a segment: loaded or rebuilt when asked for, kept up, written.
 
-use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 
 use model::{Offset, TimestampMs};
@@ -8,51 +7,13 @@ use model::{Offset, TimestampMs};
 use super::{INDEX_SIZE_MAX, Segment};
 use crate::disk::read_whole;
 use crate::error::LogError;
-use crate::index::{SegmentIndex, TimeEntry, relative};
+use crate::index::{OffsetEntry, SegmentIndex, TimeEntry, relative};
 use crate::names;
 
 /// Distance of entries where an index is rebuilt.
 const REBUILD_INTERVAL: u64 = 4096;
 /// Entries that may wait in memory before they are written beside an append.
-const UNWRITTEN_MAX: usize = 4096;
-
-/// What is in memory of a segment's index.
-#[derive(Debug, Default)]
-pub(super) enum Kept {
-    /// Nothing: nobody has looked yet.
-    #[default]
-    Nothing,
-    /// The largest timestamp, which a search by time asks every segment for.
-    Largest(Option<TimeEntry>),
-    /// All of it.
-    All(Box<SegmentIndex>),
-}
-
-impl Kept {
-    pub(super) fn all(&self) -> Option<&SegmentIndex> {
-        match self {
-            Kept::All(index) => Some(index),
-            Kept::Nothing | Kept::Largest(_) => None,
-        }
-    }
-
-    fn all_mut(&mut self) -> Option<&mut SegmentIndex> {
-        match self {
-            Kept::All(index) => Some(index),
-            Kept::Nothing | Kept::Largest(_) => None,
-        }
-    }
-
-    /// All of it, after `load` where it is not there.
-    fn all_or<E>(&mut self, load: impl Fn() -> Result<SegmentIndex, E>) -> Result<&mut SegmentIndex, E> {
-        loop {
-            match self {
-                Kept::All(index) => return Ok(index),
-                Kept::Nothing | Kept::Largest(_) => *self = Kept::All(Box::new(load()?)),
-            }
-        }
-    }
-}
+const UNWRITTEN_MAX: usize = 1024;
 
 impl Segment {
     /// Takes note of a batch at `position` in both indexes.
@@ -65,89 +26,160 @@ impl Segment {
         interval: u64,
     ) -> Result<(), LogError> {
         let Some(relative) = relative(self.base_offset, last_offset) else { return Ok(()) };
-        self.with_index_mut(|index| {
+        let many = self.with_tail_mut(|index| {
             index.note(relative, position, size, max_timestamp, interval);
             index.unwritten_count() > UNWRITTEN_MAX
-        })
-        .and_then(|many| match many.then(|| self.write_index()) {
+        })?;
+        if !many {
+            return Ok(());
+        }
+        match self.write_index() {
             // Entries can wait for room on the disk: they are in memory.
-            Some(Err(error)) if !error.is_no_space() => Err(error),
-            _ => Ok(()),
-        })
+            Err(error) if !error.is_no_space() => Err(error),
+            _ => {
+                if !self.index_used.load(Ordering::Relaxed) {
+                    self.drop_written_index();
+                }
+                Ok(())
+            }
+        }
     }
 
-    /// Looks at the index, reading or rebuilding it first where needed.
+    /// Looks at the whole index, reading or rebuilding it first where needed.
     pub(crate) fn with_index<R>(&self, look: impl FnOnce(&SegmentIndex) -> R) -> Result<R, LogError> {
-        if let Some(index) = self.index.read().all() {
-            self.note_index_use();
+        self.note_index_use();
+        if let Some(index) = self.index.read().as_deref()
+            && index.is_whole()
+        {
             return Ok(look(index));
         }
         self.with_index_mut(|index| look(index))
     }
 
+    /// As [`Segment::with_index`], to change it.
     pub(crate) fn with_index_mut<R>(
         &self,
         change: impl FnOnce(&mut SegmentIndex) -> R,
     ) -> Result<R, LogError> {
-        let mut kept = self.index.write();
         self.note_index_use();
-        kept.all_or(|| self.load_index()).map(change)
+        let mut place = self.index.write();
+        let index = self.begun(&mut place)?;
+        if !index.is_whole() {
+            self.complete(index)?;
+        }
+        Ok(change(index))
+    }
+
+    /// Looks at what is in memory of the index, of which the last entries are: its sums always, those before maybe.
+    pub(crate) fn with_tail<R>(&self, look: impl FnOnce(&SegmentIndex) -> R) -> Result<R, LogError> {
+        if let Some(index) = self.index.read().as_deref() {
+            return Ok(look(index));
+        }
+        self.with_tail_mut(|index| look(index))
+    }
+
+    /// As [`Segment::with_tail`], to change it.
+    pub(crate) fn with_tail_mut<R>(
+        &self,
+        change: impl FnOnce(&mut SegmentIndex) -> R,
+    ) -> Result<R, LogError> {
+        self.begun(&mut self.index.write()).map(change)
+    }
+
+    fn begun<'a>(&self, place: &'a mut Option<Box<SegmentIndex>>) -> Result<&'a mut SegmentIndex, LogError> {
+        if place.is_none() {
+            *place = Some(Box::new(self.load_index()?));
+        }
+        Ok(place.get_or_insert_default())
+    }
+
+    /// Brings back what is only in the files.
+    fn complete(&self, index: &mut SegmentIndex) -> Result<(), LogError> {
+        // An entry may be there of a batch that counts only in a moment.
+        if self.read_index(u64::MAX)?.is_none_or(|files| !index.complete_with(files)) {
+            index.replace_with(self.walk_index()?);
+        }
+        Ok(())
+    }
+
+    /// Where the last indexed batch begins that ends at or before `relative`, from what is in memory; `None` where that
+    /// does not tell.
+    pub(super) fn position_in_memory(&self, relative: u32) -> Option<u64> {
+        let place = self.index.read();
+        let index = place.as_deref()?;
+        let is_at_tail = index.tail_holds(relative);
+        if !is_at_tail {
+            self.note_index_use();
+        }
+        (is_at_tail || index.is_whole()).then(|| index.position_before(relative))
+    }
+
+    /// The last indexed batch that ends at or before `relative`.
+    pub(super) fn entry_before(&self, relative: u32) -> Result<Option<OffsetEntry>, LogError> {
+        if let Some(index) = self.index.read().as_deref()
+            && index.tail_holds(relative)
+        {
+            return Ok(index.entry_before(relative));
+        }
+        self.with_index(|index| index.entry_before(relative))
     }
 
     /// Only the first look writes to memory that all cores share.
-    pub(super) fn note_index_use(&self) {
+    fn note_index_use(&self) {
         if !self.index_used.load(Ordering::Relaxed) {
             self.index_used.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Lets go of an index that its files hold and nobody has looked at since the last call. For segments that are closed:
-    /// the whole of a log's indexes takes some MiB of memory for each GiB.
+    /// Lets go of what its files hold of an index that nobody has looked at since the last call: the whole of a log's
+    /// indexes takes some MiB of memory for each GiB.
     pub(crate) fn trim_index(&self) {
-        if self.index_used.swap(false, Ordering::Relaxed) {
-            return;
+        if !self.index_used.swap(false, Ordering::Relaxed) {
+            self.drop_written_index();
         }
+    }
+
+    fn drop_written_index(&self) {
         // Whoever has it now uses it.
-        let Some(mut index) = self.index.try_write() else { return };
-        if let Some(all) = index.all()
-            && !all.has_unwritten()
-        {
-            *index = Kept::Largest(all.largest);
+        let Some(mut place) = self.index.try_write() else { return };
+        if let Some(index) = place.as_deref_mut() {
+            index.drop_written();
         }
     }
 
     /// Bytes of memory that the index takes, 0 where it is not in memory.
     pub(crate) fn index_bytes(&self) -> usize {
-        self.index.read().all().map_or(0, SegmentIndex::memory_bytes)
+        self.index.read().as_deref().map_or(0, SegmentIndex::memory_bytes)
     }
 
     /// Begins an empty index where none can be loaded.
     pub(crate) fn with_index_mut_or_empty<R>(&self, change: impl FnOnce(&mut SegmentIndex) -> R) -> R {
-        let mut kept = self.index.write();
-        let Ok(index) = kept.all_or(|| Ok::<_, Infallible>(SegmentIndex::default()));
-        change(index)
+        change(self.index.write().get_or_insert_default())
     }
 
     fn load_index(&self) -> Result<SegmentIndex, LogError> {
-        let size = self.size();
-        if size == 0 {
+        if self.size() == 0 {
             return Ok(SegmentIndex::default());
         }
+        match self.read_index(self.size())? {
+            Some(index) => Ok(index),
+            None => self.walk_index(),
+        }
+    }
+
+    /// What the two files hold; `None` where that is no sound index of `size` bytes of log.
+    fn read_index(&self, size: u64) -> Result<Option<SegmentIndex>, LogError> {
         let read = |ending| {
             let path = self.path(ending);
             read_whole(self.place.disk(), &path, INDEX_SIZE_MAX).map_err(LogError::io("read", &path))
         };
         let files = (read(names::OFFSET_INDEX)?, read(names::TIME_INDEX)?);
-        if let (Some(offsets), Some(times)) = files
-            && let Some(index) = SegmentIndex::parse(&offsets, &times, size)
-        {
-            return Ok(index);
-        }
-        self.rebuild_index()
+        let (Some(offsets), Some(times)) = files else { return Ok(None) };
+        Ok(SegmentIndex::parse(&offsets, &times, size))
     }
 
-    /// Walks the whole segment; what is found is written with the next flush.
-    fn rebuild_index(&self) -> Result<SegmentIndex, LogError> {
+    /// Makes an index from the whole segment's batches; what is found is written with the next flush.
+    fn walk_index(&self) -> Result<SegmentIndex, LogError> {
         let mut index = SegmentIndex::default();
         let base_offset = self.base_offset;
         self.scan(0, |position, entry| {
@@ -162,15 +194,15 @@ impl Segment {
 
     /// Replaces an index that is not the log's; the files follow with the next flush.
     pub(super) fn renew_index(&self) -> Result<(), LogError> {
-        let renewed = self.rebuild_index()?;
-        *self.index.write() = Kept::All(Box::new(renewed));
+        let renewed = self.walk_index()?;
+        *self.index.write() = Some(Box::new(renewed));
         Ok(())
     }
 
     /// Writes index entries that the files lack.
     pub(crate) fn write_index(&self) -> Result<(), LogError> {
         let mut place = self.index.write();
-        let Some(index) = place.all_mut() else { return Ok(()) };
+        let Some(index) = place.as_deref_mut() else { return Ok(()) };
         if !self.exists() {
             return Ok(());
         }
@@ -202,10 +234,9 @@ impl Segment {
 
     /// Completes both index files, as when the segment is closed.
     pub(crate) fn finish_index(&self) -> Result<(), LogError> {
-        if self.index.read().all().is_none() {
+        let Some(()) = self.index.write().as_deref_mut().map(SegmentIndex::note_largest) else {
             return Ok(());
-        }
-        self.with_index_mut(SegmentIndex::note_largest)?;
+        };
         self.write_index()
     }
 
@@ -213,10 +244,7 @@ impl Segment {
     pub(crate) fn largest_timestamp(&self) -> Result<Option<(TimestampMs, Offset)>, LogError> {
         let base = self.base_offset;
         let shown = |largest: TimeEntry| (largest.timestamp, base + i64::from(largest.relative));
-        if let Kept::Largest(largest) = &*self.index.read() {
-            return Ok(largest.map(shown));
-        }
-        self.with_index(|index| index.largest.map(shown))
+        self.with_tail(|index| index.largest.map(shown))
     }
 
     /// After a cut the largest timestamp may lie behind the last index entry: look there.

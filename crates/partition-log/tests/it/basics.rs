@@ -309,21 +309,36 @@ fn an_epoch_that_never_held_a_record_is_forgotten_for_good_once_another_writes()
 }
 
 #[test]
-fn indexes_of_closed_segments_leave_the_memory_once_nobody_looks_at_them() {
+fn indexes_leave_the_memory_as_far_as_files_hold_them_and_nobody_looks() {
     let folder = tempfile::tempdir().unwrap();
-    let log = open(folder.path(), &small(), CLEAN);
-    fill(&log, 300);
+    let options = LogOptions { segment_bytes: 40_000, ..small() };
+    let log = open(folder.path(), &options, CLEAN);
+    fill(&log, 3000);
     let all = log.index_bytes();
-    // What was looked at since the last time stays.
-    log.trim_memory();
-    assert_eq!(log.index_bytes(), all);
     log.trim_memory();
     let active = log.index_bytes();
     assert!(0 < active && active < all / 4, "{active} of {all}");
-    // Whoever cannot wait for a file is told so, and who can has it back.
+    // Those of the active segment are in its files once they are flushed.
+    log.flush().unwrap();
+    log.trim_memory();
+    let least = log.index_bytes();
+    assert!(0 < least && least < active, "{least} of {active}");
+    // The end of the log needs no more; whoever looks elsewhere and cannot wait for a file is told so, and who can has it back.
+    assert!(log.read_now(2999, 1000, Offset::MAX, true, false).unwrap().is_some());
     assert!(log.read_now(7, 1000, Offset::MAX, true, false).unwrap().is_none());
-    assert_eq!(read_all(&log, 0), expected(0..300));
-    assert!(log.index_bytes() > active);
+    assert!(read_all(&log, 0) == expected(0..log.log_end_offset()));
+    let back = log.index_bytes();
+    assert!(back > active);
     assert!(log.read_now(7, 1000, Offset::MAX, true, false).unwrap().is_some());
     assert_eq!(log.offset_for_timestamp(1_000_007).unwrap().map(|found| found.offset), Some(7));
+    // What was looked at since the last time stays.
+    log.trim_memory();
+    assert_eq!(log.index_bytes(), back);
+    fill(&log, 3500);
+    let end = log.log_end_offset();
+    log.close().unwrap();
+    drop(log);
+    let log = open(folder.path(), &options, CLEAN);
+    assert!(read_all(&log, 0) == expected(0..end));
+    assert_eq!(log.recovery_report().cut_bytes, 0);
 }
