@@ -136,10 +136,14 @@ impl SegmentIndex {
         }
         self.offsets.drain(..offsets);
         self.times.drain(..times);
-        self.offsets.shrink_to_fit();
-        self.times.shrink_to_fit();
         self.offsets_dropped += offsets;
         self.times_dropped += times;
+    }
+
+    /// Gives back the room that no entry takes.
+    pub(crate) fn shrink(&mut self) {
+        self.offsets.shrink_to_fit();
+        self.times.shrink_to_fit();
     }
 
     /// Takes the entries that `self` has only in the files from `files`, what those hold; false where that is
@@ -205,7 +209,7 @@ impl SegmentIndex {
 
     /// Writes what the files lack and cuts them to the entries there are.
     pub(crate) fn write(&mut self, disk: &dyn Disk, offset_file: &File, time_file: &File) -> io::Result<()> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(self.offsets.len().max(self.times.len()) * TIME_ENTRY_SIZE);
         for entry in self.offsets.iter().skip(self.offsets_written - self.offsets_dropped) {
             bytes.extend_from_slice(&entry.relative.to_be_bytes());
             bytes.extend_from_slice(&entry.position.to_be_bytes());

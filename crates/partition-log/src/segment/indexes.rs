@@ -13,7 +13,7 @@ use crate::names;
 /// Distance of entries where an index is rebuilt.
 const REBUILD_INTERVAL: u64 = 4096;
 /// Entries that may wait in memory before they are written beside an append.
-const UNWRITTEN_MAX: usize = 1024;
+const UNWRITTEN_MAX: usize = 2048;
 
 impl Segment {
     /// Takes note of a batch at `position` in both indexes.
@@ -37,8 +37,9 @@ impl Segment {
             // Entries can wait for room on the disk: they are in memory.
             Err(error) if !error.is_no_space() => Err(error),
             _ => {
+                // The room is for the next ones.
                 if !self.index_used.load(Ordering::Relaxed) {
-                    self.drop_written_index();
+                    self.let_go(SegmentIndex::drop_written);
                 }
                 Ok(())
             }
@@ -135,15 +136,18 @@ impl Segment {
     /// indexes takes some MiB of memory for each GiB.
     pub(crate) fn trim_index(&self) {
         if !self.index_used.swap(false, Ordering::Relaxed) {
-            self.drop_written_index();
+            self.let_go(|index| {
+                index.drop_written();
+                index.shrink();
+            });
         }
     }
 
-    fn drop_written_index(&self) {
+    fn let_go(&self, from: impl FnOnce(&mut SegmentIndex)) {
         // Whoever has it now uses it.
         let Some(mut place) = self.index.try_write() else { return };
         if let Some(index) = place.as_deref_mut() {
-            index.drop_written();
+            from(index);
         }
     }
 
