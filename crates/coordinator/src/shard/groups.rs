@@ -10,7 +10,7 @@ use crate::group::classic::{ClassicGroup, State};
 use crate::record::Record;
 
 /// Kafka's name of the type of classic groups.
-const CLASSIC: &str = "Classic";
+const CLASSIC: &str = "classic";
 /// Kafka's name of the state of groups that are not there.
 const DEAD: &str = "Dead";
 
@@ -95,7 +95,7 @@ fn described(group: &ClassicGroup) -> DescribedGroup<'static> {
         client_id: member.client_id.clone().into(),
         client_host: member.client_host.clone().into(),
         member_metadata: protocol.map_or_else(Vec::new, |name| member.metadata(Some(name)).to_vec()).into(),
-        member_assignment: if is_stable { member.assignment.clone().into() } else { Vec::new().into() },
+        member_assignment: member.assignment.clone().into(),
     });
     DescribedGroup {
         group_id: group.id.to_string().into(),
