@@ -1,5 +1,7 @@
 //! Records of `__consumer_offsets`, as Kafka writes them.
 
+mod consumer;
+
 use protocol::EncodeError;
 use protocol::messages::{
     GroupKey, GroupMetadataKey, GroupMetadataValue, GroupValue, OffsetCommitKey, OffsetCommitValue,

@@ -1,24 +1,26 @@
 //! What one partition of `__consumer_offsets` amounts to: its groups and their committed offsets.
 
+mod consumer_heartbeat;
 mod groups;
+mod joining;
 mod loading;
-
-pub use self::groups::GroupFilter;
-pub use self::loading::LoadError;
+mod rules;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{ErrorCode, Uuid};
-use protocol::messages::{
-    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, LeaveGroupRequest, LeaveGroupResponse,
-    SyncGroupRequest,
-};
+use protocol::messages::{HeartbeatRequest, HeartbeatResponse, LeaveGroupRequest, LeaveGroupResponse};
 
-use crate::group::classic::{self, ClassicGroup, Turn};
+pub use self::groups::GroupFilter;
+pub use self::loading::LoadError;
+use self::rules::Rules;
+use crate::group::Group;
+use crate::group::classic::ClassicGroup;
 use crate::offsets::Offsets;
-use crate::settings::GroupSettings;
+use crate::settings::{GroupOverrides, GroupSettings};
 use crate::step::{Answer, ReplyTo, Step, Stored, TimerKey};
+use crate::topics::{TopicChanges, TopicView};
 
 /// Who asks, and how.
 #[derive(Debug, Clone, Copy)]
@@ -38,70 +40,63 @@ pub struct Asker<'a> {
 /// Groups and offsets of one partition of `__consumer_offsets`.
 #[derive(Debug, Default)]
 pub struct GroupShard {
-    pub(crate) settings: GroupSettings,
-    pub(crate) groups: HashMap<Arc<str>, ClassicGroup>,
+    pub(crate) rules: Rules,
+    pub(crate) groups: HashMap<Arc<str>, Group>,
     pub(crate) offsets: Offsets,
 }
 
 impl GroupShard {
     /// An empty shard, to be filled from the partition's records.
     pub fn new(settings: GroupSettings) -> GroupShard {
-        GroupShard { settings, ..GroupShard::default() }
+        GroupShard { rules: Rules { settings, ..Rules::default() }, ..GroupShard::default() }
     }
 
     /// Has later decisions follow other settings.
     pub fn follow(&mut self, settings: GroupSettings) {
-        self.settings = settings;
+        self.rules.settings = settings;
     }
 
-    /// JoinGroup.
-    pub fn join(&mut self, request: &JoinGroupRequest<'_>, asker: &Asker<'_>, now_ms: i64) -> Step {
-        let mut step = Step::default();
-        let mut turn = Turn { now_ms, settings: &self.settings, step: &mut step };
-        let timeouts = self.settings.session_timeout_min_ms..=self.settings.session_timeout_max_ms;
-        if request.group_id.is_empty() {
-            classic::refuse_join(&request.member_id, ErrorCode::INVALID_GROUP_ID, asker, &mut turn);
-            return step;
+    /// Has later decisions about a group follow its own settings.
+    pub fn follow_group(&mut self, group: &str, overrides: GroupOverrides) {
+        if overrides == GroupOverrides::default() {
+            self.rules.overrides.remove(group);
+        } else {
+            self.rules.overrides.insert(group.into(), overrides);
         }
-        if !timeouts.contains(&request.session_timeout_ms) {
-            classic::refuse_join(&request.member_id, ErrorCode::INVALID_SESSION_TIMEOUT, asker, &mut turn);
-            return step;
-        }
-        let is_new = !self.groups.contains_key(&*request.group_id);
-        if is_new && !request.member_id.is_empty() {
-            classic::refuse_join(&request.member_id, ErrorCode::UNKNOWN_MEMBER_ID, asker, &mut turn);
-            return step;
-        }
-        let group = group_or_begin(&mut self.groups, &request.group_id, now_ms);
-        group.join(request, asker, &mut turn);
-        if is_new && turn.step.records.is_empty() {
-            // Others learn of it before its first generation.
-            turn.step.records.push(group.record_empty());
-        }
-        step
     }
 
-    /// SyncGroup.
-    pub fn sync(&mut self, request: &SyncGroupRequest<'_>, asker: &Asker<'_>, now_ms: i64) -> Step {
-        let mut step = Step::default();
-        let mut turn = Turn { now_ms, settings: &self.settings, step: &mut step };
-        match self.groups.get_mut(&*request.group_id) {
-            _ if request.group_id.is_empty() => {
-                classic::refuse_sync(ErrorCode::INVALID_GROUP_ID, asker, &mut turn);
+    /// Topics were created, changed or deleted: groups that read them look at them again at their next heartbeat.
+    pub fn topics_changed(&mut self, changes: &TopicChanges<'_>) {
+        if changes.has_created {
+            self.rules.topics_created_in = changes.version;
+        }
+        for group in self.groups.values_mut() {
+            if let Group::Consumer(group) = group
+                && changes.names.iter().any(|name| group.is_subscribed_to(name))
+            {
+                group.look_at_topics_again();
             }
-            Some(group) => group.sync(request, asker, &mut turn),
-            None => classic::refuse_sync(ErrorCode::UNKNOWN_MEMBER_ID, asker, &mut turn),
         }
-        step
     }
 
     /// Heartbeat.
-    pub fn heartbeat(&mut self, request: &HeartbeatRequest<'_>, asker: &Asker<'_>, now_ms: i64) -> Step {
+    pub fn heartbeat(
+        &mut self,
+        request: &HeartbeatRequest<'_>,
+        asker: &Asker<'_>,
+        now_ms: i64,
+        topics: &dyn TopicView,
+    ) -> Step {
         let mut step = Step::default();
-        let mut turn = Turn { now_ms, settings: &self.settings, step: &mut step };
-        let outcome = match self.groups.get_mut(&*request.group_id) {
-            _ if request.group_id.is_empty() => Err(ErrorCode::INVALID_GROUP_ID),
-            Some(group) => group.heartbeat(request, &mut turn),
+        let id = &*request.group_id;
+        let outcome = match self.groups.get_mut(id) {
+            _ if id.is_empty() => Err(ErrorCode::INVALID_GROUP_ID),
+            Some(Group::Classic(group)) => {
+                group.heartbeat(request, &mut self.rules.classic(now_ms, &mut step))
+            }
+            Some(Group::Consumer(group)) => {
+                group.classic_heartbeat(request, &mut self.rules.consumer(id, now_ms, topics, &mut step))
+            }
             None => Err(ErrorCode::UNKNOWN_MEMBER_ID),
         };
         let error_code = outcome.err().unwrap_or(ErrorCode::NONE);
@@ -111,40 +106,73 @@ impl GroupShard {
     }
 
     /// LeaveGroup; before version 3 a request names one member, which the host puts among `members`.
-    pub fn leave(&mut self, request: &LeaveGroupRequest<'_>, asker: &Asker<'_>, now_ms: i64) -> Step {
+    pub fn leave(
+        &mut self,
+        request: &LeaveGroupRequest<'_>,
+        asker: &Asker<'_>,
+        now_ms: i64,
+        topics: &dyn TopicView,
+    ) -> Step {
         let mut step = Step::default();
-        let mut turn = Turn { now_ms, settings: &self.settings, step: &mut step };
         let refused = |error_code| LeaveGroupResponse { error_code, ..LeaveGroupResponse::default() };
-        let response = match self.groups.get_mut(&*request.group_id) {
-            _ if request.group_id.is_empty() => refused(ErrorCode::INVALID_GROUP_ID),
-            Some(group) => group.leave(&request.members, &mut turn),
+        let id = &*request.group_id;
+        let mut instead = None;
+        let response = match self.groups.get_mut(id) {
+            _ if id.is_empty() => refused(ErrorCode::INVALID_GROUP_ID),
+            Some(Group::Classic(group)) => {
+                group.leave(&request.members, &mut self.rules.classic(now_ms, &mut step))
+            }
+            Some(Group::Consumer(group)) => {
+                let mut turn = self.rules.consumer(id, now_ms, topics, &mut step);
+                let (response, other) = group.classic_leave(&request.members, &mut turn);
+                instead = other;
+                response
+            }
             None => refused(ErrorCode::UNKNOWN_MEMBER_ID),
         };
+        self.take_place(instead);
         step.answer(asker.reply, Answer::Leave(response));
         step
     }
 
     /// A timer has ended.
-    pub fn expired(&mut self, key: &TimerKey, now_ms: i64) -> Step {
+    pub fn expired(&mut self, key: &TimerKey, now_ms: i64, topics: &dyn TopicView) -> Step {
         let mut step = Step::default();
-        let mut turn = Turn { now_ms, settings: &self.settings, step: &mut step };
-        let (TimerKey::Session { group, .. } | TimerKey::Join { group } | TimerKey::Sync { group }) = key;
-        if let Some(group) = self.groups.get_mut(group) {
-            match key {
-                TimerKey::Session { member, .. } => group.session_over(member, &mut turn),
-                TimerKey::Join { .. } => group.join_time_over(&mut turn),
-                TimerKey::Sync { .. } => group.sync_time_over(&mut turn),
+        let (TimerKey::Session { group: id, .. }
+        | TimerKey::Join { group: id }
+        | TimerKey::Sync { group: id }
+        | TimerKey::Revocation { group: id, .. }
+        | TimerKey::MemberJoin { group: id, .. }
+        | TimerKey::MemberSync { group: id, .. }) = key;
+        let mut instead = None;
+        match self.groups.get_mut(id) {
+            Some(Group::Classic(group)) => {
+                let mut turn = self.rules.classic(now_ms, &mut step);
+                match key {
+                    TimerKey::Session { member, .. } => group.session_over(member, &mut turn),
+                    TimerKey::Join { .. } => group.join_time_over(&mut turn),
+                    TimerKey::Sync { .. } => group.sync_time_over(&mut turn),
+                    // Set for the consumer group that it was.
+                    TimerKey::Revocation { .. }
+                    | TimerKey::MemberJoin { .. }
+                    | TimerKey::MemberSync { .. } => {}
+                }
             }
+            Some(Group::Consumer(group)) => {
+                instead = group.time_over(key, &mut self.rules.consumer(id, now_ms, topics, &mut step));
+            }
+            None => {}
         }
+        self.take_place(instead);
         step
     }
 
     /// The records of a step are committed, or could not be.
     pub fn stored(&mut self, stored: Stored, outcome: Result<(), ErrorCode>, now_ms: i64) -> Step {
         let mut step = Step::default();
-        let mut turn = Turn { now_ms, settings: &self.settings, step: &mut step };
+        let mut turn = self.rules.classic(now_ms, &mut step);
         let (Stored::Assignments { group, .. } | Stored::Replacement { group, .. }) = &stored;
-        if let Some(group) = self.groups.get_mut(group) {
+        if let Some(Group::Classic(group)) = self.groups.get_mut(group) {
             match stored {
                 Stored::Assignments { generation, assignments, .. } => {
                     group.assignments_stored(generation, assignments, outcome, &mut turn);
@@ -157,13 +185,20 @@ impl GroupShard {
         }
         step
     }
+
+    /// A consumer group has become a classic one.
+    fn take_place(&mut self, instead: Option<ClassicGroup>) {
+        if let Some(group) = instead {
+            self.groups.insert(Arc::clone(&group.id), Group::Classic(group));
+        }
+    }
 }
 
-/// The group of that id, which begins with this where there is none.
+/// The group of that id, which begins with this as a classic one where there is none.
 pub(crate) fn group_or_begin<'g>(
-    groups: &'g mut HashMap<Arc<str>, ClassicGroup>,
+    groups: &'g mut HashMap<Arc<str>, Group>,
     id: &str,
     now_ms: i64,
-) -> &'g mut ClassicGroup {
-    groups.entry(id.into()).or_insert_with(|| ClassicGroup::new(id, Some(now_ms)))
+) -> &'g mut Group {
+    groups.entry(id.into()).or_insert_with(|| Group::Classic(ClassicGroup::new(id, Some(now_ms))))
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::messages::{
-    HeartbeatResponse, JoinGroupResponse, LeaveGroupResponse, OffsetCommitResponse, SyncGroupResponse,
+    ConsumerGroupHeartbeatResponse, HeartbeatResponse, JoinGroupResponse, LeaveGroupResponse,
+    OffsetCommitResponse, SyncGroupResponse,
 };
 
 use crate::record::Record;
@@ -26,6 +27,8 @@ pub enum Answer {
     Leave(LeaveGroupResponse<'static>),
     /// To OffsetCommit.
     Commit(OffsetCommitResponse<'static>),
+    /// To ConsumerGroupHeartbeat.
+    ConsumerHeartbeat(ConsumerGroupHeartbeatResponse<'static>),
 }
 
 /// What a timer is for.
@@ -47,6 +50,27 @@ pub enum TimerKey {
     Sync {
         /// The group's id.
         group: Arc<str>,
+    },
+    /// A member of a consumer group has to have given partitions up.
+    Revocation {
+        /// The group's id.
+        group: Arc<str>,
+        /// The member's id.
+        member: Arc<str>,
+    },
+    /// A member that speaks the classic protocol in a consumer group has to have joined again.
+    MemberJoin {
+        /// The group's id.
+        group: Arc<str>,
+        /// The member's id.
+        member: Arc<str>,
+    },
+    /// A member that speaks the classic protocol in a consumer group has to have asked for its assignment.
+    MemberSync {
+        /// The group's id.
+        group: Arc<str>,
+        /// The member's id.
+        member: Arc<str>,
     },
 }
 
@@ -84,6 +108,17 @@ pub enum Stored {
     },
 }
 
+/// Which topics match? The host comes back with `GroupShard::regexes_resolved`, whatever it has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolveRegexes {
+    /// The group's id.
+    pub group: Arc<str>,
+    /// Whoever asks: topics that it may not describe do not match.
+    pub member: Arc<str>,
+    /// Each has to match a topic's name as a whole.
+    pub regexes: Vec<String>,
+}
+
 /// What became of a group, for logs, metrics and tools.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupEvent {
@@ -91,7 +126,7 @@ pub enum GroupEvent {
     RebalanceBegan {
         /// The group's id.
         group: Arc<str>,
-        /// The generation that ends.
+        /// The generation that ends; of a consumer group its epoch.
         generation: i32,
         /// Who caused it, and how.
         cause: String,
@@ -116,7 +151,8 @@ pub enum GroupEvent {
     },
 }
 
-/// What a decision brings about. Answers and timers count once the records are committed.
+/// What a decision brings about. Answers and timers count once the records are committed. Where they cannot be appended
+/// and the step does not come back with `stored`, the shard is ahead of its log: the host loads it again.
 #[derive(Debug, Default, PartialEq)]
 pub struct Step {
     /// To append, in this order.
@@ -129,6 +165,8 @@ pub struct Step {
     pub stored: Option<Stored>,
     /// To tell.
     pub events: Vec<GroupEvent>,
+    /// To find out.
+    pub resolve: Option<ResolveRegexes>,
 }
 
 impl Step {
@@ -138,6 +176,14 @@ impl Step {
 
     pub(crate) fn set(&mut self, key: TimerKey, at_ms: i64) {
         self.timers.push(Timer { key, at_ms: Some(at_ms) });
+    }
+
+    /// What an earlier decision has brought about goes before.
+    pub(crate) fn precede(&mut self, mut earlier: Step) {
+        earlier.timers.append(&mut self.timers);
+        self.timers = earlier.timers;
+        earlier.answers.append(&mut self.answers);
+        self.answers = earlier.answers;
     }
 
     pub(crate) fn cancel(&mut self, key: TimerKey) {

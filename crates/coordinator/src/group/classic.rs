@@ -8,6 +8,7 @@ mod heartbeat;
 mod join;
 mod leave;
 mod member;
+mod migrate;
 mod rebalance;
 mod roster;
 mod stored;
@@ -21,8 +22,8 @@ use model::ErrorCode;
 use protocol::messages::group_metadata_value::MemberMetadata;
 use protocol::messages::{GroupMetadataValue, JoinGroupResponse, SyncGroupResponse};
 
-pub use self::join::refuse as refuse_join;
-pub use self::member::Member;
+pub use self::join::{ID_REQUIRED_SINCE, refuse as refuse_join};
+pub use self::member::{Member, Protocol};
 use self::roster::Roster;
 pub use self::sync::refuse as refuse_sync;
 use crate::record::Record;
@@ -243,11 +244,8 @@ impl ClassicGroup {
     fn touch(&mut self, id: &str, timeout_ms: i64, turn: &mut Turn<'_>) {
         let Some(member) = self.members.get_mut(id) else { return };
         let expires_at_ms = turn.now_ms.saturating_add(timeout_ms);
-        member.session.expires_at_ms = expires_at_ms;
-        // A timer that ends earlier looks again: most heartbeats set none.
-        if member.session.timer_at_ms.is_none_or(|at_ms| at_ms > expires_at_ms) {
-            member.session.timer_at_ms = Some(expires_at_ms);
-            turn.step.set(self.session_timer(id), expires_at_ms);
+        if let Some(at_ms) = member.session.extend(expires_at_ms) {
+            turn.step.set(self.session_timer(id), at_ms);
         }
     }
 

@@ -5,8 +5,11 @@ use protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, 
 use protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 
 use super::CommittedOffset;
+use crate::group::Group;
 use crate::group::classic::{ClassicGroup, State, Turn};
+use crate::group::consumer::CommitRule;
 use crate::record::Record;
+use crate::settings::GroupSettings;
 use crate::shard::{Asker, GroupShard, group_or_begin};
 use crate::step::{Answer, Step};
 
@@ -16,68 +19,78 @@ const GROUP_NOT_FOUND_TOLD_SINCE: i16 = 9;
 const RETENTION_OF_BROKER: i64 = -1;
 
 impl GroupShard {
-    /// OffsetCommit; topics that are unknown or not allowed are the host's to refuse.
+    /// OffsetCommit; topics that are unknown or not allowed are the host's to refuse, and it names both name and id of
+    /// every topic.
     pub fn commit(&mut self, request: &OffsetCommitRequest<'_>, asker: &Asker<'_>, now_ms: i64) -> Step {
         let mut step = Step::default();
-        let mut turn = Turn { now_ms, settings: &self.settings, step: &mut step };
-        let allowed = if request.group_id.is_empty() {
-            Err(ErrorCode::INVALID_GROUP_ID)
-        } else {
-            let may_begin = request.generation_id_or_member_epoch < 0;
-            match self.groups.get_mut(&*request.group_id) {
-                Some(group) => group.check_commit(request, &mut turn),
-                None if may_begin => group_or_begin(&mut self.groups, &request.group_id, now_ms)
-                    .check_commit(request, &mut turn),
-                None if asker.api_version >= GROUP_NOT_FOUND_TOLD_SINCE => Err(ErrorCode::GROUP_ID_NOT_FOUND),
-                None => Err(ErrorCode::ILLEGAL_GENERATION),
+        let id = &*request.group_id;
+        let epoch = request.generation_id_or_member_epoch;
+        if epoch < 0 && !id.is_empty() && !self.groups.contains_key(id) {
+            group_or_begin(&mut self.groups, id, now_ms);
+        }
+        let rule = match self.groups.get_mut(id) {
+            _ if id.is_empty() => Err(ErrorCode::INVALID_GROUP_ID),
+            Some(Group::Classic(group)) => {
+                let mut turn = self.rules.classic(now_ms, &mut step);
+                group.check_commit(request, &mut turn).map(|()| CommitRule::Any)
             }
+            Some(Group::Consumer(group)) => group.check_commit(&request.member_id, epoch, asker.api_version),
+            None if asker.api_version >= GROUP_NOT_FOUND_TOLD_SINCE => Err(ErrorCode::GROUP_ID_NOT_FOUND),
+            None => Err(ErrorCode::ILLEGAL_GENERATION),
         };
-        let (records, response) = match allowed {
-            Ok(()) => self.committed(request, now_ms),
+        let (records, response) = match rule.and_then(|rule| check_partitions(request, &rule)) {
+            Ok(()) => committed(request, &self.rules.settings, now_ms),
             Err(error) => (Vec::new(), answered(request, |_| error)),
         };
         step.records = records;
         step.answer(asker.reply, Answer::Commit(response));
         step
     }
+}
 
-    fn committed(
-        &self,
-        request: &OffsetCommitRequest<'_>,
-        now_ms: i64,
-    ) -> (Vec<Record>, OffsetCommitResponse<'static>) {
-        let is_too_long = |text: &str| text.encode_utf16().count() > self.settings.offset_metadata_max;
-        let mut records = Vec::new();
-        for topic in &request.topics {
-            for partition in &topic.partitions {
-                let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
-                if is_too_long(metadata) {
-                    continue;
-                }
-                let expires_at_ms = (request.retention_time_ms != RETENTION_OF_BROKER)
-                    .then(|| now_ms.saturating_add(request.retention_time_ms));
-                let committed = CommittedOffset {
-                    offset: partition.committed_offset,
-                    leader_epoch: partition.committed_leader_epoch,
-                    metadata: metadata.to_owned(),
-                    commit_timestamp_ms: now_ms,
-                    expires_at_ms,
-                    topic_id: topic.topic_id,
-                };
-                records.push(Record::offset(
-                    &request.group_id,
-                    &topic.name,
-                    partition.partition_index,
-                    &committed,
-                ));
-            }
+/// One partition that the member may not commit for refuses them all.
+fn check_partitions(request: &OffsetCommitRequest<'_>, rule: &CommitRule<'_>) -> Result<(), ErrorCode> {
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            rule.check(topic.topic_id, partition.partition_index)?;
         }
-        let verdict = |metadata: &str| match is_too_long(metadata) {
-            true => ErrorCode::OFFSET_METADATA_TOO_LARGE,
-            false => ErrorCode::NONE,
-        };
-        (records, answered(request, verdict))
     }
+    Ok(())
+}
+
+fn committed(
+    request: &OffsetCommitRequest<'_>,
+    settings: &GroupSettings,
+    now_ms: i64,
+) -> (Vec<Record>, OffsetCommitResponse<'static>) {
+    let is_too_long = |text: &str| text.encode_utf16().count() > settings.offset_metadata_max;
+    let mut records = Vec::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
+            if is_too_long(metadata) {
+                continue;
+            }
+            let expires_at_ms = (request.retention_time_ms != RETENTION_OF_BROKER)
+                .then(|| now_ms.saturating_add(request.retention_time_ms));
+            let committed = CommittedOffset {
+                offset: partition.committed_offset,
+                leader_epoch: partition.committed_leader_epoch,
+                metadata: metadata.to_owned(),
+                commit_timestamp_ms: now_ms,
+                expires_at_ms,
+                topic_id: topic.topic_id,
+            };
+            let record =
+                Record::offset(&request.group_id, &topic.name, partition.partition_index, &committed);
+            records.push(record);
+        }
+    }
+    let verdict = |metadata: &str| match is_too_long(metadata) {
+        true => ErrorCode::OFFSET_METADATA_TOO_LARGE,
+        false => ErrorCode::NONE,
+    };
+    (records, answered(request, verdict))
 }
 
 /// The answer, with an error for each partition by what stands beside its offset.

@@ -4,7 +4,7 @@ use model::ErrorCode;
 use protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 use protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
 
-use crate::group::classic::{ClassicGroup, State};
+use crate::group::Group;
 use crate::record::Record;
 use crate::shard::GroupShard;
 
@@ -15,7 +15,7 @@ impl GroupShard {
         request: &OffsetDeleteRequest<'_>,
     ) -> (Vec<Record>, OffsetDeleteResponse<'static>) {
         let group = match self.groups.get(&*request.group_id) {
-            Some(group) => group.check_delete_offsets().map(|()| group),
+            Some(group) => check_delete_offsets(group).map(|()| group),
             None => Err(ErrorCode::GROUP_ID_NOT_FOUND),
         };
         let group = match group {
@@ -53,10 +53,11 @@ impl GroupShard {
     }
 }
 
-impl ClassicGroup {
-    fn check_delete_offsets(&self) -> Result<(), ErrorCode> {
-        // Only consumers tell what they read.
-        let is_empty = self.state == State::Empty;
-        if is_empty || self.is_of_consumers() { Ok(()) } else { Err(ErrorCode::NON_EMPTY_GROUP) }
-    }
+fn check_delete_offsets(group: &Group) -> Result<(), ErrorCode> {
+    // Only consumers tell what they read.
+    let is_known = match group {
+        Group::Classic(group) => group.is_of_consumers(),
+        Group::Consumer(_) => true,
+    };
+    if is_known || group.is_empty() { Ok(()) } else { Err(ErrorCode::NON_EMPTY_GROUP) }
 }

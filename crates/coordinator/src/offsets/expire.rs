@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{CommittedOffset, OfGroup};
+use crate::group::Group;
 use crate::group::classic::{ClassicGroup, State};
 use crate::record::Record;
 use crate::shard::GroupShard;
@@ -25,8 +26,8 @@ impl GroupShard {
                 Some(offsets) => self.expire_of_group(id, group, offsets, now_ms, &mut records),
                 None => true,
             };
-            if all_gone && group.state == State::Empty {
-                records.push(Record::group_gone(id));
+            if all_gone && group.is_empty() {
+                records.extend(group.gone());
             }
         }
         records
@@ -36,12 +37,16 @@ impl GroupShard {
     fn expire_of_group(
         &self,
         id: &Arc<str>,
-        group: &ClassicGroup,
+        group: &Group,
         offsets: &OfGroup,
         now_ms: i64,
         records: &mut Vec<Record>,
     ) -> bool {
-        let Some(base) = group.retention_base() else { return false };
+        let base = match group {
+            Group::Classic(group) => group.retention_base(),
+            Group::Consumer(_) => Some(Base::Commit),
+        };
+        let Some(base) = base else { return false };
         let mut all_gone = true;
         for (topic, partitions) in offsets {
             let is_read = group.is_subscribed_to(topic);
@@ -64,7 +69,7 @@ impl GroupShard {
             Base::Since(time_ms) => time_ms,
             Base::Commit => committed.commit_timestamp_ms,
         };
-        now_ms.saturating_sub(since_ms) >= self.settings.offsets_retention_ms
+        now_ms.saturating_sub(since_ms) >= self.rules.settings.offsets_retention_ms
     }
 }
 

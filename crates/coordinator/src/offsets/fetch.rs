@@ -7,14 +7,14 @@ use protocol::messages::offset_fetch_response::{
 };
 
 use super::CommittedOffset;
+use crate::group::Group;
 use crate::shard::GroupShard;
 
 impl GroupShard {
     /// What a group has committed in the partitions asked for, or in all; where it has not, or is not there, -1.
     pub fn fetch_offsets(&self, request: &OffsetFetchRequestGroup<'_>) -> OffsetFetchResponseGroup<'static> {
         let group_id = request.group_id.to_string().into();
-        if request.group_id.is_empty() {
-            let error_code = ErrorCode::INVALID_GROUP_ID;
+        if let Err(error_code) = self.check_fetch(request) {
             return OffsetFetchResponseGroup { group_id, error_code, ..OffsetFetchResponseGroup::default() };
         }
         let topics = match &request.topics {
@@ -33,6 +33,16 @@ impl GroupShard {
             None => self.all_offsets(&request.group_id),
         };
         OffsetFetchResponseGroup { group_id, topics, ..OffsetFetchResponseGroup::default() }
+    }
+
+    fn check_fetch(&self, request: &OffsetFetchRequestGroup<'_>) -> Result<(), ErrorCode> {
+        match self.groups.get(&*request.group_id) {
+            _ if request.group_id.is_empty() => Err(ErrorCode::INVALID_GROUP_ID),
+            Some(Group::Consumer(group)) => {
+                group.check_fetch(request.member_id.as_deref(), request.member_epoch)
+            }
+            Some(Group::Classic(_)) | None => Ok(()),
+        }
     }
 
     fn all_offsets(&self, group: &str) -> Vec<OffsetFetchResponseTopics<'static>> {

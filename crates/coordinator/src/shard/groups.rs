@@ -1,16 +1,17 @@
-//! ListGroups, DescribeGroups, DeleteGroups.
+//! ListGroups, DescribeGroups, ConsumerGroupDescribe, DeleteGroups.
 
 use model::ErrorCode;
+use protocol::messages::consumer_group_describe_response as consumer_shown;
 use protocol::messages::delete_groups_response::DeletableGroupResult;
 use protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use protocol::messages::list_groups_response::ListedGroup;
 
 use super::GroupShard;
+use crate::group::Group;
 use crate::group::classic::{ClassicGroup, State};
 use crate::record::Record;
+use crate::topics::TopicView;
 
-/// Kafka's name of the type of classic groups.
-const CLASSIC: &str = "classic";
 /// Kafka's name of the state of groups that are not there.
 const DEAD: &str = "Dead";
 
@@ -32,34 +33,52 @@ impl GroupShard {
         let listed = self
             .groups
             .values()
-            .filter(|group| passes(filter.states, group.state.name()) && passes(filter.types, CLASSIC));
+            .filter(|group| passes(filter.states, group.state()) && passes(filter.types, group.kind()));
         let shown = listed.map(|group| ListedGroup {
-            group_id: group.id.to_string().into(),
-            protocol_type: group.protocol_type.clone().unwrap_or_default().into(),
-            group_state: group.state.name().into(),
-            group_type: CLASSIC.into(),
+            group_id: group.id().to_owned().into(),
+            protocol_type: group.protocol_type().to_owned().into(),
+            group_state: group.state().into(),
+            group_type: group.kind().into(),
         });
         shown.collect()
     }
 
-    /// A group as DescribeGroups shows it; one that is not there is dead, and an error from version 6 on.
+    /// A group as DescribeGroups shows it; one that is not there, or is of another kind, is dead, and an error from
+    /// version 6 on.
     pub fn describe(&self, id: &str, api_version: i16) -> DescribedGroup<'static> {
-        match self.groups.get(id) {
-            Some(group) => described(group),
-            None => {
-                let group_id = id.to_owned().into();
-                let is_error = api_version >= 6;
-                let error_message = is_error.then(|| format!("Group {id} not found.").into());
-                let error_code = if is_error { ErrorCode::GROUP_ID_NOT_FOUND } else { ErrorCode::NONE };
-                let group_state = DEAD.into();
-                DescribedGroup {
-                    error_code,
-                    error_message,
-                    group_id,
-                    group_state,
-                    ..DescribedGroup::default()
-                }
+        let fault = match self.groups.get(id) {
+            Some(Group::Classic(group)) => return described(group),
+            Some(Group::Consumer(_)) => format!("Group {id} is not a classic group."),
+            None => format!("Group {id} not found."),
+        };
+        let is_error = api_version >= 6;
+        DescribedGroup {
+            error_code: if is_error { ErrorCode::GROUP_ID_NOT_FOUND } else { ErrorCode::NONE },
+            error_message: is_error.then(|| fault.into()),
+            group_id: id.to_owned().into(),
+            group_state: DEAD.into(),
+            ..DescribedGroup::default()
+        }
+    }
+
+    /// A group as ConsumerGroupDescribe shows it.
+    pub fn describe_consumer(
+        &self,
+        id: &str,
+        topics: &dyn TopicView,
+    ) -> consumer_shown::DescribedGroup<'static> {
+        let fault = match self.groups.get(id) {
+            Some(Group::Consumer(group)) => {
+                return group.describe(&self.rules.settings.consumer, topics);
             }
+            Some(Group::Classic(_)) => format!("Group {id} is not a consumer group."),
+            None => format!("Group {id} not found."),
+        };
+        consumer_shown::DescribedGroup {
+            error_code: ErrorCode::GROUP_ID_NOT_FOUND,
+            error_message: Some(fault.into()),
+            group_id: id.to_owned().into(),
+            ..consumer_shown::DescribedGroup::default()
         }
     }
 
@@ -70,13 +89,13 @@ impl GroupShard {
         for id in ids {
             let error_code = match self.groups.get(*id) {
                 None => ErrorCode::GROUP_ID_NOT_FOUND,
-                Some(group) if group.state != State::Empty => ErrorCode::NON_EMPTY_GROUP,
-                Some(_) => {
+                Some(group) if !group.is_empty() => ErrorCode::NON_EMPTY_GROUP,
+                Some(group) => {
                     let topics = self.offsets.of_group(id).into_iter().flatten();
                     for (topic, partitions) in topics {
                         records.extend(partitions.keys().map(|index| Record::offset_gone(id, topic, *index)));
                     }
-                    records.push(Record::group_gone(id));
+                    records.extend(group.gone());
                     ErrorCode::NONE
                 }
             };

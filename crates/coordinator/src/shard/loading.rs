@@ -6,7 +6,9 @@ use protocol::messages::{GroupKey, GroupValue};
 use protocol::{DecodeError, DecodeErrorKind};
 
 use super::GroupShard;
-use crate::group::classic::{ClassicGroup, Turn};
+use crate::group::Group;
+use crate::group::classic::ClassicGroup;
+use crate::group::consumer::ConsumerGroup;
 use crate::offsets::CommittedOffset;
 use crate::record::Record;
 use crate::step::Step;
@@ -23,12 +25,17 @@ pub enum LoadError {
 impl GroupShard {
     /// A record of a step has been appended: later decisions see it.
     pub fn appended(&mut self, record: &Record) {
-        // A classic group is already what its record says, and more.
-        if matches!((&record.key, &record.value), (GroupKey::GroupMetadata(_), Some(_))) {
-            return;
+        let is_new = match (&record.key, &record.value) {
+            (GroupKey::OffsetCommit(_), _) => true,
+            // The end of a group that was deleted or has expired.
+            (GroupKey::GroupMetadata(_) | GroupKey::ConsumerGroupMetadata(_), None) => true,
+            // Groups are already what their records say, and more.
+            _ => false,
+        };
+        if is_new {
+            let applied = self.apply(&record.key, record.value.as_ref().map(|(value, _)| value));
+            debug_assert!(applied.is_ok(), "a record made here: {record:?}");
         }
-        let applied = self.apply(&record.key, record.value.as_ref().map(|(value, _)| value));
-        debug_assert!(applied.is_ok(), "a record made here: {record:?}");
     }
 
     /// Takes over one record of the partition, in the order of the log. Types of later versions are passed over.
@@ -46,13 +53,19 @@ impl GroupShard {
     fn apply(&mut self, key: &GroupKey<'_>, value: Option<&GroupValue<'_>>) -> Result<(), LoadError> {
         match (key, value) {
             (GroupKey::GroupMetadata(key), Some(GroupValue::GroupMetadata(value))) => {
-                self.groups.insert((*key.group).into(), ClassicGroup::from_value(&key.group, value));
+                let group = Group::Classic(ClassicGroup::from_value(&key.group, value));
+                self.groups.insert((*key.group).into(), group);
             }
-            (GroupKey::GroupMetadata(key), None) => _ = self.groups.remove(&*key.group),
+            (GroupKey::GroupMetadata(key), None) => {
+                if matches!(self.groups.get(&*key.group), Some(Group::Classic(_))) {
+                    self.groups.remove(&*key.group);
+                }
+            }
             (GroupKey::OffsetCommit(key), Some(GroupValue::OffsetCommit(value))) => {
                 if !self.groups.contains_key(&*key.group) {
                     // Consumers that assign themselves leave no record of their group.
-                    self.groups.insert((*key.group).into(), ClassicGroup::new(&key.group, None));
+                    let group = Group::Classic(ClassicGroup::new(&key.group, None));
+                    self.groups.insert((*key.group).into(), group);
                 }
                 self.offsets.put(&key.group, &key.topic, key.partition, CommittedOffset::from_value(value));
             }
@@ -60,20 +73,67 @@ impl GroupShard {
             (GroupKey::GroupMetadata(_) | GroupKey::OffsetCommit(_), Some(_)) => {
                 return Err(LoadError::Mismatch);
             }
-            // Not kept here yet.
-            _ => {}
+            (key, value) => {
+                // The others are not kept here yet.
+                if let Some(group) = consumer_group_of(key) {
+                    return self.apply_to_consumer_group(group, key, value);
+                }
+            }
         }
         Ok(())
+    }
+
+    fn apply_to_consumer_group(
+        &mut self,
+        id: &str,
+        key: &GroupKey<'_>,
+        value: Option<&GroupValue<'_>>,
+    ) -> Result<(), LoadError> {
+        let is_there = matches!(self.groups.get(id), Some(Group::Consumer(_)));
+        if matches!((key, value), (GroupKey::ConsumerGroupMetadata(_), None)) {
+            if is_there {
+                self.groups.remove(id);
+            }
+            return Ok(());
+        }
+        if !is_there && value.is_some() {
+            // Offsets that came before may have begun a group without a kind.
+            self.groups.insert(id.into(), Group::Consumer(ConsumerGroup::new(id)));
+        }
+        match self.groups.get_mut(id) {
+            Some(Group::Consumer(group)) => group.apply(key, value),
+            // The end of something that is not there.
+            Some(Group::Classic(_)) | None => Ok(()),
+        }
     }
 
     /// All records are taken over: members have their sessions from now on.
     pub fn loaded(&mut self, now_ms: i64) -> Step {
         let mut step = Step::default();
-        let mut turn = Turn { now_ms, settings: &self.settings, step: &mut step };
         for group in self.groups.values_mut() {
-            group.begin_sessions(&mut turn);
+            match group {
+                Group::Classic(group) => group.begin_sessions(&mut self.rules.classic(now_ms, &mut step)),
+                Group::Consumer(group) => {
+                    let pace = self.rules.pace(&group.id);
+                    group.begin_sessions(pace, now_ms, &mut step);
+                }
+            }
         }
         step
+    }
+}
+
+/// The consumer group that a record is about.
+fn consumer_group_of<'k>(key: &'k GroupKey<'_>) -> Option<&'k str> {
+    match key {
+        GroupKey::ConsumerGroupMetadata(key) => Some(&*key.group_id),
+        GroupKey::ConsumerGroupPartitionMetadata(key) => Some(&*key.group_id),
+        GroupKey::ConsumerGroupMemberMetadata(key) => Some(&*key.group_id),
+        GroupKey::ConsumerGroupTargetAssignmentMetadata(key) => Some(&*key.group_id),
+        GroupKey::ConsumerGroupTargetAssignmentMember(key) => Some(&*key.group_id),
+        GroupKey::ConsumerGroupCurrentMemberAssignment(key) => Some(&*key.group_id),
+        GroupKey::ConsumerGroupRegularExpression(key) => Some(&*key.group_id),
+        _ => None,
     }
 }
 

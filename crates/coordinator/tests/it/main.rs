@@ -1,7 +1,9 @@
 //! Groups and offsets by script: requests, time and stored records in, records, answers and timers out.
 
+mod random_consumers;
 mod random_members;
 mod script;
+mod topics;
 
 #[test]
 fn classic_groups_follow_their_script() {
@@ -16,4 +18,34 @@ fn static_members_follow_their_script() {
 #[test]
 fn offsets_follow_their_script() {
     script::run("offsets");
+}
+
+#[test]
+fn consumer_groups_follow_their_script() {
+    script::run("consumer");
+}
+
+#[test]
+fn static_members_of_consumer_groups_follow_their_script() {
+    script::run("consumer-static");
+}
+
+#[test]
+fn regular_expressions_and_changing_topics_follow_their_script() {
+    script::run("consumer-topics");
+}
+
+#[test]
+fn racks_make_other_topics() {
+    script::run("consumer-racks");
+}
+
+#[test]
+fn refused_heartbeats_follow_their_script() {
+    script::run("consumer-refused");
+}
+
+#[test]
+fn groups_that_change_their_protocol_follow_their_script() {
+    script::run("migration");
 }

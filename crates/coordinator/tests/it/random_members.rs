@@ -15,6 +15,8 @@ use protocol::messages::{
     SyncGroupRequest,
 };
 
+use crate::topics::Topics;
+
 const GROUP: &str = "g";
 const PARTITIONS: u8 = 10;
 const CLIENTS: usize = 5;
@@ -162,7 +164,7 @@ impl World {
                     member_id: client.id.into(),
                     group_instance_id: client.instance.map(Into::into),
                 };
-                let step = self.shard.heartbeat(&request, &asker, self.now_ms);
+                let step = self.shard.heartbeat(&request, &asker, self.now_ms, &Topics::default());
                 self.clients[number].heard_ms = self.now_ms;
                 self.bring_about(step);
             }
@@ -201,7 +203,7 @@ impl World {
             protocols: vec![protocol],
             reason: None,
         };
-        let step = self.shard.join(&request, &asker, self.now_ms);
+        let step = self.shard.join(&request, &asker, self.now_ms, &Topics::default());
         self.bring_about(step);
     }
 
@@ -224,7 +226,7 @@ impl World {
             assignments: assignments.collect(),
             ..SyncGroupRequest::default()
         };
-        let step = self.shard.sync(&request, &asker, self.now_ms);
+        let step = self.shard.sync(&request, &asker, self.now_ms, &Topics::default());
         self.bring_about(step);
     }
 
@@ -239,7 +241,7 @@ impl World {
             members: vec![identity],
             ..LeaveGroupRequest::default()
         };
-        let step = self.shard.leave(&request, &asker, self.now_ms);
+        let step = self.shard.leave(&request, &asker, self.now_ms, &Topics::default());
         self.bring_about(step);
     }
 
@@ -292,7 +294,7 @@ impl World {
             let (key, at_ms) = (key.clone(), *at_ms);
             self.timers.remove(&key);
             self.now_ms = self.now_ms.max(at_ms);
-            let step = self.shard.expired(&key, self.now_ms);
+            let step = self.shard.expired(&key, self.now_ms, &Topics::default());
             self.bring_about(step);
         }
         self.now_ms = end_ms;
@@ -344,7 +346,7 @@ impl World {
             Answer::Sync(sync) => sync.error_code,
             Answer::Heartbeat(heartbeat) => heartbeat.error_code,
             // It knows nothing that the answer could change.
-            Answer::Leave(_) | Answer::Commit(_) => return,
+            Answer::Leave(_) | Answer::Commit(_) | Answer::ConsumerHeartbeat(_) => return,
         };
         self.clients[number].heard_ms = self.now_ms;
         match (error, answer, self.clients[number].doing.clone()) {

@@ -2,11 +2,16 @@
 //!
 //! Members are `m1`, `m2` and so on in the order in which their ids were made.
 
+mod consumer;
+mod embedded;
+mod shown;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use coordinator::{
-    Answer, Asker, GroupEvent, GroupSettings, GroupShard, Record, ReplyTo, Step, Stored, TimerKey,
+    Answer, Asker, GroupEvent, GroupSettings, GroupShard, Record, ReplyTo, ResolveRegexes, Step, Stored,
+    TimerKey,
 };
 use model::{ErrorCode, Uuid};
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -16,14 +21,18 @@ use protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, Of
 use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{
-    GroupKey, GroupValue, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest,
-    OffsetDeleteRequest, SyncGroupRequest,
+    HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest, OffsetDeleteRequest,
+    SyncGroupRequest,
 };
 use scripts::Line;
+
+use crate::topics::Topics;
 
 const BEGIN_MS: i64 = 1_000_000;
 /// Characters of the random part of a member id.
 const UUID_LENGTH: usize = 36;
+/// Characters of a member id that is nothing but random.
+const SHORT_ID_LENGTH: usize = 22;
 
 pub fn run(name: &str) {
     let mut world = World::new();
@@ -38,6 +47,10 @@ struct World {
     /// Real ids by alias.
     members: BTreeMap<String, String>,
     stored: Option<Stored>,
+    topics: Topics,
+    /// Of the topics.
+    version: i64,
+    asked: Option<ResolveRegexes>,
     log: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
@@ -51,6 +64,9 @@ impl World {
             fresh: 0,
             members: BTreeMap::new(),
             stored: None,
+            topics: Topics::default(),
+            version: 0,
+            asked: None,
             log: Vec::new(),
         }
     }
@@ -84,6 +100,12 @@ impl World {
             }
             "describe" => self.describe(&line),
             "delete" => self.delete(&line),
+            "topic" => self.topic(&line),
+            "group-config" => self.group_config(&line),
+            "beat" => self.beat(&line),
+            "resolve" => self.resolve(&line),
+            "describe-consumer" => self.describe_consumer(&line),
+            "list" => self.list(&line),
             other => panic!("no command {other}"),
         }
     }
@@ -92,6 +114,7 @@ impl World {
         self.settings.size_max = line.number("size", self.settings.size_max);
         self.settings.initial_rebalance_delay_ms =
             line.number("delay", self.settings.initial_rebalance_delay_ms);
+        self.set_consumer(line);
         self.shard.follow(self.settings.clone());
         String::new()
     }
@@ -120,7 +143,8 @@ impl World {
             line.text("protocols").unwrap_or("range:t").split(',').filter(|text| !text.is_empty());
         let protocols = protocols.map(|text| {
             let (name, topics) = text.split_once(':').unwrap_or((text, ""));
-            JoinGroupRequestProtocol { name: name.into(), metadata: subscription(topics).into() }
+            let metadata = embedded::subscription(topics, line.text("owned")).into();
+            JoinGroupRequestProtocol { name: name.into(), metadata }
         });
         let request = JoinGroupRequest {
             group_id: line.word(1).into(),
@@ -132,7 +156,7 @@ impl World {
             protocols: protocols.collect(),
             reason: line.text("reason").map(Into::into),
         };
-        let step = self.shard.join(&request, &asker, self.now_ms);
+        let step = self.shard.join(&request, &asker, self.now_ms, &self.topics);
         self.show(step)
     }
 
@@ -142,7 +166,7 @@ impl World {
             line.text("assign").unwrap_or_default().split(',').filter_map(|text| text.split_once(':'));
         let assignments = pairs.map(|(member, assignment)| SyncGroupRequestAssignment {
             member_id: self.id(Some(member)).into(),
-            assignment: assignment.as_bytes().into(),
+            assignment: embedded::assignment(assignment).into(),
         });
         let request = SyncGroupRequest {
             group_id: line.word(1).into(),
@@ -153,7 +177,7 @@ impl World {
             protocol_name: line.text("protocol").map(Into::into),
             assignments: assignments.collect(),
         };
-        let step = self.shard.sync(&request, &asker, self.now_ms);
+        let step = self.shard.sync(&request, &asker, self.now_ms, &self.topics);
         self.show(step)
     }
 
@@ -165,7 +189,7 @@ impl World {
             member_id: self.id(line.text("member")).into(),
             group_instance_id: line.text("instance").map(Into::into),
         };
-        let step = self.shard.heartbeat(&request, &asker, self.now_ms);
+        let step = self.shard.heartbeat(&request, &asker, self.now_ms, &self.topics);
         self.show(step)
     }
 
@@ -182,19 +206,23 @@ impl World {
         let group_id = line.word(1).into();
         let request =
             LeaveGroupRequest { group_id, members: members.collect(), ..LeaveGroupRequest::default() };
-        let step = self.shard.leave(&request, &asker, self.now_ms);
+        let step = self.shard.leave(&request, &asker, self.now_ms, &self.topics);
         self.show(step)
     }
 
     fn expired(&mut self, line: &Line<'_>) -> String {
         let group = line.word(2).into();
+        let member = self.id(Some(line.word(3))).into();
         let key = match line.word(1) {
-            "session" => TimerKey::Session { group, member: self.id(Some(line.word(3))).into() },
+            "session" => TimerKey::Session { group, member },
+            "revocation" => TimerKey::Revocation { group, member },
+            "member-join" => TimerKey::MemberJoin { group, member },
+            "member-sync" => TimerKey::MemberSync { group, member },
             "join" => TimerKey::Join { group },
             "sync" => TimerKey::Sync { group },
             other => panic!("no timer {other}"),
         };
-        let step = self.shard.expired(&key, self.now_ms);
+        let step = self.shard.expired(&key, self.now_ms, &self.topics);
         self.show(step)
     }
 
@@ -204,7 +232,7 @@ impl World {
             "KAFKA_STORAGE_ERROR" => Err(ErrorCode::KAFKA_STORAGE_ERROR),
             other => panic!("no outcome {other}"),
         };
-        let stored = self.stored.take().expect("something to store");
+        let Some(stored) = self.stored.take() else { return "nothing to store\n".to_owned() };
         let step = self.shard.stored(stored, outcome, self.now_ms);
         self.show(step)
     }
@@ -230,11 +258,8 @@ impl World {
                 committed_metadata: line.text("metadata").map(|text| text.to_owned().into()),
             };
             let name = line.word(0).to_owned().into();
-            OffsetCommitRequestTopic {
-                name,
-                partitions: vec![partition],
-                ..OffsetCommitRequestTopic::default()
-            }
+            let topic_id = self.topics.id(line.word(0));
+            OffsetCommitRequestTopic { name, topic_id, partitions: vec![partition] }
         });
         let request = OffsetCommitRequest {
             group_id: line.word(1).into(),
@@ -258,8 +283,9 @@ impl World {
         let topics: Vec<_> = topics.collect();
         let request = OffsetFetchRequestGroup {
             group_id: line.word(1).into(),
+            member_id: line.text("member").map(|member| self.id(Some(member)).into()),
+            member_epoch: line.number("epoch", -1),
             topics: (!topics.is_empty()).then_some(topics),
-            ..OffsetFetchRequestGroup::default()
         };
         let answer = self.shard.fetch_offsets(&request);
         let mut shown = format!("{}\n", answer.error_code);
@@ -297,8 +323,8 @@ impl World {
         let mut shown = format!("{} {} ", group.error_code, group.group_state);
         let _ = writeln!(shown, "type={} protocol={}", group.protocol_type, group.protocol_data);
         for member in &group.members {
-            let assignment = String::from_utf8_lossy(&member.member_assignment);
-            let _ = writeln!(shown, "{} {:?}", member.member_id, assignment);
+            let assignment = embedded::shown(&member.member_assignment);
+            let _ = writeln!(shown, "{} {assignment}", member.member_id);
         }
         self.with_aliases(shown)
     }
@@ -315,14 +341,19 @@ impl World {
         for record in records {
             self.log.push(record.encode().unwrap());
             self.shard.appended(record);
-            let _ = writeln!(shown, "+ {}", shown_record(record));
+            let _ = writeln!(shown, "+ {}", shown::record(record, &self.topics, self.now_ms));
         }
         self.with_aliases(shown)
     }
 
     fn show(&mut self, step: Step) -> String {
-        self.stored = step.stored.or(self.stored.take());
         let mut shown = String::new();
+        self.stored = step.stored.or(self.stored.take());
+        if let Some(asked) = &step.resolve {
+            let (group, member) = (&asked.group, &asked.member);
+            let _ = writeln!(shown, "? {group} {member} [{}]", asked.regexes.join(" "));
+        }
+        self.asked = step.resolve.or(self.asked.take());
         for (reply, answer) in &step.answers {
             let whom = char::from(u8::try_from(reply.0).unwrap());
             let _ = writeln!(shown, "{whom}: {}", self.shown_answer(answer));
@@ -332,13 +363,16 @@ impl World {
                 self.name(member);
             }
             let when = timer.at_ms.map_or("never".to_owned(), |at_ms| format!("+{}", at_ms - self.now_ms));
-            let _ = match &timer.key {
-                TimerKey::Session { group, member } => {
-                    writeln!(shown, "timer session {group} {member} {when}")
-                }
-                TimerKey::Join { group } => writeln!(shown, "timer join {group} {when}"),
-                TimerKey::Sync { group } => writeln!(shown, "timer sync {group} {when}"),
+            let (what, group, member) = match &timer.key {
+                TimerKey::Session { group, member } => ("session", group, Some(member)),
+                TimerKey::Join { group } => ("join", group, None),
+                TimerKey::Sync { group } => ("sync", group, None),
+                TimerKey::Revocation { group, member } => ("revocation", group, Some(member)),
+                TimerKey::MemberJoin { group, member } => ("member-join", group, Some(member)),
+                TimerKey::MemberSync { group, member } => ("member-sync", group, Some(member)),
             };
+            let member = member.map_or_else(String::new, |member| format!("{member} "));
+            let _ = writeln!(shown, "timer {what} {group} {member}{when}");
         }
         for event in &step.events {
             let _ = match event {
@@ -374,7 +408,7 @@ impl World {
                 )
             }
             Answer::Sync(sync) => {
-                format!("sync {} {:?}", sync.error_code, String::from_utf8_lossy(&sync.assignment))
+                format!("sync {} {}", sync.error_code, embedded::shown(&sync.assignment))
             }
             Answer::Heartbeat(heartbeat) => format!("heartbeat {}", heartbeat.error_code),
             Answer::Leave(leave) => {
@@ -384,6 +418,7 @@ impl World {
                 });
                 format!("leave {}{}", leave.error_code, members.collect::<String>())
             }
+            Answer::ConsumerHeartbeat(beat) => self.shown_beat(beat),
             Answer::Commit(commit) => {
                 let partitions = commit.topics.iter().flat_map(|topic| {
                     let shown = |partition: &protocol::messages::offset_commit_response::OffsetCommitResponsePartition| {
@@ -398,7 +433,7 @@ impl World {
 
     /// Gives a member an alias that has got its id just now.
     fn name(&mut self, id: &str) {
-        let is_made = id.len() > UUID_LENGTH;
+        let is_made = id.len() > UUID_LENGTH || id.len() == SHORT_ID_LENGTH;
         if is_made && !self.members.values().any(|known| known == id) {
             self.members.insert(format!("m{}", self.members.len() + 1), id.to_owned());
         }
@@ -406,50 +441,5 @@ impl World {
 
     fn with_aliases(&self, text: String) -> String {
         self.members.iter().fold(text, |text, (alias, id)| text.replace(id, alias))
-    }
-}
-
-/// A ConsumerProtocolSubscription of version 0.
-fn subscription(topics: &str) -> Vec<u8> {
-    let topics: Vec<&str> = topics.split('+').filter(|topic| !topic.is_empty()).collect();
-    let mut bytes = vec![0, 0];
-    bytes.extend((topics.len() as u32).to_be_bytes());
-    for topic in topics {
-        bytes.extend((topic.len() as u16).to_be_bytes());
-        bytes.extend(topic.as_bytes());
-    }
-    bytes.extend((-1i32).to_be_bytes());
-    bytes
-}
-
-fn shown_record(record: &Record) -> String {
-    match (&record.key, &record.value) {
-        (GroupKey::GroupMetadata(key), None) => format!("group {} gone", key.group),
-        (GroupKey::GroupMetadata(key), Some((GroupValue::GroupMetadata(value), version))) => {
-            let members = value.members.iter().map(|member| {
-                format!(" {}:{:?}", member.member_id, String::from_utf8_lossy(&member.assignment))
-            });
-            let (protocol, leader) = (value.protocol.as_deref(), value.leader.as_deref());
-            format!(
-                "group {} v{version} gen={} type={:?} protocol={} leader={}{}",
-                key.group,
-                value.generation,
-                value.protocol_type,
-                protocol.unwrap_or("null"),
-                leader.unwrap_or("null"),
-                members.collect::<String>()
-            )
-        }
-        (GroupKey::OffsetCommit(key), None) => {
-            format!("offset {} {}-{} gone", key.group, key.topic, key.partition)
-        }
-        (GroupKey::OffsetCommit(key), Some((GroupValue::OffsetCommit(value), version))) => {
-            let (group, topic, partition) = (&key.group, &key.topic, key.partition);
-            format!(
-                "offset {group} {topic}-{partition} v{version} {} epoch={} {:?}",
-                value.offset, value.leader_epoch, value.metadata
-            )
-        }
-        other => panic!("{other:?}"),
     }
 }

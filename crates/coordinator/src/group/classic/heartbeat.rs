@@ -24,11 +24,8 @@ impl ClassicGroup {
             return self.complete_after_loss(turn);
         }
         let Some(member) = self.members.get_mut(id) else { return };
-        member.session.timer_at_ms = None;
-        let expires_at_ms = member.session.expires_at_ms;
-        if expires_at_ms > turn.now_ms {
-            member.session.timer_at_ms = Some(expires_at_ms);
-            turn.step.set(self.session_timer(id), expires_at_ms);
+        if let Some(at_ms) = member.session.look(turn.now_ms) {
+            turn.step.set(self.session_timer(id), at_ms);
         } else if !member.is_kept_by_waiting() {
             self.lose(id, "heartbeat expiration", turn);
             self.go_on_after_loss(format!("removing member {id} on heartbeat expiration."), turn);

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use model::{ErrorCode, Uuid};
 use protocol::messages::{JoinGroupRequest, JoinGroupResponse, SyncGroupResponse};
 
-use super::member::{Member, Protocol, Session};
+use super::member::{Member, Protocol};
 use super::{ClassicGroup, State, Turn};
+use crate::group::session::Session;
 use crate::shard::Asker;
 use crate::step::{Answer, Stored};
 
 /// Newcomers are given their id with an error and join again with it from this version on (KIP-394).
-const ID_REQUIRED_SINCE: i16 = 4;
+pub const ID_REQUIRED_SINCE: i16 = 4;
 /// How long a new member may wait for its first rebalance to end, in milliseconds.
 const NEW_MEMBER_WAIT_MS: i64 = 5 * 60 * 1000;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use protocol::messages::group_metadata_value::MemberMetadata;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 
+use crate::group::session::Session;
 use crate::step::ReplyTo;
 
 /// A way to assign partitions that a member speaks, with what it says in it.
@@ -34,13 +35,6 @@ pub struct Member {
     pub join: Option<ReplyTo>,
     /// Its SyncGroup that waits.
     pub sync: Option<ReplyTo>,
-}
-
-/// Until when a member has to be heard of, and when its timer looks, in milliseconds since 1970.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Session {
-    pub expires_at_ms: i64,
-    pub timer_at_ms: Option<i64>,
 }
 
 impl Protocol {

@@ -21,7 +21,7 @@ impl ClassicGroup {
     }
 
     /// Every member has to join again.
-    pub(super) fn prepare(&mut self, cause: String, turn: &mut Turn<'_>) {
+    pub(in crate::group) fn prepare(&mut self, cause: String, turn: &mut Turn<'_>) {
         if self.state == State::CompletingRebalance {
             self.drop_assignments(ErrorCode::REBALANCE_IN_PROGRESS, turn);
         }

@@ -1,0 +1,80 @@
+//! The ways in which the broker itself gives partitions to members.
+//!
+//! Members are taken in the order of their ids and topics in the order of theirs, where Kafka takes them in the order of
+//! a hash table: among members in equal position chance decides there who gets one partition more.
+
+mod balance;
+mod range;
+mod uniform;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use model::Uuid;
+
+/// Partitions by topic.
+pub type Partitions = BTreeMap<Uuid, BTreeSet<i32>>;
+
+/// A way to assign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assignor {
+    /// Everybody has as many partitions as anybody else, and keeps what it has where possible.
+    Uniform,
+    /// Everybody has neighbouring partitions of every topic, the same of topics that are alike.
+    Range,
+}
+
+/// A member to be given partitions.
+#[derive(Debug, Clone)]
+pub struct Subscriber<'a> {
+    pub id: &'a str,
+    pub instance_id: Option<&'a str>,
+    /// Topics that it reads and that there are, ascending.
+    pub topics: Arc<[Uuid]>,
+    /// What it was given before.
+    pub before: &'a Partitions,
+}
+
+/// What there is to assign, and to whom.
+#[derive(Debug, Clone)]
+pub struct Plan<'a> {
+    /// In the order of their ids.
+    pub members: Vec<Subscriber<'a>>,
+    /// Partitions of every topic that somebody reads.
+    pub topics: BTreeMap<Uuid, i32>,
+    /// All read the same topics.
+    pub is_uniform: bool,
+}
+
+impl Assignor {
+    /// Kafka's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Assignor::Uniform => "uniform",
+            Assignor::Range => "range",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Assignor> {
+        [Assignor::Uniform, Assignor::Range].into_iter().find(|assignor| assignor.name() == name)
+    }
+
+    /// What each member of the plan has from now on, in the plan's order.
+    pub(crate) fn assign(self, plan: &Plan<'_>) -> Vec<Partitions> {
+        match self {
+            Assignor::Range => range::assign(plan),
+            Assignor::Uniform if plan.is_uniform => uniform::assign(plan),
+            Assignor::Uniform => balance::assign(plan),
+        }
+    }
+}
+
+impl Plan<'_> {
+    fn partitions(&self, topic: Uuid) -> i32 {
+        self.topics.get(&topic).copied().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

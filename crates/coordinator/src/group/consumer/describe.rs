@@ -1,0 +1,69 @@
+//! ConsumerGroupDescribe.
+
+use std::collections::BTreeSet;
+
+use model::Uuid;
+use protocol::messages::consumer_group_describe_response as shown;
+
+use super::{ConsumerGroup, Member};
+use crate::assignor::Assignor;
+use crate::settings::ConsumerGroupSettings;
+use crate::topics::TopicView;
+
+/// Kafka's numbers of the protocols that members speak.
+const SPEAKS_CLASSIC: i8 = 0;
+const SPEAKS_CONSUMER: i8 = 1;
+
+impl ConsumerGroup {
+    pub fn describe(
+        &self,
+        settings: &ConsumerGroupSettings,
+        topics: &dyn TopicView,
+    ) -> shown::DescribedGroup<'static> {
+        let default = settings.assignors.first().copied().unwrap_or(Assignor::Uniform).name();
+        let assignor = self.members.preferred_assignor().unwrap_or(default);
+        shown::DescribedGroup {
+            group_id: self.id.to_string().into(),
+            group_state: self.state().name().into(),
+            group_epoch: self.epoch,
+            assignment_epoch: self.target.epoch,
+            assignor_name: assignor.to_owned().into(),
+            members: self.members.iter().map(|member| self.shown_member(member, topics)).collect(),
+            ..shown::DescribedGroup::default()
+        }
+    }
+
+    fn shown_member(&self, member: &Member, topics: &dyn TopicView) -> shown::Member<'static> {
+        let metadata = &member.metadata;
+        let assigned = member.current.assigned.iter();
+        let assigned = assigned.map(|(topic, epochs)| (*topic, epochs.keys().copied().collect()));
+        let target = self.target.of(&member.id).into_iter().flatten();
+        let target = target
+            .map(|(topic, indexes): (&Uuid, &BTreeSet<i32>)| (*topic, indexes.iter().copied().collect()));
+        shown::Member {
+            member_id: member.id.to_string().into(),
+            instance_id: metadata.instance_id.clone().map(Into::into),
+            rack_id: metadata.rack_id.clone().map(Into::into),
+            member_epoch: member.current.epoch,
+            client_id: metadata.client_id.clone().into(),
+            client_host: metadata.client_host.clone().into(),
+            subscribed_topic_names: metadata.topics.iter().map(|topic| topic.clone().into()).collect(),
+            subscribed_topic_regex: Some(metadata.regex.clone().into()),
+            assignment: shown_assignment(assigned, topics),
+            target_assignment: shown_assignment(target, topics),
+            member_type: if member.is_classic() { SPEAKS_CLASSIC } else { SPEAKS_CONSUMER },
+        }
+    }
+}
+
+/// Topics that are gone are not shown.
+fn shown_assignment(
+    partitions: impl Iterator<Item = (Uuid, Vec<i32>)>,
+    topics: &dyn TopicView,
+) -> shown::Assignment<'static> {
+    let shown = partitions.filter_map(|(topic_id, partitions)| {
+        let topic_name = topics.by_id(topic_id)?.name.to_owned().into();
+        Some(shown::TopicPartitions { topic_id, topic_name, partitions })
+    });
+    shown::Assignment { topic_partitions: shown.collect() }
+}

@@ -1,0 +1,116 @@
+//! What members shall have, computed for an epoch of the group.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use model::Uuid;
+use protocol::messages::ConsumerGroupTargetAssignmentMemberValue;
+
+use super::{ConsumerGroup, FIRST_EPOCH, Turn};
+use crate::assignor::{Assignor, Partitions, Plan, Subscriber};
+use crate::record::Record;
+use crate::topics::TopicView;
+
+/// The epoch of a target that has ended.
+pub const NONE: i32 = -1;
+
+/// What members shall have.
+#[derive(Debug)]
+pub struct Target {
+    /// The group's epoch that it was computed for.
+    pub epoch: i32,
+    /// When it was, in milliseconds since 1970; 0 where nobody knows.
+    pub computed_at_ms: i64,
+    by_member: BTreeMap<Arc<str>, Partitions>,
+}
+
+impl Default for Target {
+    fn default() -> Target {
+        Target { epoch: FIRST_EPOCH, computed_at_ms: 0, by_member: BTreeMap::new() }
+    }
+}
+
+impl Target {
+    /// What a member shall have; `None` where nothing was computed for it yet.
+    pub fn of(&self, member: &str) -> Option<&Partitions> {
+        self.by_member.get(member)
+    }
+
+    pub fn set(&mut self, member: &str, partitions: Partitions) {
+        self.by_member.insert(member.into(), partitions);
+    }
+
+    pub fn remove(&mut self, member: &str) {
+        self.by_member.remove(member);
+    }
+}
+
+/// As a record says.
+pub fn partitions_of(value: &ConsumerGroupTargetAssignmentMemberValue) -> Partitions {
+    let each = value.topic_partitions.iter().map(|topic| {
+        let indexes: BTreeSet<i32> = topic.partitions.iter().copied().collect();
+        (topic.topic_id, indexes)
+    });
+    each.collect()
+}
+
+impl ConsumerGroup {
+    /// Computes another target where the group's epoch asks for one and the last has stood long enough.
+    pub(super) fn update_target(&mut self, turn: &mut Turn<'_>) {
+        if self.target.epoch >= self.epoch || !self.may_compute(turn) {
+            return;
+        }
+        for (id, partitions) in self.compute(turn) {
+            if self.target.of(&id) != Some(&partitions) {
+                self.write(Record::target(&self.id, &id, &partitions), turn);
+            }
+        }
+        self.write(Record::target_epoch(&self.id, self.epoch, turn.now_ms), turn);
+    }
+
+    fn may_compute(&self, turn: &Turn<'_>) -> bool {
+        let interval_ms = i64::from(turn.pace.assignment_interval_ms);
+        let computed_at_ms = self.target.computed_at_ms;
+        // Without an interval a clock that was set back holds nothing up.
+        computed_at_ms == 0 || interval_ms == 0 || turn.now_ms >= computed_at_ms.saturating_add(interval_ms)
+    }
+
+    fn compute(&self, turn: &Turn<'_>) -> Vec<(Arc<str>, Partitions)> {
+        let nothing = Partitions::new();
+        let plan = self.plan(&nothing, turn.topics);
+        let ids: Vec<Arc<str>> = self.members.ids();
+        ids.into_iter().zip(self.assignor(turn).assign(&plan)).collect()
+    }
+
+    /// The way to assign that most members ask for, or the default one.
+    pub(super) fn assignor(&self, turn: &Turn<'_>) -> Assignor {
+        let default = turn.settings.consumer.assignors.first().copied().unwrap_or(Assignor::Uniform);
+        self.members.preferred_assignor().and_then(Assignor::named).unwrap_or(default)
+    }
+
+    fn plan<'a>(&'a self, nothing: &'a Partitions, topics: &dyn TopicView) -> Plan<'a> {
+        let is_uniform = self.is_uniform();
+        let mut counts = BTreeMap::new();
+        // All members read the same: what the first reads is looked up once.
+        let mut shared: Option<Arc<[Uuid]>> = None;
+        let mut members = Vec::with_capacity(self.members.len());
+        for member in self.members.iter() {
+            let read = match shared.clone().filter(|_| is_uniform) {
+                Some(read) => read,
+                None => self.topics_of(member, topics).into_iter().collect(),
+            };
+            if shared.is_none() || !is_uniform {
+                let sizes = read.iter().filter_map(|id| topics.by_id(*id));
+                counts.extend(sizes.map(|topic| (topic.id, topic.partitions)));
+                shared = Some(Arc::clone(&read));
+            }
+            members.push(Subscriber {
+                id: &member.id,
+                instance_id: member.metadata.instance_id.as_deref(),
+                topics: read,
+                before: self.target.of(&member.id).unwrap_or(nothing),
+            });
+        }
+        Plan { members, topics: counts, is_uniform }
+    }
+}
