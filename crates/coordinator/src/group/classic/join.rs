@@ -161,7 +161,9 @@ impl ClassicGroup {
         if self.is_led_by(old_id) {
             self.leader = Some(Arc::clone(&new_id));
         }
-        self.members.insert(Member { id: Arc::clone(&new_id), session: Session::default(), ..old });
+        // Whoever comes back is not new, though the one before may not have got through its first rebalance.
+        let session = Session::default();
+        self.members.insert(Member { id: Arc::clone(&new_id), session, is_new: false, ..old });
         self.update(&new_id, request, asker);
         self.touch_session(&new_id, turn);
         let (instance, reason) =
