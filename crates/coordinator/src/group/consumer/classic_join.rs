@@ -48,7 +48,9 @@ impl ConsumerGroup {
         if let Place::Of(other) = &place {
             self.replace(other, &id, turn);
         }
-        let instead = self.follow(&id, metadata_of(request, &said, asker), &said, is_downgrade, turn);
+        let heir = matches!(place, Place::Of(_)).then_some(&*id);
+        let metadata = metadata_of(request, &said, asker);
+        let instead = self.follow(&id, metadata, &said, heir, is_downgrade, turn);
         let member = self.members.get(&id);
         let response = JoinGroupResponse {
             generation_id: member.map_or(-1, |member| member.current.epoch),
@@ -70,6 +72,7 @@ impl ConsumerGroup {
         id: &Arc<str>,
         mut metadata: Metadata,
         said: &ConsumerProtocolSubscription<'_>,
+        heir: Option<&str>,
         is_downgrade: bool,
         turn: &mut Turn<'_>,
     ) -> Option<ClassicGroup> {
@@ -84,9 +87,11 @@ impl ConsumerGroup {
         let owned = embedded::by_id(has, turn.topics);
         let is_new = !self.members.contains(id);
         let news = (is_new || metadata != before).then_some(News { before, now: metadata });
+        // A downgrade goes on from the generation that the group had when it was asked, as in Kafka.
+        let generation = self.epoch;
         let is_changed = self.update_member(id, news, turn);
         if !is_downgrade {
-            self.update_target(turn);
+            self.update_target(heir, turn);
             self.reconcile(id, is_changed, Some(&owned), turn);
             return None;
         }
@@ -95,7 +100,7 @@ impl ConsumerGroup {
             self.reconcile(id, is_changed, Some(&owned), turn);
         }
         let cause = format!("Downgrade group {} from consumer to classic with stale assignment.", self.id);
-        Some(self.become_classic(&[], is_behind.then_some(cause), turn))
+        Some(self.become_classic(generation, &[], is_behind.then_some(cause), turn))
     }
 
     fn check_classic_join(

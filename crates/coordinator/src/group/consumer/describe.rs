@@ -1,12 +1,9 @@
 //! ConsumerGroupDescribe.
 
-use std::collections::BTreeSet;
-
-use model::Uuid;
 use protocol::messages::consumer_group_describe_response as shown;
 
 use super::{ConsumerGroup, Member};
-use crate::assignor::Assignor;
+use crate::assignor::{Assignor, Partitions};
 use crate::settings::ConsumerGroupSettings;
 use crate::topics::TopicView;
 
@@ -35,11 +32,16 @@ impl ConsumerGroup {
 
     fn shown_member(&self, member: &Member, topics: &dyn TopicView) -> shown::Member<'static> {
         let metadata = &member.metadata;
-        let assigned = member.current.assigned.iter();
-        let assigned = assigned.map(|(topic, epochs)| (*topic, epochs.keys().copied().collect()));
-        let target = self.target.of(&member.id).into_iter().flatten();
-        let target = target
-            .map(|(topic, indexes): (&Uuid, &BTreeSet<i32>)| (*topic, indexes.iter().copied().collect()));
+        // What it is to give up it may still read.
+        let (assigned, revoking) = (&member.current.assigned, &member.current.revoking);
+        let mut held = Partitions::new();
+        for (topic, epochs) in assigned.iter().chain(revoking) {
+            held.entry(*topic).or_default().extend(epochs.keys());
+        }
+        let target = self
+            .target
+            .of(&member.id)
+            .map_or_else(Default::default, |target| shown_assignment(target, topics));
         shown::Member {
             member_id: member.id.to_string().into(),
             instance_id: metadata.instance_id.clone().map(Into::into),
@@ -49,21 +51,19 @@ impl ConsumerGroup {
             client_host: metadata.client_host.clone().into(),
             subscribed_topic_names: metadata.topics.iter().map(|topic| topic.clone().into()).collect(),
             subscribed_topic_regex: Some(metadata.regex.clone().into()),
-            assignment: shown_assignment(assigned, topics),
-            target_assignment: shown_assignment(target, topics),
+            assignment: shown_assignment(&held, topics),
+            target_assignment: target,
             member_type: if member.is_classic() { SPEAKS_CLASSIC } else { SPEAKS_CONSUMER },
         }
     }
 }
 
 /// Topics that are gone are not shown.
-fn shown_assignment(
-    partitions: impl Iterator<Item = (Uuid, Vec<i32>)>,
-    topics: &dyn TopicView,
-) -> shown::Assignment<'static> {
-    let shown = partitions.filter_map(|(topic_id, partitions)| {
-        let topic_name = topics.by_id(topic_id)?.name.to_owned().into();
-        Some(shown::TopicPartitions { topic_id, topic_name, partitions })
+fn shown_assignment(held: &Partitions, topics: &dyn TopicView) -> shown::Assignment<'static> {
+    let shown = held.iter().filter_map(|(topic_id, indexes)| {
+        let topic_name = topics.by_id(*topic_id)?.name.to_owned().into();
+        let partitions = indexes.iter().copied().collect();
+        Some(shown::TopicPartitions { topic_id: *topic_id, topic_name, partitions })
     });
     shown::Assignment { topic_partitions: shown.collect() }
 }

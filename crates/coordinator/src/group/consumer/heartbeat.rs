@@ -48,7 +48,8 @@ impl ConsumerGroup {
         }
         let owned = request.topic_partitions.as_deref().map(owned_by);
         let is_changed = self.update_member(&id, news, turn);
-        self.update_target(turn);
+        let heir = matches!(place, Place::Of(_)).then_some(&*id);
+        self.update_target(heir, turn);
         let has_other = self.reconcile(&id, is_changed, owned.as_ref(), turn);
         let timeout_ms = turn.pace.session_timeout_ms;
         self.touch(&id, timeout_ms, turn.now_ms, turn.step);

@@ -66,7 +66,7 @@ impl ConsumerGroup {
         }
         if self.may_downgrade_without(&ids, turn) {
             let cause = format!("Downgrade group {} from consumer to classic for member leaving.", self.id);
-            return Some(self.become_classic(&ids, Some(cause), turn));
+            return Some(self.become_classic(self.epoch, &ids, Some(cause), turn));
         }
         let regexes: Vec<String> = self.members.regexes().keys().cloned().collect();
         for id in &ids {

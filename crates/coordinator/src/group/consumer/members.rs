@@ -71,7 +71,7 @@ impl Members {
         self.regexes.get(regex).copied().unwrap_or(0)
     }
 
-    /// The way to assign that most ask for; of two in equal demand Kafka takes `uniform`.
+    /// The way to assign that most ask for; of two in equal demand `uniform`. (Kafka takes one by the order of its tables.)
     pub fn preferred_assignor(&self) -> Option<&str> {
         self.assignors.iter().max_by_key(|(_, count)| **count).map(|(name, _)| &**name)
     }

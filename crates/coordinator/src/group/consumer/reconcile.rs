@@ -20,6 +20,8 @@ struct Way<'a> {
     target_epoch: i32,
     /// Topics that it reads.
     wanted: BTreeSet<Uuid>,
+    /// It names no topic, and its expression finds none.
+    reads_nothing: bool,
     /// What it says it has; `None` where it said nothing.
     owned: Option<&'a Partitions>,
     members: &'a Members,
@@ -61,12 +63,14 @@ impl ConsumerGroup {
         turn: &Turn<'_>,
     ) -> Current {
         let nothing = Partitions::new();
-        let current = &member.current;
+        let (current, metadata) = (&member.current, &member.metadata);
         let way = Way {
             current,
             target: self.target.of(&member.id).unwrap_or(&nothing),
             target_epoch: self.target.epoch,
             wanted: self.topics_of(member, turn.topics),
+            reads_nothing: metadata.topics.is_empty()
+                && self.regexes.topics(&metadata.regex).next().is_none(),
             owned,
             members: &self.members,
         };
@@ -139,7 +143,9 @@ impl Way<'_> {
     /// Gives up topics that the member reads no more, and stays where it is.
     fn without_unwanted(&self) -> Current {
         let (assigned, unwanted) = split(&self.current.assigned, |topic, _| self.wanted.contains(&topic));
-        if unwanted.is_empty() {
+        // Who reads nothing is written down again even without anything to give up, as in Kafka.
+        let is_told_anyway = self.reads_nothing && self.current.revoking.is_empty();
+        if unwanted.is_empty() && !is_told_anyway {
             return self.current.clone();
         }
         let mut revoking = self.current.revoking.clone();

@@ -55,13 +55,14 @@ pub fn partitions_of(value: &ConsumerGroupTargetAssignmentMemberValue) -> Partit
 }
 
 impl ConsumerGroup {
-    /// Computes another target where the group's epoch asks for one and the last has stood long enough.
-    pub(super) fn update_target(&mut self, turn: &mut Turn<'_>) {
+    /// Computes another target where the group's epoch asks for one and the last has stood long enough. Who has just
+    /// taken the place of another is told its target in any case, as by Kafka.
+    pub(super) fn update_target(&mut self, heir: Option<&str>, turn: &mut Turn<'_>) {
         if self.target.epoch >= self.epoch || !self.may_compute(turn) {
             return;
         }
         for (id, partitions) in self.compute(turn) {
-            if self.target.of(&id) != Some(&partitions) {
+            if heir == Some(&*id) || self.target.of(&id) != Some(&partitions) {
                 self.write(Record::target(&self.id, &id, &partitions), turn);
             }
         }

@@ -28,10 +28,11 @@ impl ConsumerGroup {
             && self.members.len() <= turn.settings.size_max
     }
 
-    /// The classic group that takes this one's place, without those who leave. With a cause its members have to join
-    /// again.
+    /// The classic group that takes this one's place in such a generation, without those who leave. With a cause its
+    /// members have to join again.
     pub(super) fn become_classic(
         &mut self,
+        generation: i32,
         leaving: &[Arc<str>],
         cause: Option<String>,
         turn: &mut Turn<'_>,
@@ -42,7 +43,7 @@ impl ConsumerGroup {
         }
         let staying = self.members.iter().filter(|member| !leaving.contains(&member.id));
         let members = staying.map(|member| self.classic_member(member, turn)).collect();
-        let mut group = ClassicGroup::of_members(&self.id, self.epoch, members, turn.now_ms);
+        let mut group = ClassicGroup::of_members(&self.id, generation, members, turn.now_ms);
         let assigned = |member: &classic::Member| (Arc::clone(&member.id), member.assignment.clone());
         let assignments: BTreeMap<_, _> = group.members.iter().map(assigned).collect();
         turn.step.records.push(group.record(&assignments));
