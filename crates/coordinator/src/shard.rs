@@ -67,8 +67,9 @@ impl GroupShard {
 
     /// Topics were created, changed or deleted: groups that read them look at them again at their next heartbeat.
     pub fn topics_changed(&mut self, changes: &TopicChanges<'_>) {
-        if changes.has_created {
-            self.rules.topics_created_in = changes.version;
+        // Nobody knows what was created before the first news.
+        if changes.has_created || self.rules.topics_created_in.is_none() {
+            self.rules.topics_created_in = Some(changes.version);
         }
         for group in self.groups.values_mut() {
             if let Group::Consumer(group) = group

@@ -72,8 +72,8 @@ pub struct Turn<'a> {
     pub pace: Pace,
     /// The cluster's topics.
     pub topics: &'a dyn TopicView,
-    /// The version of the metadata in which topics were last created.
-    pub topics_created_in: i64,
+    /// The version of the metadata in which topics were last created, as far as that is known.
+    pub topics_created_in: Option<i64>,
     /// What is brought about.
     pub step: &'a mut Step,
 }

@@ -14,8 +14,8 @@ pub struct Rules {
     pub settings: GroupSettings,
     /// By group.
     pub overrides: HashMap<Arc<str>, GroupOverrides>,
-    /// The version of the metadata in which topics were last created, as far as the host has told.
-    pub topics_created_in: i64,
+    /// The version of the metadata in which topics were last created; `None` before the host has told of any.
+    pub topics_created_in: Option<i64>,
 }
 
 impl Rules {

@@ -155,7 +155,8 @@ impl ConsumerGroup {
         }
         let interval_ms = turn.settings.consumer.regex_refresh_interval_ms;
         let is_old = seen.last.is_none_or(|(version, at_ms)| {
-            version < turn.topics_created_in || turn.now_ms > at_ms.saturating_add(interval_ms)
+            turn.topics_created_in.is_some_and(|created| version < created)
+                || turn.now_ms > at_ms.saturating_add(interval_ms)
         });
         if is_old || change == RegexChange::Unresolved || seen.count != regexes.len() {
             let (group, member) = (Arc::clone(&self.id), Arc::clone(member));
