@@ -36,11 +36,30 @@ impl Until {
     }
 }
 
+/// A request that is sent again and again, and how its answer has to look.
+pub trait Exchange {
+    /// The whole frame.
+    fn frame(&self) -> &[u8];
+
+    /// Tells what is wrong with an answer.
+    fn check(&self, answer: &[u8]) -> Result<(), String>;
+}
+
+impl Exchange for Produce {
+    fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
+    fn check(&self, answer: &[u8]) -> Result<(), String> {
+        self.base_offset(answer).map(drop)
+    }
+}
+
 /// Sends requests over all connections at once, `in_flight` of them unanswered on each, and waits for the last answer;
 /// connection `n` sends `requests[n % requests.len()]`.
 pub fn closed_loops(
     clients: &mut [Client],
-    requests: &[Produce],
+    requests: &[impl Exchange],
     in_flight: usize,
     until: Until,
 ) -> Result<Run, String> {
@@ -56,9 +75,9 @@ pub fn closed_loops(
     let begin = Instant::now();
     let (mut now, mut sent, mut answered) = (begin, 0, 0);
     let mut sent_at = vec![VecDeque::with_capacity(in_flight); clients.len()];
-    for ((client, produce), sent_at) in clients.iter_mut().zip(requests.iter().cycle()).zip(&mut sent_at) {
+    for ((client, request), sent_at) in clients.iter_mut().zip(requests.iter().cycle()).zip(&mut sent_at) {
         let more = until.more(in_flight, sent, now);
-        client.send_many(&produce.frame, more).map_err(failed)?;
+        client.send_many(request.frame(), more).map_err(failed)?;
         sent_at.extend(std::iter::repeat_n(now, more));
         sent += more;
     }
@@ -73,14 +92,14 @@ pub fn closed_loops(
             let (Some(client), Some(sent_at)) = (clients.get_mut(number), sent_at.get_mut(number)) else {
                 continue;
             };
-            let Some(produce) = requests.get(number % requests.len()) else { continue };
+            let Some(request) = requests.get(number % requests.len()) else { continue };
             let Some(answer) = client.receive_now().map_err(failed)? else { continue };
-            produce.base_offset(answer)?;
+            request.check(answer)?;
             now = Instant::now();
             let mut together = 1;
             // All that one read brought.
             while client.has_answer() {
-                produce.base_offset(client.receive().map_err(failed)?)?;
+                request.check(client.receive().map_err(failed)?)?;
                 together += 1;
             }
             for sent_at in sent_at.drain(..together.min(sent_at.len())) {
@@ -89,7 +108,7 @@ pub fn closed_loops(
             answered += together;
             let more = until.more(together, sent, now);
             if more > 0 {
-                client.send_many(&produce.frame, more).map_err(failed)?;
+                client.send_many(request.frame(), more).map_err(failed)?;
                 sent_at.extend(std::iter::repeat_n(now, more));
                 sent += more;
             }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::USAGE;
-use crate::product::{Layout, Product, TAKING_TURNS, Tuned, target};
+use crate::product::{Layout, Product, Tuned, target};
 
 /// A run of the contest is this part of a run of the pairs.
 const CONTEST_PART: usize = 4;
@@ -76,13 +76,8 @@ impl Effort {
         Effort { scale_percent, profile: None, ..self.clone() }
     }
 
-    /// Servers that take turns.
-    pub fn taking_turns<'a>(&'a self, tuned: &'a Tuned) -> Layout<'a> {
-        Layout { tuned, settings: &TAKING_TURNS, previous: self.previous.as_deref() }
-    }
-
-    /// Servers that run alone, with settings of the row.
-    pub fn alone<'a>(&'a self, tuned: &'a Tuned, settings: &'a [(&'a str, &'a str)]) -> Layout<'a> {
+    /// Servers with settings of the row.
+    pub fn layout<'a>(&'a self, tuned: &'a Tuned, settings: &'a [(&'a str, &'a str)]) -> Layout<'a> {
         Layout { tuned, settings, previous: self.previous.as_deref() }
     }
 }

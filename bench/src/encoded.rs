@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod fetch;
+pub mod groups;
 pub mod produce;
 
 use protocol::{ApiKey, Message, Reader, Writer, encode_request_header, encode_response_header};

@@ -77,7 +77,7 @@ pub fn run() -> Result<(), String> {
     let effort = Effort::of(&[])?;
     let folder = sides::folder()?;
     let prepared =
-        Prepared::in_folder(Product::Naru, &folder.path().join("naru"), &effort.alone(&SMALL, &[]))?;
+        Prepared::in_folder(Product::Naru, &folder.path().join("naru"), &effort.layout(&SMALL, &[]))?;
     let counts = folder.path().join("counts");
     let to = format!("--callgrind-out-file={}", counts.display());
     let server = prepared.under("valgrind", vec!["--tool=callgrind".into(), to.into()]).start()?;

@@ -8,6 +8,7 @@ mod encoded;
 mod instructions;
 mod latency;
 mod load;
+mod members;
 mod null_server;
 mod open_loop;
 mod page_cache;

@@ -115,6 +115,20 @@ const EVERYWHERE: [(&str, &str); 4] = [
 pub const TAKING_TURNS: [(&str, &str); 2] =
     [("broker.session.timeout.ms", "3600000"), ("connections.max.idle.ms", "86400000")];
 
+/// The same for groups: nothing waits for more members, and members of the consumer protocol are heard of as often and
+/// given other partitions as soon as can be.
+pub const TURNS_OF_GROUPS: [(&str, &str); 9] = [
+    TAKING_TURNS[0],
+    TAKING_TURNS[1],
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("group.consumer.min.heartbeat.interval.ms", "100"),
+    ("group.consumer.heartbeat.interval.ms", "100"),
+    ("group.consumer.min.assignment.interval.ms", "0"),
+    ("group.consumer.assignment.interval.ms", "0"),
+    ("group.consumer.min.session.timeout.ms", "45000"),
+    ("group.consumer.max.size", "1000"),
+];
+
 /// How the servers of a row are set up.
 #[derive(Debug)]
 pub struct Layout<'a> {

@@ -11,7 +11,7 @@ use crate::effort::Effort;
 use crate::encoded::Produce;
 use crate::pairs::{self, Figures, Outcome, Step};
 use crate::process::{self, Prepared, Server};
-use crate::product::{self, Product, Tuned};
+use crate::product::{self, Product, TAKING_TURNS, Tuned};
 use crate::topics::Shape;
 use crate::{contest, load, profile, topics};
 
@@ -67,13 +67,22 @@ pub struct Sides {
 impl Sides {
     /// Primes memory and starts a server of each product; all but the last are stopped.
     pub fn start(effort: &Effort, tuned: &'static Tuned) -> Result<Sides, String> {
+        Sides::start_with(effort, tuned, &TAKING_TURNS)
+    }
+
+    /// As [`Sides::start`] with settings of the row, those of servers that take turns among them.
+    pub fn start_with(
+        effort: &Effort,
+        tuned: &'static Tuned,
+        settings: &[(&str, &str)],
+    ) -> Result<Sides, String> {
         let folder = folder()?;
         let primed = prime(effort, folder.path())?;
         let mut sides = Sides { servers: Vec::new(), folder, tuned, _primed: primed };
         for product in &effort.products {
             sides.pause_all()?;
             let folder = sides.folder.path().join(product.name().replace(' ', "-"));
-            let prepared = Prepared::in_folder(*product, &folder, &effort.taking_turns(tuned))?;
+            let prepared = Prepared::in_folder(*product, &folder, &effort.layout(tuned, settings))?;
             sides.servers.push(prepared.start()?);
         }
         Ok(sides)

@@ -49,7 +49,7 @@ const SAMPLE: Duration = Duration::from_millis(50);
 /// Each run has a server of its own, because memory that was used once stays resident in some.
 fn run(effort: &Effort) -> Result<(), String> {
     let outcome = OneByOne::start(effort)?.contest(effort, &SMALL, |effort, product, folder| {
-        let server = Prepared::in_folder(product, folder, &effort.alone(&SMALL, &[]))?.start()?;
+        let server = Prepared::in_folder(product, folder, &effort.layout(&SMALL, &[]))?.start()?;
         let figures = once(&server, effort)?;
         server.kill()?;
         Ok(figures)

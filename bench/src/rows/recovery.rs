@@ -17,7 +17,7 @@ use super::{Cost, Row, Table, no_generator};
 pub const ROW: Row = Row {
     name: "12",
     about: "kill -9 with 4 GB unflushed, to ready",
-    cost: Cost { once_s: 60.0, pair_s: 80.0 },
+    cost: Cost { once_s: 130.0, pair_s: 110.0 },
     run,
     calibrate: no_generator,
 };
@@ -55,7 +55,7 @@ fn once(
     folder: &Path,
     settings: &[(&str, &str)],
 ) -> Result<Figures, String> {
-    let prepared = Prepared::in_folder(product, folder, &effort.alone(&SMALL, settings))?;
+    let prepared = Prepared::in_folder(product, folder, &effort.layout(&SMALL, settings))?;
     let server = prepared.start()?;
     topics::create_with(&server, TOPIC, Shape::of(PARTITIONS))?;
     fill(&server, effort)?;

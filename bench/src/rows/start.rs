@@ -19,7 +19,7 @@ pub const ROW: Row = Row {
 /// Each run starts on a directory of its own; formatting, which Kafka needs first, is not counted.
 fn run(effort: &Effort) -> Result<(), String> {
     let outcome = OneByOne::start(effort)?.contest(effort, &SMALL, |effort, product, folder| {
-        let server = Prepared::in_folder(product, folder, &effort.alone(&SMALL, &[]))?.start()?;
+        let server = Prepared::in_folder(product, folder, &effort.layout(&SMALL, &[]))?.start()?;
         let figures = vec![
             Figure::lower("first answer ms", server.start_time.as_secs_f64() * 1e3),
             Figure::lower("broker CPU s until then", server.cpu_s()?),

@@ -1,0 +1,188 @@
+//! Row 8: a group of five hundred members, commits of two hundred groups, and the offsets of ten thousand partitions.
+
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::crowd::{Exchange, Until, closed_loops};
+use crate::effort::Effort;
+use crate::encoded::groups;
+use crate::latency::Latencies;
+use crate::members::{Group, Members, Protocol};
+use crate::pairs::{Figure, Figures};
+use crate::process::Server;
+use crate::product::{THROUGHPUT, TURNS_OF_GROUPS};
+use crate::sides::Sides;
+use crate::topics::{self, Shape};
+
+use super::{Cost, Row, Table, no_generator};
+
+pub const ROW: Row = Row {
+    name: "8",
+    about: "a group of 500 members and 1,000 partitions; commits of 200 groups; 10,000 offsets",
+    cost: Cost { once_s: 240.0, pair_s: 90.0 },
+    run,
+    calibrate: no_generator,
+};
+
+const MEMBERS: usize = 500;
+const PARTITIONS: i32 = 1000;
+/// Members of a rolling restart: a tenth.
+const ROLLED: usize = 50;
+/// Groups that commit at once, each on a connection of its own with so many requests in flight.
+const COMMITTING: usize = 200;
+const IN_FLIGHT: usize = 5;
+const COMMITS: usize = 100_000;
+/// Offsets that are fetched at once: of so many partitions in each of these topics.
+const FETCHED_TOPICS: usize = 10;
+const FETCHED_PARTITIONS: i32 = 1000;
+const FETCHES: usize = 50;
+/// How long the coordinator may take to be there.
+const FOUND_MAX: Duration = Duration::from_secs(60);
+
+fn run(effort: &Effort) -> Result<(), String> {
+    let sides = Sides::start_with(effort, &THROUGHPUT, &TURNS_OF_GROUPS)?;
+    sides.each(find_coordinator)?;
+    for protocol in [Protocol::Classic, Protocol::Consumer] {
+        sides.each(|server| warm(server, effort, protocol))?;
+        let name = format!("group-{protocol:?}").to_lowercase();
+        let outcome =
+            sides.contest_on_topics(effort, &name, Shape::of(PARTITIONS), |effort, server, topic| {
+                rebalances(server, effort, topic, protocol)
+            })?;
+        let named = format!("{protocol:?}").to_lowercase();
+        let title = format!("a group of {MEMBERS} members and {PARTITIONS} partitions, {named} protocol");
+        Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)?;
+    }
+    let outcome = sides.contest_on_topics(effort, "commits", Shape::of(1), commits)?;
+    let title = format!("commits of {COMMITTING} groups, one each request, {IN_FLIGHT} in flight");
+    Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)?;
+    let fetched = fetched_topics();
+    sides.each(|server| {
+        fetched.iter().try_for_each(|topic| topics::create_with(server, topic, Shape::of(FETCHED_PARTITIONS)))
+    })?;
+    let outcome = sides.contest(effort, fetches)?;
+    let title = format!("OffsetFetch of {} partitions", FETCHED_TOPICS * FETCHED_PARTITIONS as usize);
+    Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)
+}
+
+fn fetched_topics() -> Vec<String> {
+    (0..FETCHED_TOPICS).map(|number| format!("fetched-{number}")).collect()
+}
+
+/// Has the internal topic made.
+fn find_coordinator(server: &Server) -> Result<(), String> {
+    let mut client = server.connect()?;
+    let request = groups::find_coordinator("any");
+    let begin = Instant::now();
+    loop {
+        let error = groups::coordinator_found(client.call(&request)?)?;
+        if error.is_none() {
+            return Ok(());
+        }
+        if begin.elapsed() > FOUND_MAX {
+            return Err(format!("{} has no coordinator: {error}", server.product));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Groups that come and go, until the Java machine has compiled what that takes.
+fn warm(server: &Server, effort: &Effort, protocol: Protocol) -> Result<(), String> {
+    let topic = format!("warm-{protocol:?}").to_lowercase();
+    topics::create_with(server, &topic, Shape::of(PARTITIONS))?;
+    let time = Duration::from_secs_f64(effort.seconds(30.0));
+    let begin = Instant::now();
+    let mut number = 0;
+    while number == 0 || begin.elapsed() < time {
+        number += 1;
+        let mut members = members(server, effort, &topic, &format!("warm-{number}"), protocol)?;
+        members.join_all()?;
+        members.leave(effort.scaled(MEMBERS))?;
+    }
+    Ok(())
+}
+
+fn members(
+    server: &Server,
+    effort: &Effort,
+    topic: &str,
+    id: &str,
+    protocol: Protocol,
+) -> Result<Members, String> {
+    let clients = (0..effort.scaled(MEMBERS)).map(|_| server.connect()).collect::<Result<Vec<_>, _>>()?;
+    let group = Group { id: id.to_owned(), topic: topic.to_owned(), partitions: PARTITIONS, protocol };
+    Members::new(group, clients)
+}
+
+fn rebalances(server: &Server, effort: &Effort, topic: &str, protocol: Protocol) -> Result<Figures, String> {
+    let mut figures = Figures::new();
+    let mut members = members(server, effort, topic, topic, protocol)?;
+    let mut measure = |what: &str, act: &mut dyn FnMut() -> Result<Duration, String>| {
+        let cpu_s_before = server.cpu_s()?;
+        let took = act()?;
+        figures.push(Figure::lower(&format!("{what}, s"), took.as_secs_f64()));
+        figures.push(Figure::lower(&format!("{what}, CPU s"), server.cpu_s()? - cpu_s_before));
+        Ok::<(), String>(())
+    };
+    measure("form", &mut || members.join_all())?;
+    measure("one leaves", &mut || members.leave(1))?;
+    measure("rolling 10 %", &mut || members.roll(effort.scaled(ROLLED)))?;
+    members.leave(effort.scaled(MEMBERS) - 1)?;
+    Ok(figures)
+}
+
+/// A commit of one partition, by a group without members.
+struct Commit(Vec<u8>);
+
+impl Exchange for Commit {
+    fn frame(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn check(&self, answer: &[u8]) -> Result<(), String> {
+        groups::committed(answer)
+    }
+}
+
+fn commits(effort: &Effort, server: &Server, topic: &str) -> Result<Figures, String> {
+    let requests: Vec<Commit> = (0..COMMITTING)
+        .map(|number| Commit(groups::commit(&format!("commits-{number}"), topic, 1)))
+        .collect();
+    let mut clients = (0..COMMITTING).map(|_| server.connect()).collect::<Result<Vec<Client>, _>>()?;
+    closed_loops(&mut clients, &requests, IN_FLIGHT, Until::Answers(5 * COMMITTING))?;
+    let cpu_s_before = server.cpu_s()?;
+    let run = closed_loops(&mut clients, &requests, IN_FLIGHT, Until::Answers(effort.scaled(COMMITS)))?;
+    let cpu_s = server.cpu_s()? - cpu_s_before;
+    Ok(vec![
+        Figure::higher("commits/s", run.requests_per_s()),
+        Figure::lower("p50 us", run.latencies.us(50.0)),
+        Figure::lower("p99 us", run.latencies.us(99.0)),
+        Figure::lower("broker CPU us/commit", cpu_s * 1e6 / run.requests as f64),
+    ])
+}
+
+fn fetches(effort: &Effort, server: &Server) -> Result<Figures, String> {
+    let topics = fetched_topics();
+    let mut client = server.connect()?;
+    for topic in &topics {
+        groups::committed(client.call(&groups::commit("fetches", topic, FETCHED_PARTITIONS))?)?;
+    }
+    let request = groups::fetch_offsets("fetches", &topics, FETCHED_PARTITIONS);
+    let mut latencies = Latencies::new();
+    let cpu_s_before = server.cpu_s()?;
+    let count = effort.scaled(FETCHES);
+    for _ in 0..count {
+        let begin = Instant::now();
+        let found = groups::offsets_fetched(client.call(&request)?)?;
+        latencies.record(begin.elapsed());
+        if found != FETCHED_TOPICS * FETCHED_PARTITIONS as usize {
+            return Err(format!("{} knows {found} offsets", server.product));
+        }
+    }
+    let cpu_s = server.cpu_s()? - cpu_s_before;
+    Ok(vec![
+        Figure::lower("p50 us", latencies.us(50.0)),
+        Figure::lower("p99 us", latencies.us(99.0)),
+        Figure::lower("broker CPU us/request", cpu_s * 1e6 / count as f64),
+    ])
+}
