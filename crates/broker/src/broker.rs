@@ -14,6 +14,7 @@ use transport::{ConnectionLimits, FilePins, MemoryBudget};
 
 use crate::clock::Clock;
 use crate::controller::{Controller, ControllerCall};
+use crate::coordinators::{GroupCoordinators, Rebalance};
 use crate::dynamic_settings;
 use crate::fetch_sessions::FetchSessions;
 use crate::handlers::fetch::Attempt;
@@ -60,6 +61,8 @@ pub struct Broker {
     pub clock: Clock,
     /// The partitions here.
     pub(crate) partitions: Registry,
+    /// The groups here.
+    pub(crate) groups: GroupCoordinators,
     /// The log directories.
     pub log_dirs: LogDirs,
     /// Epoch of its registration, -1 before.
@@ -128,6 +131,7 @@ impl Broker {
             core_counters: (0..parts.cores.max(1)).map(|_| CoreCounters::default()).collect(),
             clock: Clock::new(parts.seed),
             partitions: Registry::default(),
+            groups: GroupCoordinators::new(parts.cores.max(1), &parts.options.settings),
             log_dirs: parts.log_dirs,
             epoch: AtomicI64::new(-1),
             fetch_sessions: FetchSessions::new(sessions, SESSION_EVICTION_MS),
@@ -145,6 +149,11 @@ impl Broker {
     /// Epoch of its registration, -1 before there is one.
     pub fn epoch(&self) -> i64 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    /// The last rebalances of a group of this broker, the oldest first.
+    pub fn rebalances(&self, group: &str) -> Vec<Rebalance> {
+        self.groups.rebalances(group)
     }
 
     /// Threads that open or close the logs of one directory together (`num.recovery.threads.per.data.dir`), as

@@ -14,6 +14,7 @@ use transport::{BufferPool, Connection, ConnectionOptions, ConnectionPermit};
 
 use crate::broker::{Broker, Core};
 use crate::connection_loop;
+use crate::coordinators;
 use crate::listeners::ListenerInfo;
 
 /// How often free buffers that nobody needed are given back to the system.
@@ -140,6 +141,7 @@ struct CoreParts {
 async fn run_core(mut parts: CoreParts) {
     let pool = Rc::new(BufferPool::new(parts.broker.options.pooled_bytes_per_core_max));
     let core = Rc::new(Core::new(Arc::clone(&parts.broker), parts.index));
+    tokio::task::spawn_local(coordinators::run(Arc::clone(&parts.broker), parts.index));
     let mut trim = tokio::time::interval(TRIM_INTERVAL);
     let mut stopping = parts.stopping.clone();
     loop {

@@ -11,6 +11,7 @@ mod describe_producers;
 mod describe_topic_partitions;
 pub mod fetch;
 mod forwarded;
+mod groups;
 mod init_producer_id;
 mod list_config_resources;
 mod list_offsets;
@@ -24,6 +25,15 @@ pub const ALL: &[&Api] = &[
     &fetch::API,
     &list_offsets::API,
     &metadata::API,
+    &groups::offset_commit::API,
+    &groups::offset_fetch::API,
+    &groups::find_coordinator::API,
+    &groups::join_group::API,
+    &groups::heartbeat::API,
+    &groups::leave_group::API,
+    &groups::sync_group::API,
+    &groups::describe_groups::API,
+    &groups::list_groups::API,
     &api_versions::API,
     &forwarded::CREATE_TOPICS,
     &forwarded::DELETE_TOPICS,
@@ -34,7 +44,9 @@ pub const ALL: &[&Api] = &[
     &forwarded::ALTER_CONFIGS,
     &describe_log_dirs::API,
     &forwarded::CREATE_PARTITIONS,
+    &groups::delete_groups::API,
     &forwarded::INCREMENTAL_ALTER_CONFIGS,
+    &groups::offset_delete::API,
     &forwarded::DESCRIBE_QUORUM,
     &forwarded::UPDATE_FEATURES,
     &describe_cluster::API,
@@ -42,4 +54,6 @@ pub const ALL: &[&Api] = &[
     &forwarded::UNREGISTER_BROKER,
     &list_config_resources::API,
     &describe_topic_partitions::API,
+    &groups::consumer_group_heartbeat::API,
+    &groups::consumer_group_describe::API,
 ];

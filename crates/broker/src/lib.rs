@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`listeners`] accept, [`cores`] serve connections, `connection_loop` keeps their answers in
 //! order, `dispatch` finds the handler, `handlers` answer, [`controller`] takes what only the controller may
-//! decide, [`metadata_view`] is the cluster as seen here.
+//! decide, `coordinators` host the deciders of groups, [`metadata_view`] is the cluster as seen here.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ pub mod broker;
 mod clock;
 mod connection_loop;
 pub mod controller;
+mod coordinators;
 pub mod cores;
 mod delayed;
 pub mod directory_assignments;
@@ -31,5 +32,6 @@ mod request;
 mod traffic;
 
 pub use broker::{Broker, BrokerParts};
+pub use coordinators::{GroupLag, PartitionLag, Rebalance, RebalanceCounts};
 pub use dispatch::api_name;
 pub use traffic::{CoreCounters, DataPathCounts, PartitionTraffic, TopicTraffic};

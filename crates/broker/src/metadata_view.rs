@@ -8,6 +8,7 @@ use model::Offset;
 use tokio::sync::watch;
 
 use crate::broker::Broker;
+use crate::coordinators;
 use crate::dynamic_settings;
 use crate::partitions::{self, Recovered};
 
@@ -47,7 +48,7 @@ pub async fn follow(broker: Arc<Broker>) {
         let image = Arc::clone(&agreed.borrow_and_update());
         let applying = Arc::clone(&broker);
         // Making folders and opening logs is disk work.
-        let applied = tokio::task::spawn_blocking(move || apply(&applying, image)).await;
+        let applied = tokio::task::spawn_blocking(move || apply(&applying, &image)).await;
         if let Err(error) = applied {
             tracing::error!(%error, "an image could not be applied; the broker goes on with the one before");
         }
@@ -55,21 +56,22 @@ pub async fn follow(broker: Arc<Broker>) {
 }
 
 /// Applies one image; the first one must hold every partition that was agreed on before the broker started.
-pub fn apply(broker: &Arc<Broker>, image: Arc<Image>) {
+pub fn apply(broker: &Arc<Broker>, image: &Arc<Image>) {
     let mut recovered = Recovered::default();
     if broker.log_dirs.begin_recovery() {
-        match partitions::recover(broker, &image) {
+        match partitions::recover(broker, image) {
             Ok(found) => recovered = found,
             Err(reason) => return broker.log_dirs.end(reason),
         }
     }
     let before = broker.metadata.image();
     if before.configs != image.configs {
-        dynamic_settings::apply(broker, &image);
+        dynamic_settings::apply(broker, image);
     }
-    partitions::apply_image(broker, &before, &image, &mut recovered);
+    partitions::apply_image(broker, &before, image, &mut recovered);
     let offset = image.applied_offset;
-    broker.metadata.image.store(image);
+    broker.metadata.image.store(Arc::clone(image));
+    coordinators::follow(broker, &before, image);
     broker.log_dirs.tell_misplaced();
     broker.metadata.applied.send_replace(offset);
 }

@@ -194,6 +194,8 @@ pub struct OwnConfig {
     pub memory_budget_bytes: i64,
     /// `io.cores`; `None` takes every core.
     pub io_cores: Option<usize>,
+    /// `metrics.group.lag`.
+    pub group_lag: GroupLagDetail,
 }
 
 impl BrokerConfig {
@@ -400,6 +402,17 @@ impl MembershipConfig {
     }
 }
 
+/// How finely the metrics show how far groups are behind (`metrics.group.lag`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupLagDetail {
+    /// For each partition, and summed up by topic.
+    Partition,
+    /// Summed up by topic.
+    Topic,
+    /// Not at all.
+    None,
+}
+
 impl OwnConfig {
     fn from_layers(layers: &Layers<'_>) -> OwnConfig {
         let cores = usize::try_from(layers.integer("io.cores")).unwrap_or_default();
@@ -411,6 +424,11 @@ impl OwnConfig {
             speaks_as_kafka_3: layers.string("compat.profile") == "3.x",
             memory_budget_bytes: layers.integer("memory.budget.bytes"),
             io_cores: Some(cores).filter(|cores| *cores > 0),
+            group_lag: match layers.string("metrics.group.lag").as_str() {
+                "none" => GroupLagDetail::None,
+                "topic" => GroupLagDetail::Topic,
+                _ => GroupLagDetail::Partition,
+            },
         }
     }
 }

@@ -22,8 +22,8 @@ mod validate;
 mod value;
 
 pub use broker_config::{
-    BrokerConfig, ControllerConfig, ListenerLimits, Listeners, LogsConfig, NetworkConfig, OwnConfig,
-    TopicsConfig,
+    BrokerConfig, ControllerConfig, GroupLagDetail, ListenerLimits, Listeners, LogsConfig, NetworkConfig,
+    OwnConfig, TopicsConfig,
 };
 pub use environment::{EnvironmentSetting, EnvironmentSettings};
 pub use layers::{ConfigSource, Given, Layers, Origin, Overrides, StaticSettings};

@@ -19,6 +19,6 @@ pub use group::consumer::Resolution;
 pub use offsets::CommittedOffset;
 pub use record::Record;
 pub use settings::{Bounded, ConsumerGroupSettings, GroupOverrides, GroupSettings, MigrationPolicy};
-pub use shard::{Asker, GroupFilter, GroupShard, LoadError};
+pub use shard::{Asker, GroupFilter, GroupProgress, GroupShard, LoadError};
 pub use step::{Answer, GroupEvent, ReplyTo, ResolveRegexes, Step, Stored, Timer, TimerKey};
 pub use topics::{Topic, TopicChanges, TopicView};

@@ -4,16 +4,20 @@ mod consumer_heartbeat;
 mod groups;
 mod joining;
 mod loading;
+mod progress;
 mod rules;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{ErrorCode, Uuid};
+use protocol::messages::leave_group_request::MemberIdentity;
+use protocol::messages::leave_group_response::MemberResponse;
 use protocol::messages::{HeartbeatRequest, HeartbeatResponse, LeaveGroupRequest, LeaveGroupResponse};
 
 pub use self::groups::GroupFilter;
 pub use self::loading::LoadError;
+pub use self::progress::GroupProgress;
 use self::rules::Rules;
 use crate::group::Group;
 use crate::group::classic::ClassicGroup;
@@ -35,6 +39,9 @@ pub struct Asker<'a> {
     pub client_host: &'a str,
     /// A random id, for a member id if one has to be made.
     pub fresh_id: Uuid,
+    /// Milliseconds since 1970 by the wall clock, for what is written down; all that ends in time goes by a clock that does
+    /// not jump.
+    pub wall_ms: i64,
 }
 
 /// Groups and offsets of one partition of `__consumer_offsets`.
@@ -129,7 +136,7 @@ impl GroupShard {
                 instead = other;
                 response
             }
-            None => refused(ErrorCode::UNKNOWN_MEMBER_ID),
+            None => none_known(&request.members),
         };
         self.take_place(instead);
         step.answer(asker.reply, Answer::Leave(response));
@@ -202,4 +209,14 @@ pub(crate) fn group_or_begin<'g>(
     now_ms: i64,
 ) -> &'g mut Group {
     groups.entry(id.into()).or_insert_with(|| Group::Classic(ClassicGroup::new(id, Some(now_ms))))
+}
+
+/// Nobody of a group that is not here can leave it.
+fn none_known(members: &[MemberIdentity<'_>]) -> LeaveGroupResponse<'static> {
+    let unknown = members.iter().map(|member| MemberResponse {
+        member_id: member.member_id.to_string().into(),
+        group_instance_id: member.group_instance_id.as_deref().map(|id| id.to_owned().into()),
+        error_code: ErrorCode::UNKNOWN_MEMBER_ID,
+    });
+    LeaveGroupResponse { members: unknown.collect(), ..LeaveGroupResponse::default() }
 }

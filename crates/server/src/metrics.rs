@@ -2,6 +2,7 @@
 
 mod cluster;
 mod data_path;
+mod groups;
 mod process;
 mod traffic;
 
@@ -29,6 +30,7 @@ impl Observed for NodeMetrics {
         let topics = self.broker.traffic();
         cluster::expose(&self.broker, &topics, &mut page);
         traffic::expose(&self.broker, &topics, &mut page);
+        groups::expose(&self.broker, &mut page);
         data_path::expose(&self.broker, &mut page);
         process::expose(&self.broker, &mut page);
         page.finish()

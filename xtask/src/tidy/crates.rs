@@ -17,7 +17,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("transport", &["model"]),
     (
         "broker",
-        &["model", "config", "telemetry", "records", "protocol", "metadata", "partition-log", "transport"],
+        &[
+            "model",
+            "config",
+            "telemetry",
+            "records",
+            "protocol",
+            "metadata",
+            "coordinator",
+            "partition-log",
+            "transport",
+        ],
     ),
     ("quorum", &["model", "records", "protocol", "metadata", "partition-log"]),
     (

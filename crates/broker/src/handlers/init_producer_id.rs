@@ -16,7 +16,7 @@ pub const API: Api = Api { key: ApiKey::InitProducerId, versions: VersionRange::
 fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Served {
     let asked: InitProducerIdRequest<'_> = request.decode(body)?;
     if let Some(id) = &asked.transactional_id {
-        // No transactions yet: FindCoordinator is not offered either, so only a broken client comes here.
+        // No transactions yet: FindCoordinator has said so, so only a broken client comes here.
         let error_code = if id.is_empty() { ErrorCode::INVALID_REQUEST } else { ErrorCode::NOT_COORDINATOR };
         return request.answer(out, &failed(error_code));
     }

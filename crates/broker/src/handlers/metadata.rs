@@ -1,6 +1,6 @@
 //! Metadata 0-13: brokers, topics, partitions; creates unknown topics where that is wanted.
 
-mod creation;
+pub mod creation;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -130,7 +130,7 @@ fn topics<'i>(
     }
     let creates = asked.allow_auto_topic_creation && request.broker().options.config.topics.auto_create;
     if creates && !missing.is_empty() {
-        creation::create(request, missing);
+        creation::create(request.broker(), missing);
     }
     found
 }

@@ -38,7 +38,7 @@ fn remove_deleted(broker: &Broker, image: &Image) {
         for partition in topic.take_partitions() {
             partition.gone();
             partition.log_dir.uncount_partition();
-            match partition.log.delete(random_id(broker)) {
+            match partition.log.delete(broker.clock.random_id()) {
                 Ok(deleted) => renamed.push((Arc::clone(&partition.log_dir), deleted)),
                 Err(error) => tracing::error!(?partition, %error, "a deleted partition's folder stays"),
             }
@@ -54,14 +54,6 @@ fn remove_deleted(broker: &Broker, image: &Image) {
     }
     let now = Instant::now();
     broker.doomed.lock().extend(renamed.into_iter().map(|(_, deleted)| (now, deleted)));
-}
-
-pub(super) fn random_id(broker: &Broker) -> Uuid {
-    let halves = [broker.clock.random_u64(), broker.clock.random_u64()];
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&halves[0].to_be_bytes());
-    bytes[8..].copy_from_slice(&halves[1].to_be_bytes());
-    Uuid(bytes)
 }
 
 fn apply_topic(broker: &Broker, image: &Image, agreed: &AgreedTopic, recovered: &mut Recovered) {

@@ -9,7 +9,7 @@ use metadata::image::Partition;
 use model::{PartitionIndex, TopicName, Uuid};
 use partition_log::{LastRun, LogDir, LogError, LogOptions, OpenedLog, PartitionLog, parse_partition_folder};
 
-use super::apply::{random_id, settings_of};
+use super::apply::settings_of;
 use crate::broker::Broker;
 use crate::log_dirs::BrokerLogDir;
 
@@ -123,7 +123,7 @@ fn find(broker: &Broker, image: &Image, files: &LogDir, last_run: &LastRun) -> R
             continue;
         }
         if matches!(belongs, Belonging::Elsewhere) {
-            let aside = files.set_aside(&name, random_id(broker))?;
+            let aside = files.set_aside(&name, broker.clock.random_id())?;
             tracing::warn!(
                 "Log in {} marked stray and renamed to {}: the cluster does not place this partition here; remove the folder if nobody needs it",
                 files.path().join(&name).display(),

@@ -169,7 +169,7 @@ impl Node {
         for partition_id in 0..partitions {
             apply(&MetadataRecord::Partition(PartitionRecord { partition_id, topic_id, ..shown.clone() }));
         }
-        metadata_view::apply(&self.broker, Arc::new(self.image.clone()));
+        metadata_view::apply(&self.broker, &Arc::new(self.image.clone()));
         topic_id
     }
 
@@ -182,13 +182,13 @@ impl Node {
             value: value.map(Into::into),
         });
         self.image.apply(&record, self.image.applied_offset + 1).unwrap();
-        metadata_view::apply(&self.broker, Arc::new(self.image.clone()));
+        metadata_view::apply(&self.broker, &Arc::new(self.image.clone()));
     }
 
     pub fn delete_topic(&mut self, topic_id: Uuid) {
         let record = MetadataRecord::RemoveTopic(RemoveTopicRecord { topic_id });
         self.image.apply(&record, self.image.applied_offset + 1).unwrap();
-        metadata_view::apply(&self.broker, Arc::new(self.image.clone()));
+        metadata_view::apply(&self.broker, &Arc::new(self.image.clone()));
     }
 
     /// What a turn of the housekeeping does for partitions that have begun.

@@ -15,6 +15,7 @@ pub const NARU: &[Setting] = &[
     Setting::new("io.cores", Int, Text("0"), Between(0, 1024), Medium, ReadOnly),
     Setting::new("log.format", String, Text("kafka"), OneOf(&["kafka", "json"]), Low, ReadOnly),
     Setting::new("memory.budget.bytes", Long, Text("268435456"), AtLeast(16_777_216), High, ReadOnly),
+    Setting::new("metrics.group.lag", String, Text("partition"), OneOf(&["partition", "topic", "none"]), Low, ReadOnly),
     Setting::new("metrics.listener", String, Text("127.0.0.1:9404"), Any, Medium, ReadOnly),
     Setting::new("record.validation", String, Text("full"), OneOf(&["full", "header"]), Medium, ReadOnly),
 ];
@@ -37,6 +38,9 @@ pub fn explain(key: &str) -> Option<&'static str> {
         "log.format" => "Layout of the server's own log lines: Kafka's, or one JSON object a line.",
         "memory.budget.bytes" => {
             "Most bytes held in request, response and tail-cache buffers before sockets stop being read."
+        }
+        "metrics.group.lag" => {
+            "How finely /metrics shows how far groups are behind: by partition, by topic, or not at all."
         }
         "metrics.listener" => "Address of the HTTP endpoint for /metrics and /healthz; empty turns it off.",
         "record.validation" => {

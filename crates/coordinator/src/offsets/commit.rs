@@ -25,11 +25,10 @@ impl GroupShard {
         let mut step = Step::default();
         let id = &*request.group_id;
         let epoch = request.generation_id_or_member_epoch;
-        if epoch < 0 && !id.is_empty() && !self.groups.contains_key(id) {
+        if epoch < 0 && !self.groups.contains_key(id) {
             group_or_begin(&mut self.groups, id, now_ms);
         }
         let rule = match self.groups.get_mut(id) {
-            _ if id.is_empty() => Err(ErrorCode::INVALID_GROUP_ID),
             Some(Group::Classic(group)) => {
                 let mut turn = self.rules.classic(now_ms, &mut step);
                 group.check_commit(request, &mut turn).map(|()| CommitRule::Any)
@@ -39,7 +38,7 @@ impl GroupShard {
             None => Err(ErrorCode::ILLEGAL_GENERATION),
         };
         let (records, response) = match rule.and_then(|rule| check_partitions(request, &rule)) {
-            Ok(()) => committed(request, &self.rules.settings, now_ms),
+            Ok(()) => committed(request, &self.rules.settings, asker.wall_ms),
             Err(error) => (Vec::new(), answered(request, |_| error)),
         };
         step.records = records;

@@ -37,7 +37,6 @@ impl GroupShard {
 
     fn check_fetch(&self, request: &OffsetFetchRequestGroup<'_>) -> Result<(), ErrorCode> {
         match self.groups.get(&*request.group_id) {
-            _ if request.group_id.is_empty() => Err(ErrorCode::INVALID_GROUP_ID),
             Some(Group::Consumer(group)) => {
                 group.check_fetch(request.member_id.as_deref(), request.member_epoch)
             }

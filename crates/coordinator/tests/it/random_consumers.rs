@@ -388,5 +388,6 @@ fn asker() -> Asker<'static> {
         client_id: "c",
         client_host: "/127.0.0.1",
         fresh_id: Uuid::ONE,
+        wall_ms: 1_000_000,
     }
 }

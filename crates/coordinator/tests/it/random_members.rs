@@ -184,6 +184,7 @@ impl World {
             client_id: "c",
             client_host: "/127.0.0.1",
             fresh_id: Uuid(fresh),
+            wall_ms: self.now_ms,
         }
     }
 

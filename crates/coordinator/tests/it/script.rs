@@ -134,6 +134,7 @@ impl World {
             client_id: line.text("client").unwrap_or("c"),
             client_host: "/127.0.0.1",
             fresh_id: Uuid([self.fresh; 16]),
+            wall_ms: self.now_ms,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The executable as users call it: by its names, apart from the terminal, and stopped again.
 
+mod groups;
 mod node;
 mod refusals;
 mod server;

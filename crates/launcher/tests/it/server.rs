@@ -13,7 +13,7 @@ use protocol::messages::{DeleteTopicsResponse, MetadataRequest, MetadataResponse
 use crate::node::{Client, Node, command, free_port, get};
 use crate::until;
 
-/// What dashboards of Kafka ask for and a broker without groups and replicas can tell.
+/// What dashboards of Kafka ask for and a broker without replicas can tell.
 const METRICS: &str = "
     kafka_server_brokertopicmetrics_messagesin_total kafka_server_brokertopicmetrics_bytesin_total
     kafka_server_brokertopicmetrics_bytesout_total kafka_server_brokertopicmetrics_bytesrejected_total
@@ -53,7 +53,7 @@ fn describe(client: &mut Client, topic: &str) -> (ErrorCode, usize) {
 }
 
 /// Asks until a topic that is being created is there.
-fn created(client: &mut Client, topic: &str) -> usize {
+pub fn created(client: &mut Client, topic: &str) -> usize {
     loop {
         match describe(client, topic) {
             (ErrorCode::NONE, count) => return count,

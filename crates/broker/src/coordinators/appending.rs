@@ -1,0 +1,106 @@
+//! From the records of a decision to the partition.
+
+use std::sync::Arc;
+
+use coordinator::Record;
+use model::ErrorCode;
+use partition_log::{AppendError, Appended};
+use records::{BatchBuilder, CheckedBatch, next_batch};
+use tokio::sync::oneshot;
+
+use crate::broker::Broker;
+use crate::delayed::FlushTicket;
+use crate::partitions::{AppendTicket, Partition};
+
+/// Whether what was decided is committed, or the error that clients get.
+pub type Committed = Result<(), ErrorCode>;
+
+/// What became of an append.
+pub enum Appending {
+    /// The records are there for good.
+    Committed,
+    /// Nothing was appended.
+    Refused(ErrorCode),
+    /// They will be there, unless the disk fails.
+    Waits(Wait),
+}
+
+/// An append whose end is not known yet.
+pub enum Wait {
+    /// It was left to another thread.
+    Queued(oneshot::Receiver<Result<Appended, AppendError>>),
+    /// It is to be on stable storage.
+    Flushed(FlushTicket),
+}
+
+impl Wait {
+    /// Returns at the end.
+    pub async fn end(self, partition: &Arc<Partition>) -> Committed {
+        let ticket = match self {
+            Wait::Flushed(ticket) => ticket,
+            Wait::Queued(receiver) => match receiver.await {
+                Ok(Ok(appended)) => match flush(partition, &appended) {
+                    Some(ticket) => ticket,
+                    None => return Ok(()),
+                },
+                Ok(Err(error)) => return Err(told(&error)),
+                // The thread that had the records ended: nobody knows whether they were written.
+                Err(_) => return Err(ErrorCode::NOT_COORDINATOR),
+            },
+        };
+        ticket.await.map_err(|_| ErrorCode::NOT_COORDINATOR)
+    }
+}
+
+/// Appends records as one batch, which is there whole or not at all.
+pub fn append(broker: &Broker, partition: &Arc<Partition>, records: &[Record]) -> Appending {
+    let settings = partition.topic.settings.load();
+    if partition.is_gone() {
+        return Appending::Refused(ErrorCode::NOT_COORDINATOR);
+    }
+    if !partition.is_in_sync(settings.min_insync_replicas) {
+        return Appending::Refused(ErrorCode::COORDINATOR_NOT_AVAILABLE);
+    }
+    let now_ms = broker.clock.now_ms();
+    let mut builder = BatchBuilder::new().compression(broker.groups.compression());
+    for record in records {
+        match record.encode() {
+            Ok((key, value)) => builder.push(now_ms, Some(&key), value.as_deref(), &[]),
+            Err(error) => {
+                tracing::error!(?record, %error, "a record of a group cannot be encoded");
+                return Appending::Refused(ErrorCode::UNKNOWN_SERVER_ERROR);
+            }
+        }
+    }
+    let mut bytes = builder.build();
+    let Ok(Some(batch)) = next_batch(&bytes) else {
+        return Appending::Refused(ErrorCode::UNKNOWN_SERVER_ERROR);
+    };
+    let checked = CheckedBatch::own(&batch);
+    if bytes.len() > settings.batch_bytes_max {
+        return Appending::Refused(ErrorCode::MESSAGE_TOO_LARGE);
+    }
+    match partition.append(&mut bytes, checked, now_ms, &broker.budget) {
+        AppendTicket::Done(Ok(appended)) => match flush(partition, &appended) {
+            Some(ticket) => Appending::Waits(Wait::Flushed(ticket)),
+            None => Appending::Committed,
+        },
+        AppendTicket::Done(Err(error)) => Appending::Refused(told(&error)),
+        AppendTicket::Queued(receiver) => Appending::Waits(Wait::Queued(receiver)),
+    }
+}
+
+/// What has to be waited for with `flush.policy=durable`, and where `flush.messages` is reached.
+fn flush(partition: &Arc<Partition>, appended: &Appended) -> Option<FlushTicket> {
+    (partition.is_durable() || appended.flush_due).then(|| partition.log_dir.flusher.flush(partition))
+}
+
+/// As Kafka tells clients of groups: another coordinator may serve them where this one's disk has failed.
+fn told(error: &AppendError) -> ErrorCode {
+    tracing::error!(%error, "records of a group could not be appended");
+    match error.code() {
+        ErrorCode::KAFKA_STORAGE_ERROR | ErrorCode::NOT_LEADER_OR_FOLLOWER => ErrorCode::NOT_COORDINATOR,
+        ErrorCode::RECORD_LIST_TOO_LARGE => ErrorCode::MESSAGE_TOO_LARGE,
+        _ => ErrorCode::UNKNOWN_SERVER_ERROR,
+    }
+}

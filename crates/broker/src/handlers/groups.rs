@@ -1,0 +1,79 @@
+//! The APIs of groups: the request goes to the shard that the group belongs to, its answer comes now or later.
+
+pub mod consumer_group_describe;
+pub mod consumer_group_heartbeat;
+pub mod delete_groups;
+pub mod describe_groups;
+pub mod find_coordinator;
+pub mod heartbeat;
+pub mod join_group;
+pub mod leave_group;
+pub mod list_groups;
+pub mod offset_commit;
+pub mod offset_delete;
+pub mod offset_fetch;
+pub mod sync_group;
+
+use std::future::Future;
+
+use coordinator::{Answer, Asker, GroupShard, Step};
+use model::ErrorCode;
+use protocol::Message;
+use transport::Outbound;
+
+use crate::coordinators::{Asked, Committed, ImageTopics};
+use crate::request::{Outcome, Request, Served};
+
+/// Has the shard of `group` decide, and answers with what `respond` makes of the shard's answer or of the error, at the
+/// version of the request.
+fn ask<R: Message<'static> + 'static>(
+    request: &Request<'_>,
+    out: &mut Outbound,
+    group: &str,
+    decide: impl FnOnce(&mut GroupShard, &Asker<'_>, i64, &ImageTopics) -> Step,
+    respond: impl FnOnce(Result<Answer, ErrorCode>, i16) -> R + 'static,
+) -> Served {
+    let broker = request.broker();
+    let topics = ImageTopics(broker.metadata.image());
+    let client_host = format!("/{}", request.facts.peer.ip());
+    let asked = broker.groups.shard_of(group).and_then(|shard| {
+        shard.ask(broker, |shard, reply| {
+            let asker = Asker {
+                reply,
+                api_version: request.version(),
+                client_id: request.client_id().unwrap_or_default(),
+                client_host: &client_host,
+                fresh_id: broker.clock.random_id(),
+                wall_ms: broker.clock.now_ms(),
+            };
+            decide(shard, &asker, broker.clock.steady_ms(), &topics)
+        })
+    });
+    let version = request.version();
+    match asked {
+        Ok(Asked::Answered(answer)) => request.answer(out, &respond(Ok(answer), version)),
+        Ok(Asked::Waits(waiting)) => Ok(later(request, async move {
+            let answer = waiting.answer().await.ok_or(ErrorCode::NOT_COORDINATOR);
+            respond(answer, version)
+        })),
+        Err(error) => request.answer(out, &respond(Err(error), version)),
+    }
+}
+
+/// Parks the request until `response` is known.
+fn later<R: Message<'static> + 'static>(
+    request: &Request<'_>,
+    response: impl Future<Output = R> + 'static,
+) -> Outcome {
+    let head = request.head;
+    head.park_exclusive(async move {
+        let response = response.await;
+        let mut out = Outbound::default();
+        head.answer(&mut out, &response).map(|()| out)
+    })
+}
+
+/// The outcome of a write, once it is known.
+async fn committed(written: tokio::sync::oneshot::Receiver<Committed>) -> Committed {
+    written.await.unwrap_or(Err(ErrorCode::NOT_COORDINATOR))
+}
