@@ -7,6 +7,7 @@ import subprocess
 
 import clients
 import flights
+import group_checks
 import install
 import storage_checks
 from expect import contains, equal, need
@@ -27,6 +28,7 @@ def listed(full):
     yield "ready line and clean stop", ready_line_and_clean_stop
     yield "differential: the same scripted requests to Kafka and Naru", the_same_answers
     yield from storage_checks.listed()
+    yield from group_checks.listed()
     limit = None if full else QUICK_FLIGHTS
     for codec in CODECS:
         name = f"flights in {codec}, by every client, before and after kill -9"
@@ -137,10 +139,8 @@ def flights_pass_through(folder, codec, limit):
 def consume_with_everybody(server, topic, codec, expected, count):
     ends = clients.end_offsets(server.address, topic)
     equal(sum(ends), count, "sum of the end offsets")
-    readers = {"console consumer": clients.java_consume, "kafka-python": clients.kafka_python_consume}
-    if codec != "lz4":
-        # librdkafka takes lz4 only from brokers that offer the group APIs.
-        readers |= {"kcat": clients.kcat_consume, "confluent-kafka": clients.confluent_consume}
+    readers = {"console consumer": clients.java_consume, "kafka-python": clients.kafka_python_consume,
+               "kcat": clients.kcat_consume, "confluent-kafka": clients.confluent_consume}
     for name, consume in readers.items():
         seen = flights.by_key(consume(server.address, topic, ends))
         difference = flights.first_difference(expected, seen)

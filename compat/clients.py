@@ -14,21 +14,21 @@ class Failed(Exception):
     """A client ended badly; the message holds what it printed."""
 
 
-def call(command, stdin=None, timeout=600, **options):
+def call(command, stdin=None, timeout=600, may_fail=False, **options):
     done = subprocess.run([str(part) for part in command], input=stdin, capture_output=True, timeout=timeout, **options)
-    if done.returncode != 0:
+    if done.returncode != 0 and not may_fail:
         printed = (done.stdout[-2000:] + b"\n" + done.stderr[-2000:]).decode(errors="replace")
         raise Failed(f"{command[0]} ended with {done.returncode}: {printed}")
     return done.stdout
 
 
-def tool(main_class, *arguments, stdin=None):
-    """One of Apache Kafka's own tools."""
+def tool(main_class, *arguments, stdin=None, expect_failure=False):
+    """One of Apache Kafka's own tools; what it prints."""
     libraries = install.kafka_tools()
     settings = HERE / "kafka-peer" / "log4j2-tools.yaml"
     command = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile={settings}",
                "-cp", f"{libraries}/*", main_class, *arguments]
-    return call(command, stdin=stdin)
+    return call(command, stdin=stdin, may_fail=expect_failure)
 
 
 def create_topic(address, topic, partitions, **settings):

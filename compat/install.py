@@ -1,4 +1,4 @@
-"""Installs what the checks need under target/compat: Python clients, the flights, Kafka's own tools, kafkajs.
+"""Installs what the checks need under target/compat: Python clients, the flights, Kafka's own tools, kafkajs, the Go clients.
 
 Everything is kept between runs. What the machine lacks is returned as missing, never passed over in silence.
 """
@@ -68,6 +68,17 @@ def kafkajs():
         (NODE / "package.json").write_text('{"name":"compat","private":true}\n')
         run("npm", "install", "--silent", "--no-audit", "--no-fund", KAFKAJS_PACKAGE, cwd=NODE)
     return NODE
+
+
+def go_clients():
+    """The program of the Go libraries' members, or None where Go is missing."""
+    if not shutil.which("go"):
+        return None
+    program = TARGET / "go" / "member"
+    sources = [HERE / "go" / name for name in ("main.go", "go.mod", "go.sum")]
+    if not program.exists() or any(source.stat().st_mtime > program.stat().st_mtime for source in sources):
+        run("go", "build", "-o", program, ".", cwd=HERE / "go")
+    return program
 
 
 def kcat():

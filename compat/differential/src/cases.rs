@@ -3,12 +3,15 @@
 mod api_versions;
 mod cluster;
 mod configs;
+mod consumer_groups;
 mod create_topics;
 mod delete_topics;
 mod describe_cluster;
 mod describe_topic_partitions;
 mod fetch;
 mod frames;
+mod group_members;
+mod group_offsets;
 mod list_offsets;
 mod metadata;
 mod offsets_and_producers;
@@ -32,6 +35,10 @@ pub fn all() -> Vec<Case> {
     named(&[
         frames::CASES,
         api_versions::CASES,
+        // Before others make the internal topic in their own shape, in which Kafka finds no coordinator.
+        group_members::CASES,
+        group_offsets::CASES,
+        consumer_groups::CASES,
         metadata::CASES,
         produce::CASES,
         fetch::CASES,

@@ -37,6 +37,7 @@ const EPOCH: &str = "A leader epoch below -1";
 const LOGGERS: &str = "Log levels by logger";
 const DOCUMENTATION: &str = "Documentation of settings is not told";
 const OWN: &str = "Own settings.";
+const REGEX: &str = "What is wrong with a regular expression";
 const CONTROLLERS: &str = "Listeners of controllers in DescribeQuorum";
 const TEXT: &str = "Text in requests must be UTF-8";
 
@@ -99,6 +100,11 @@ pub const DECIDED: &[Deviation] = &[
     row(LOGGERS, ["IncrementalAlterConfigs of loggers", "has loggers", "value"], ["true", "false"]),
     row(DOCUMENTATION, ["DescribeConfigs with documentation", "", "value"], ["[true]", "[false]"]),
     row(OWN, ["DescribeConfigs of the broker", "the broker", ""], [ABSENT, ""]),
+    row(
+        REGEX,
+        ["ConsumerGroupHeartbeat by regular expression", "malformed", "error_message"],
+        ["missing closing )", "unclosed group"],
+    ),
     row(CONTROLLERS, ["DescribeQuorum", "2 the quorum", "listeners"], [ABSENT, "[]"]),
     row(CONTROLLERS, ["DescribeQuorum", "2 the quorum", ""], ["", ABSENT]),
 ];

@@ -18,6 +18,8 @@ const IDS: &[&str] = &[
     "port",
     "log_dir",
     "broker_epoch",
+    "member_id",
+    "leader",
 ];
 
 /// Fields whose value says only how much the server has done so far, or how large its disk is.
