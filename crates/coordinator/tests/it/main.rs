@@ -2,6 +2,7 @@
 
 mod random_consumers;
 mod random_members;
+mod random_migrations;
 mod script;
 mod topics;
 

@@ -3,7 +3,7 @@
 //! Members are `m1`, `m2` and so on in the order in which their ids were made.
 
 mod consumer;
-mod embedded;
+pub mod embedded;
 mod shown;
 
 use std::collections::BTreeMap;
