@@ -37,24 +37,37 @@ impl GroupShard {
             None if asker.api_version >= GROUP_NOT_FOUND_TOLD_SINCE => Err(ErrorCode::GROUP_ID_NOT_FOUND),
             None => Err(ErrorCode::ILLEGAL_GENERATION),
         };
-        let (records, response) = match rule.and_then(|rule| check_partitions(request, &rule)) {
-            Ok(()) => committed(request, &self.rules.settings, asker.wall_ms),
-            Err(error) => (Vec::new(), answered(request, |_| error)),
-        };
+        let (records, response) =
+            match rule.and_then(|rule| check_partitions(request, &rule, &self.rules.settings)) {
+                Ok(()) => committed(request, &self.rules.settings, asker.wall_ms),
+                Err(error) => (Vec::new(), answered(request, |_| error)),
+            };
         step.records = records;
         step.answer(asker.reply, Answer::Commit(response));
         step
     }
 }
 
-/// One partition that the member may not commit for refuses them all.
-fn check_partitions(request: &OffsetCommitRequest<'_>, rule: &CommitRule<'_>) -> Result<(), ErrorCode> {
+/// One partition that the member may not commit for refuses them all; one with too much beside its offset is refused
+/// alone, whosever it is.
+fn check_partitions(
+    request: &OffsetCommitRequest<'_>,
+    rule: &CommitRule<'_>,
+    settings: &GroupSettings,
+) -> Result<(), ErrorCode> {
     for topic in &request.topics {
-        for partition in &topic.partitions {
+        let fitting = topic.partitions.iter().filter(|partition| {
+            !is_too_long(partition.committed_metadata.as_deref().unwrap_or_default(), settings)
+        });
+        for partition in fitting {
             rule.check(topic.topic_id, partition.partition_index)?;
         }
     }
     Ok(())
+}
+
+fn is_too_long(metadata: &str, settings: &GroupSettings) -> bool {
+    metadata.encode_utf16().count() > settings.offset_metadata_max
 }
 
 fn committed(
@@ -62,12 +75,11 @@ fn committed(
     settings: &GroupSettings,
     now_ms: i64,
 ) -> (Vec<Record>, OffsetCommitResponse<'static>) {
-    let is_too_long = |text: &str| text.encode_utf16().count() > settings.offset_metadata_max;
     let mut records = Vec::new();
     for topic in &request.topics {
         for partition in &topic.partitions {
             let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
-            if is_too_long(metadata) {
+            if is_too_long(metadata, settings) {
                 continue;
             }
             let expires_at_ms = (request.retention_time_ms != RETENTION_OF_BROKER)
@@ -85,7 +97,7 @@ fn committed(
             records.push(record);
         }
     }
-    let verdict = |metadata: &str| match is_too_long(metadata) {
+    let verdict = |metadata: &str| match is_too_long(metadata, settings) {
         true => ErrorCode::OFFSET_METADATA_TOO_LARGE,
         false => ErrorCode::NONE,
     };

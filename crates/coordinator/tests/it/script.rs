@@ -112,6 +112,7 @@ impl World {
 
     fn set(&mut self, line: &Line<'_>) -> String {
         self.settings.size_max = line.number("size", self.settings.size_max);
+        self.settings.offset_metadata_max = line.number("metadata-max", self.settings.offset_metadata_max);
         self.settings.initial_rebalance_delay_ms =
             line.number("delay", self.settings.initial_rebalance_delay_ms);
         self.set_consumer(line);
