@@ -66,7 +66,8 @@ impl Question {
         let Some(only) = found.into_iter().next() else { return FindCoordinatorResponse::default() };
         FindCoordinatorResponse {
             error_code: only.error_code,
-            error_message: only.error_message,
+            // Kafka's word for none, which versions before spell with nothing.
+            error_message: if only.error_code.is_none() { Some("NONE".into()) } else { only.error_message },
             node_id: only.node_id,
             host: only.host,
             port: only.port,
