@@ -20,6 +20,7 @@ GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 
 
 def listed():
+    yield "groups: the deciders' scripts against Kafka's own group manager", scripts_against_kafkas_manager
     yield "groups: Kafka's console consumer resumes where its group was", console_consumer_resumes
     yield "groups: Kafka's group tool lists, describes, resets and deletes", group_tool
     yield "groups: Kafka's console consumer by the consumer protocol", console_consumer_by_consumer_protocol
@@ -28,6 +29,15 @@ def listed():
         yield f"groups: members by {library} ({protocol}) share a topic and resume after kill -9", \
             lambda folder, library=library, protocol=protocol: members_share(folder, library, protocol)
     yield "groups: the internal topic is read by Kafka's formatters and dump tool", internal_topic_is_readable
+
+
+def scripts_against_kafkas_manager(_):
+    """Answers and records, step by step. The other scripts have steps that Kafka's manager alone does not serve."""
+    libraries = need(install.kafka_tools(), "Java and Maven (Apache Kafka itself)")
+    scripts = ("consumer-static", "consumer-topics", "consumer-racks", "consumer-refused")
+    command = ["sh", str(clients.HERE / "group-oracle" / "run.sh"), *scripts]
+    printed = clients.call(command, env=dict(os.environ, PEER_LIBS=str(libraries))).decode()
+    equal(printed.count(", 0 differ"), len(scripts), f"scripts without a difference:\n{printed}")
 
 
 def group_tool_prints(server, *arguments):
