@@ -117,15 +117,10 @@ impl Members {
     /// So many leave at once, and the time is told until the others are stable.
     pub fn leave(&mut self, count: usize) -> Result<Duration, String> {
         let begin = Instant::now();
-        let mut left = 0;
-        for number in 0..self.members.len() {
-            if left < count && matches!(self.members[number].waits, Waits::Time) {
-                self.let_go(number)?;
-                left += 1;
-            }
-        }
-        if left < count {
-            return Err(format!("only {left} members could leave"));
+        let inside = self.members.iter().filter(|member| member.waits != Waits::Nothing).count();
+        for _ in 0..count.min(inside) {
+            let number = self.rested(begin)?;
+            self.let_go(number)?;
         }
         self.settle(begin)
     }
@@ -136,11 +131,7 @@ impl Members {
         let begin = Instant::now();
         for _ in 0..count {
             let now = Instant::now();
-            let place = |members: &[Member]| members.iter().rposition(|member| member.waits == Waits::Time);
-            while place(&self.members).is_none() {
-                self.turn(now)?;
-            }
-            let Some(number) = place(&self.members) else { continue };
+            let number = self.rested(now)?;
             self.let_go(number)?;
             while self.members[number].waits != Waits::Nothing {
                 self.turn(now)?;
@@ -148,6 +139,16 @@ impl Members {
             self.begin(number)?;
         }
         self.settle(begin)
+    }
+
+    /// A member that waits for no answer, the last of them.
+    fn rested(&mut self, begin: Instant) -> Result<usize, String> {
+        loop {
+            if let Some(number) = self.members.iter().rposition(|member| member.waits == Waits::Time) {
+                return Ok(number);
+            }
+            self.turn(begin)?;
+        }
     }
 
     fn settle(&mut self, begin: Instant) -> Result<Duration, String> {
