@@ -28,7 +28,7 @@ def listed(full):
     yield "ready line and clean stop", ready_line_and_clean_stop
     yield "differential: the same scripted requests to Kafka and Naru", the_same_answers
     yield from storage_checks.listed()
-    yield from group_checks.listed()
+    yield from group_checks.listed(full)
     limit = None if full else QUICK_FLIGHTS
     for codec in CODECS:
         name = f"flights in {codec}, by every client, before and after kill -9"

@@ -19,13 +19,16 @@ GO_LIBRARIES = ("franz-go", "sarama")
 GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 
 
-def listed():
+def listed(full):
+    """Pairs of name and function; the quick form does without the clients that want a Go toolchain."""
     yield "groups: the deciders' scripts against Kafka's own group manager", scripts_against_kafkas_manager
     yield "groups: Kafka's console consumer resumes where its group was", console_consumer_resumes
     yield "groups: Kafka's group tool lists, describes, resets and deletes", group_tool
     yield "groups: Kafka's console consumer by the consumer protocol", console_consumer_by_consumer_protocol
-    for library, protocol in (("confluent", "classic"), ("confluent", "consumer"), ("kafka-python", "classic"),
-                              ("kafkajs", "classic"), ("franz-go", "classic"), ("sarama", "classic")):
+    libraries = [("confluent", "classic"), ("confluent", "consumer"), ("kafka-python", "classic"), ("kafkajs", "classic")]
+    if full:
+        libraries += [(library, "classic") for library in GO_LIBRARIES]
+    for library, protocol in libraries:
         yield f"groups: members by {library} ({protocol}) share a topic and resume after kill -9", \
             lambda folder, library=library, protocol=protocol: members_share(folder, library, protocol)
     yield "groups: the internal topic is read by Kafka's formatters and dump tool", internal_topic_is_readable
