@@ -78,11 +78,6 @@ impl GroupCoordinators {
         }
     }
 
-    /// The codec of the records that are written.
-    fn compression(&self) -> Compression {
-        self.compression
-    }
-
     /// The shard that a group belongs to, or the error a client gets.
     pub fn shard_of(&self, group: &str) -> Result<Arc<HostedShard>, ErrorCode> {
         let shards = self.shards.load();
@@ -93,6 +88,12 @@ impl GroupCoordinators {
     /// All shards that are here.
     pub fn shards(&self) -> Vec<Arc<HostedShard>> {
         self.shards.load().iter().flatten().cloned().collect()
+    }
+
+    /// Those that the core sees to: as [`GroupCoordinators::queue_of`] has it.
+    fn shards_of_core(&self, core: usize) -> Vec<Arc<HostedShard>> {
+        let shards = self.shards.load();
+        shards.iter().skip(core).step_by(self.queues.len().max(1)).flatten().cloned().collect()
     }
 
     /// The last rebalances of a group, the oldest first; none where it is not here.
@@ -131,11 +132,13 @@ pub(crate) fn follow(broker: &Arc<Broker>, before: &Image, image: &Image) {
             (None, _) => None,
         });
     }
-    let gone = groups.shards.swap(Arc::new(shards));
-    let stays = |hosted: &Arc<HostedShard>| {
-        groups.shards.load().iter().flatten().any(|shard| Arc::ptr_eq(shard, hosted))
+    let shards = Arc::new(shards);
+    let stays = |hosted: &HostedShard| {
+        let now = usize::try_from(hosted.index).ok().and_then(|place| shards.get(place)?.as_deref());
+        now.is_some_and(|now| std::ptr::eq(now, hosted))
     };
-    for hosted in gone.iter().flatten().filter(|hosted| !stays(hosted)) {
+    let before_now = groups.shards.swap(Arc::clone(&shards));
+    for hosted in before_now.iter().flatten().filter(|hosted| !stays(hosted)) {
         hosted.end();
         if let Some(queue) = groups.queue_of(hosted) {
             queue.forget(hosted.index);
@@ -198,7 +201,7 @@ pub(crate) async fn run(broker: Arc<Broker>, core: usize) {
             _ = expiry.tick() => {
                 let now_ms = broker.clock.now_ms();
                 end_offsets(&broker, core, |shard| shard.expire(now_ms));
-                broker.groups.shards().iter().for_each(|shard| shard.forget_ended_groups());
+                broker.groups.shards_of_core(core).iter().for_each(|shard| shard.forget_ended_groups());
             }
         }
     }
@@ -219,8 +222,7 @@ fn carry_out(broker: &Arc<Broker>, core: usize, work: Work) {
 
 /// Writes the ends that `ended` finds in each shard of the core.
 fn end_offsets(broker: &Arc<Broker>, core: usize, ended: impl Fn(&GroupShard) -> Vec<coordinator::Record>) {
-    let cores = broker.groups.queues.len().max(1);
-    for hosted in broker.groups.shards.load().iter().skip(core).step_by(cores).flatten() {
+    for hosted in broker.groups.shards_of_core(core) {
         let Ok(records) = hosted.look(|shard| ended(shard)) else { continue };
         for records in records.chunks(ENDED_AT_ONCE) {
             // Whatever fails is found again the next time.

@@ -14,6 +14,9 @@ use crate::broker::{Broker, Core};
 use crate::connection_loop::{Answer, CloseConnection};
 use crate::listeners::ListenerInfo;
 
+/// Kafka's words for a request that makes no sense (INVALID_REQUEST).
+pub const MALFORMED: &str = "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.";
+
 /// What is known of a connection beside its bytes.
 #[derive(Debug)]
 pub struct ConnectionFacts {

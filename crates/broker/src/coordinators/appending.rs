@@ -62,7 +62,7 @@ pub fn append(broker: &Broker, partition: &Arc<Partition>, records: &[Record]) -
         return Appending::Refused(ErrorCode::COORDINATOR_NOT_AVAILABLE);
     }
     let now_ms = broker.clock.now_ms();
-    let mut builder = BatchBuilder::new().compression(broker.groups.compression());
+    let mut builder = BatchBuilder::new().compression(broker.groups.compression);
     for record in records {
         match record.encode() {
             Ok((key, value)) => builder.push(now_ms, Some(&key), value.as_deref(), &[]),

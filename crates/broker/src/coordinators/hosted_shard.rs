@@ -92,7 +92,7 @@ impl HostedShard {
         *state = State::Active(active);
     }
 
-    /// It is not here any more: whoever waits is told to look elsewhere.
+    /// It is not here any more, or its records cannot be read: whoever waits is told to look elsewhere.
     pub fn end(&self) {
         *self.state.lock() = State::Gone;
     }
@@ -277,11 +277,6 @@ impl HostedShard {
         let Ok(active) = self.active(&mut state) else { return };
         let step = active.shard.regexes_resolved(&asked.group, found, broker.clock.steady_ms(), &topics);
         self.carry_out(broker, active, step);
-    }
-
-    /// Its records cannot be read.
-    pub(super) fn fail(&self) {
-        self.end();
     }
 
     /// True where nothing has ever been written to it.

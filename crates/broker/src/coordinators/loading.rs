@@ -36,7 +36,7 @@ pub fn begin(broker: &Arc<Broker>, shards: Vec<Arc<HostedShard>>) {
                         reason,
                         "the groups of a partition of __consumer_offsets cannot be loaded"
                     );
-                    hosted.fail();
+                    hosted.end();
                 }
             }
         }

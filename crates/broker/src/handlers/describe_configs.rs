@@ -15,16 +15,13 @@ use transport::Outbound;
 
 use crate::broker::Broker;
 use crate::dispatch::Api;
-use crate::request::{Request, Served};
+use crate::request::{MALFORMED, Request, Served};
 
 /// The handler's row in the table of APIs.
 pub const API: Api = Api { key: ApiKey::DescribeConfigs, versions: VersionRange::new(1, 4), serve };
 
 /// Resource type of log levels, which Kafka keeps per broker.
 const BROKER_LOGGER: i8 = 8;
-
-/// Kafka's general words for its code, which it uses for resource types it does not know.
-const UNKNOWN_TYPE: &str = "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.";
 
 /// Code and message of a resource that cannot be described.
 type Refusal = (ErrorCode, String);
@@ -95,7 +92,7 @@ fn describe(
             check_logger_name(name, &own)?;
             Ok(Vec::new())
         }
-        None => Err((ErrorCode::INVALID_REQUEST, UNKNOWN_TYPE.to_owned())),
+        None => Err((ErrorCode::INVALID_REQUEST, MALFORMED.to_owned())),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::disk::HeldDisk;
 use crate::node::{Node, Setup};
 
 /// Waits for a condition that comes about by itself.
-pub fn until(what: &str, condition: impl Fn() -> bool) {
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(started.elapsed() < Duration::from_secs(20), "{what}");

@@ -1,7 +1,7 @@
 //! Groups over sockets: members join, get their assignments, commit and vanish; what was committed survives.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use model::{ErrorCode, Uuid};
 use protocol::messages::describe_groups_response::DescribedGroup;
@@ -20,6 +20,7 @@ use protocol::messages::{
 use protocol::{ApiKey, Message, Reader};
 use records::{BatchBuilder, Compression, next_batch};
 
+use crate::appends::until;
 use crate::client::Client;
 use crate::node::{Node, Setup};
 
@@ -30,15 +31,6 @@ const FETCH_OFFSETS: i16 = 9;
 /// A session that ends soon.
 const SHORT_MS: i32 = 300;
 const LONG_MS: i32 = 30_000;
-
-/// Asks until it is so.
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(20), "{what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
 
 /// A node with the topics `__consumer_offsets` and `t`, and the id of the latter.
 fn node(folder: &Path) -> (Node, Uuid) {
@@ -197,7 +189,7 @@ fn members_join_and_have_what_their_leader_assigns() {
     // The second waits until the first has come again.
     let second = member(&mut other, LONG_MS);
     join(&mut other, &second, LONG_MS);
-    eventually("the rebalance begins", || heartbeat(&mut one, &first, 1) == ErrorCode::REBALANCE_IN_PROGRESS);
+    until("the rebalance begins", || heartbeat(&mut one, &first, 1) == ErrorCode::REBALANCE_IN_PROGRESS);
     join(&mut one, &first, LONG_MS);
     let (leader, follower) = (joined(&mut one), joined(&mut other));
     assert_eq!((leader.generation_id, follower.generation_id), (2, 2));
@@ -234,7 +226,7 @@ fn a_member_that_vanishes_is_gone_after_its_session() {
     drop(client);
     let mut other = node.connect();
     assert_eq!(&*described(&mut other, "g").group_state, "Stable");
-    eventually("the session ends", || &*described(&mut other, "g").group_state == "Empty");
+    until("the session ends", || &*described(&mut other, "g").group_state == "Empty");
     assert_eq!(heartbeat(&mut other, &id, 1), ErrorCode::UNKNOWN_MEMBER_ID);
 }
 
@@ -268,7 +260,7 @@ fn what_was_committed_is_there_after_a_start() {
     // What was committed in a topic ends with it, and the groups end once nobody needs them.
     let mut running = running;
     running.delete_topic(topic_id);
-    eventually("the offset goes", || committed(&mut client, "group-8") == Ok(-1));
+    until("the offset goes", || committed(&mut client, "group-8") == Ok(-1));
 }
 
 fn delete_groups(client: &mut Client) {
@@ -289,7 +281,7 @@ fn a_group_is_not_here_before_its_topic_is() {
     let mut client = node.connect();
     assert_eq!(committed(&mut client, "g"), Err(ErrorCode::NOT_COORDINATOR));
     node.create_topic("__consumer_offsets", 1, &[]);
-    eventually("the shard is there", || committed(&mut client, "g") == Ok(-1));
+    until("the shard is there", || committed(&mut client, "g") == Ok(-1));
     // This node is not registered, so that nobody can be sent to it.
     let request = FindCoordinatorRequest { coordinator_keys: vec!["g".into()], ..Default::default() };
     send(&mut client, ApiKey::FindCoordinator, 5, &request);
@@ -305,7 +297,7 @@ fn with_the_durable_policy_commits_are_answered_from_stable_storage() {
     node.create_topic("__consumer_offsets", 1, &[("flush.policy", "durable")]);
     node.create_topic("t", 1, &[]);
     let mut client = node.connect();
-    eventually("the shard is there", || committed(&mut client, "g") == Ok(-1));
+    until("the shard is there", || committed(&mut client, "g") == Ok(-1));
     for offset in 1..20 {
         assert_eq!(commit(&mut client, "g", "t", 0, offset), ErrorCode::NONE);
         assert_eq!(committed(&mut client, "g"), Ok(offset));
@@ -360,7 +352,7 @@ fn offsets_outlive_their_group_for_the_time_set() {
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(committed(&mut client, "g"), Ok(5));
     node.broker.clock.jump(21_000);
-    eventually("the offset goes", || committed(&mut client, "g") == Ok(-1));
+    until("the offset goes", || committed(&mut client, "g") == Ok(-1));
     assert_eq!(listed(&mut client), Vec::<String>::new());
 }
 

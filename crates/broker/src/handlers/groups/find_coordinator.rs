@@ -13,7 +13,7 @@ use super::later;
 use crate::broker::Broker;
 use crate::dispatch::Api;
 use crate::handlers::metadata::creation;
-use crate::request::{Request, Served};
+use crate::request::{MALFORMED, Request, Served};
 
 /// The handler's row in the table of APIs.
 pub const API: Api = Api { key: ApiKey::FindCoordinator, versions: VersionRange::new(0, 6), serve };
@@ -23,9 +23,6 @@ const MANY_SINCE: i16 = 4;
 /// Types of coordinators.
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
-
-/// Kafka's words for whatever makes no sense.
-const MALFORMED: &str = "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.";
 
 /// Who asks where, for the answer.
 struct Question {
