@@ -4,6 +4,7 @@ mod random_consumers;
 mod random_members;
 mod random_migrations;
 mod script;
+mod simulation;
 mod topics;
 
 #[test]

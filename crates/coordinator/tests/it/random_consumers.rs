@@ -4,9 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use coordinator::{
-    Answer, Asker, GroupEvent, GroupSettings, GroupShard, ReplyTo, Step, TimerKey, TopicChanges,
-};
+use coordinator::{Answer, Asker, GroupEvent, GroupSettings, GroupShard, ReplyTo, Step, TopicChanges};
 use model::{ErrorCode, Uuid};
 use protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
@@ -14,6 +12,7 @@ use protocol::messages::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, OffsetCommitRequest,
 };
 
+use crate::simulation::{Log, Random, Timers};
 use crate::topics::Topics;
 
 const GROUP: &str = "g";
@@ -61,13 +60,13 @@ struct World {
     topics: Topics,
     version: i64,
     seed: u64,
-    random: u64,
+    random: Random,
     now_ms: i64,
     clients: Vec<Client>,
     made: u32,
     answer: Option<ConsumerGroupHeartbeatResponse<'static>>,
-    timers: BTreeMap<TimerKey, i64>,
-    log: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    timers: Timers,
+    log: Log,
 }
 
 impl World {
@@ -90,26 +89,19 @@ impl World {
             topics,
             version: 0,
             seed,
-            random: seed,
+            random: Random::new(seed),
             now_ms: 1_000_000,
             clients: (0..CLIENTS).map(client).collect(),
             made: 0,
             answer: None,
-            timers: BTreeMap::new(),
-            log: Vec::new(),
+            timers: Timers::default(),
+            log: Log::default(),
         }
     }
 
-    /// A number below `bound`.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.random =
-            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.random >> 33) % bound
-    }
-
     fn act(&mut self) {
-        let client = self.below(CLIENTS as u64) as usize;
-        match self.below(40) {
+        let client = self.random.below(CLIENTS as u64) as usize;
+        match self.random.below(40) {
             0..=21 => self.beat(client),
             22..=25 => self.give_up(client),
             26 => self.leave(client),
@@ -120,7 +112,7 @@ impl World {
             32 => self.start_again(),
             33..=37 => self.pass(1_000),
             _ => {
-                let long_ms = self.below(60_000) as i64;
+                let long_ms = self.random.below(60_000) as i64;
                 self.pass(long_ms);
             }
         }
@@ -165,7 +157,7 @@ impl World {
             self.made += 1;
             self.clients[number].id = format!("c{number}-{}", self.made);
         }
-        let is_full = joins || client.is_full || self.below(10) == 0;
+        let is_full = joins || client.is_full || self.random.below(10) == 0;
         let mut owned: BTreeMap<Uuid, Vec<i32>> = BTreeMap::new();
         for (topic, index) in &client.owned {
             owned.entry(*topic).or_default().push(*index);
@@ -189,7 +181,7 @@ impl World {
         self.bring_about(step);
         // Now and then an answer is lost.
         match self.answer.take() {
-            Some(answer) if self.below(15) > 0 => self.answered(number, &answer),
+            Some(answer) if self.random.below(15) > 0 => self.answered(number, &answer),
             _ => self.clients[number].is_full = true,
         }
     }
@@ -233,7 +225,7 @@ impl World {
         if client.epoch == 0 {
             return;
         }
-        let epoch = if client.instance.is_some() && self.below(2) == 0 { -2 } else { -1 };
+        let epoch = if client.instance.is_some() && self.random.below(2) == 0 { -2 } else { -1 };
         let request = ConsumerGroupHeartbeatRequest {
             group_id: GROUP.into(),
             member_id: client.id.clone().into(),
@@ -258,7 +250,7 @@ impl World {
     }
 
     fn read_something_else(&mut self, number: usize) {
-        let names = SUBSCRIPTIONS[self.below(SUBSCRIPTIONS.len() as u64) as usize];
+        let names = SUBSCRIPTIONS[self.random.below(SUBSCRIPTIONS.len() as u64) as usize];
         self.clients[number].names = names.iter().map(ToString::to_string).collect();
         self.clients[number].is_full = true;
     }
@@ -278,8 +270,8 @@ impl World {
     /// For a partition that it reads or has read, in its epoch or an earlier one.
     fn commit(&mut self, number: usize) {
         let client = self.clients[number].clone();
-        let epoch = client.epoch - self.below(3) as i32;
-        let partition_index = self.below(7) as i32;
+        let epoch = client.epoch - self.random.below(3) as i32;
+        let partition_index = self.random.below(7) as i32;
         let topic_id = self.topics.id("t");
         if client.epoch == 0 || epoch <= 0 {
             return;
@@ -304,11 +296,7 @@ impl World {
 
     fn pass(&mut self, time_ms: i64) {
         let end_ms = self.now_ms + time_ms;
-        while let Some((key, at_ms)) = self.timers.iter().min_by_key(|(_, at_ms)| **at_ms)
-            && *at_ms <= end_ms
-        {
-            let (key, at_ms) = (key.clone(), *at_ms);
-            self.timers.remove(&key);
+        while let Some((key, at_ms)) = self.timers.take_next(end_ms) {
             self.now_ms = self.now_ms.max(at_ms);
             let step = self.shard.expired(&key, self.now_ms, &self.topics);
             self.bring_about(step);
@@ -317,16 +305,8 @@ impl World {
     }
 
     fn bring_about(&mut self, step: Step) {
-        for record in &step.records {
-            self.log.push(record.encode().unwrap());
-            self.shard.appended(record);
-        }
-        for timer in step.timers {
-            match timer.at_ms {
-                Some(at_ms) => _ = self.timers.insert(timer.key, at_ms),
-                None => _ = self.timers.remove(&timer.key),
-            }
-        }
+        self.log.append(&step.records, &mut self.shard);
+        self.timers.set(step.timers);
         for event in step.events {
             // A client that is not heard of for as long stops reading by itself.
             if let GroupEvent::MemberRemoved { member, .. } = event {
@@ -346,22 +326,14 @@ impl World {
     /// The coordinator starts again from its log.
     fn start_again(&mut self) {
         self.check_start();
-        self.shard = self.started();
+        self.shard = self.log.started();
         self.timers.clear();
         let step = self.shard.loaded(self.now_ms);
         self.bring_about(step);
     }
 
-    fn started(&self) -> GroupShard {
-        let mut shard = GroupShard::new(GroupSettings::default());
-        for (key, value) in &self.log {
-            shard.load(key, value.as_deref()).unwrap();
-        }
-        shard
-    }
-
     fn check_start(&self) {
-        let (found, known) = (self.started(), &self.shard);
+        let (found, known) = (self.log.started(), &self.shard);
         assert_eq!(
             found.describe_consumer(GROUP, &self.topics),
             known.describe_consumer(GROUP, &self.topics),

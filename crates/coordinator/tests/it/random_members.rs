@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use coordinator::{Answer, Asker, GroupSettings, GroupShard, ReplyTo, Step, Stored, TimerKey};
-use model::{ErrorCode, Uuid};
+use coordinator::{Answer, Asker, GroupSettings, GroupShard, ReplyTo, Step, Stored};
+use model::ErrorCode;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::leave_group_request::MemberIdentity;
 use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
@@ -15,6 +15,7 @@ use protocol::messages::{
     SyncGroupRequest,
 };
 
+use crate::simulation::{self, Log, Random, Timers};
 use crate::topics::Topics;
 
 const GROUP: &str = "g";
@@ -61,14 +62,14 @@ struct Client {
 struct World {
     shard: GroupShard,
     seed: u64,
-    random: u64,
+    random: Random,
     now_ms: i64,
     clients: Vec<Client>,
     /// Requests under way, and of which client they are.
     asked: BTreeMap<u64, usize>,
     requests: u64,
-    timers: BTreeMap<TimerKey, i64>,
-    log: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    timers: Timers,
+    log: Log,
     /// Partitions by generation and who has them.
     given: BTreeMap<(i32, u8), String>,
     generation: i32,
@@ -89,29 +90,22 @@ impl World {
         World {
             shard: GroupShard::new(GroupSettings::default()),
             seed,
-            random: seed,
+            random: Random::new(seed),
             now_ms: 1_000_000,
             clients: (0..CLIENTS).map(client).collect(),
             asked: BTreeMap::new(),
             requests: 0,
-            timers: BTreeMap::new(),
-            log: Vec::new(),
+            timers: Timers::default(),
+            log: Log::default(),
             given: BTreeMap::new(),
             generation: 0,
             unsettled: VecDeque::new(),
         }
     }
 
-    /// A number below `bound`.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.random =
-            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.random >> 33) % bound
-    }
-
     fn act(&mut self) {
-        let client = self.below(CLIENTS as u64) as usize;
-        match self.below(20) {
+        let client = self.random.below(CLIENTS as u64) as usize;
+        match self.random.below(20) {
             0..=10 => self.go_on(client),
             11 => self.leave(client),
             12 => self.restart(client),
@@ -119,7 +113,7 @@ impl World {
             14 => self.settle(),
             15..=17 => self.pass(1_000),
             _ => {
-                let long_ms = self.below(40_000) as i64;
+                let long_ms = self.random.below(40_000) as i64;
                 self.pass(long_ms);
             }
         }
@@ -141,10 +135,7 @@ impl World {
         }
         let given = self.given.keys().filter(|(of, _)| *of == generation).map(|(_, partition)| *partition);
         assert_eq!(given.collect::<BTreeSet<u8>>(), (0..PARTITIONS).collect(), "seed {seed}");
-        let mut found = GroupShard::new(GroupSettings::default());
-        for (key, value) in &self.log {
-            found.load(key, value.as_deref()).unwrap();
-        }
+        let found = self.log.started();
         assert_eq!(found.describe(GROUP, 6), self.shard.describe(GROUP, 6), "seed {seed}");
     }
 
@@ -176,16 +167,7 @@ impl World {
         self.requests += 1;
         self.asked.insert(self.requests, number);
         self.clients[number].awaited = Some(self.requests);
-        let mut fresh = [0; 16];
-        fresh[..8].copy_from_slice(&self.requests.to_be_bytes());
-        Asker {
-            reply: ReplyTo(self.requests),
-            api_version: 9,
-            client_id: "c",
-            client_host: "/127.0.0.1",
-            fresh_id: Uuid(fresh),
-            wall_ms: self.now_ms,
-        }
+        simulation::asker(self.requests, self.now_ms)
     }
 
     fn join(&mut self, number: usize) {
@@ -260,7 +242,7 @@ impl World {
         let client = self.clients[number].clone();
         let Doing::Reading { generation } = client.doing else { return };
         // Sometimes for a generation that it has been in before.
-        let generation = generation - i32::from(self.below(3) == 0);
+        let generation = generation - i32::from(self.random.below(3) == 0);
         if client.awaited.is_some() {
             return;
         }
@@ -289,11 +271,7 @@ impl World {
 
     fn pass(&mut self, time_ms: i64) {
         let end_ms = self.now_ms + time_ms;
-        while let Some((key, at_ms)) = self.timers.iter().min_by_key(|(_, at_ms)| **at_ms)
-            && *at_ms <= end_ms
-        {
-            let (key, at_ms) = (key.clone(), *at_ms);
-            self.timers.remove(&key);
+        while let Some((key, at_ms)) = self.timers.take_next(end_ms) {
             self.now_ms = self.now_ms.max(at_ms);
             let step = self.shard.expired(&key, self.now_ms, &Topics::default());
             self.bring_about(step);
@@ -302,19 +280,11 @@ impl World {
     }
 
     fn bring_about(&mut self, step: Step) {
-        let fails = matches!(step.stored, Some(Stored::Assignments { .. })) && self.below(10) == 0;
+        let fails = matches!(step.stored, Some(Stored::Assignments { .. })) && self.random.below(10) == 0;
         if !fails {
-            for record in &step.records {
-                self.log.push(record.encode().unwrap());
-                self.shard.appended(record);
-            }
+            self.log.append(&step.records, &mut self.shard);
         }
-        for timer in step.timers {
-            match timer.at_ms {
-                Some(at_ms) => _ = self.timers.insert(timer.key, at_ms),
-                None => _ = self.timers.remove(&timer.key),
-            }
-        }
+        self.timers.set(step.timers);
         for (ReplyTo(reply), answer) in step.answers {
             if let Answer::Join(join) = &answer {
                 self.generation = self.generation.max(join.generation_id);
@@ -327,7 +297,7 @@ impl World {
         if let Some(stored) = step.stored {
             let outcome = if fails { Err(ErrorCode::KAFKA_STORAGE_ERROR) } else { Ok(()) };
             self.unsettled.push_back((stored, outcome));
-            if self.below(3) > 0 {
+            if self.random.below(3) > 0 {
                 self.settle();
             }
         }

@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use coordinator::{Answer, Asker, GroupEvent, GroupSettings, GroupShard, ReplyTo, Step, Stored, TimerKey};
-use model::{ErrorCode, Uuid};
+use coordinator::{Answer, Asker, GroupEvent, GroupSettings, GroupShard, ReplyTo, Step, Stored};
+use model::ErrorCode;
 use protocol::Reader;
 use protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -17,6 +17,7 @@ use protocol::messages::{
 };
 
 use crate::script::embedded;
+use crate::simulation::{self, Log, Random, Timers};
 use crate::topics::Topics;
 
 const GROUP: &str = "g";
@@ -73,15 +74,15 @@ struct World {
     shard: GroupShard,
     topics: Topics,
     seed: u64,
-    random: u64,
+    random: Random,
     now_ms: i64,
     clients: Vec<Client>,
     /// Requests under way, and of which client they are.
     asked: BTreeMap<u64, usize>,
     requests: u64,
-    timers: BTreeMap<TimerKey, i64>,
+    timers: Timers,
     has_consumers: bool,
-    log: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    log: Log,
     /// Stored records whose news is still on its way.
     unsettled: VecDeque<Stored>,
 }
@@ -106,28 +107,21 @@ impl World {
             shard: GroupShard::new(GroupSettings::default()),
             topics,
             seed,
-            random: seed,
+            random: Random::new(seed),
             now_ms: 1_000_000,
             clients: (0..CLIENTS).map(client).collect(),
             asked: BTreeMap::new(),
             requests: 0,
-            timers: BTreeMap::new(),
+            timers: Timers::default(),
             has_consumers: false,
-            log: Vec::new(),
+            log: Log::default(),
             unsettled: VecDeque::new(),
         }
     }
 
-    /// A number below `bound`.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.random =
-            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.random >> 33) % bound
-    }
-
     fn act(&mut self) {
-        let client = self.below(CLIENTS as u64) as usize;
-        match self.below(40) {
+        let client = self.random.below(CLIENTS as u64) as usize;
+        match self.random.below(40) {
             0..=22 => self.go_on(client),
             23 => self.leave(client),
             24 => self.restart(client),
@@ -139,7 +133,7 @@ impl World {
             28..=29 => self.settle(),
             30..=37 => self.pass(1_000),
             _ => {
-                let long_ms = self.below(40_000) as i64;
+                let long_ms = self.random.below(40_000) as i64;
                 self.pass(long_ms);
             }
         }
@@ -163,7 +157,7 @@ impl World {
             read.extend(&client.owned);
         }
         assert_eq!(read, (0..PARTITIONS).collect(), "seed {}: {:?}", self.seed, self.clients);
-        let found = self.started();
+        let found = self.log.started();
         assert_eq!(found.describe(GROUP, 6), self.shard.describe(GROUP, 6), "seed {}", self.seed);
         self.check_start();
     }
@@ -206,16 +200,7 @@ impl World {
         self.asked.insert(self.requests, number);
         self.clients[number].awaited = Some(self.requests);
         self.clients[number].beats_at_ms = self.now_ms + HEARTBEAT_MS;
-        let mut fresh = [0; 16];
-        fresh[..8].copy_from_slice(&self.requests.to_be_bytes());
-        Asker {
-            reply: ReplyTo(self.requests),
-            api_version: 9,
-            client_id: "c",
-            client_host: "/127.0.0.1",
-            fresh_id: Uuid(fresh),
-            wall_ms: self.now_ms,
-        }
+        simulation::asker(self.requests, self.now_ms)
     }
 
     fn beat(&mut self, number: usize) {
@@ -349,11 +334,7 @@ impl World {
 
     fn pass(&mut self, time_ms: i64) {
         let end_ms = self.now_ms + time_ms;
-        while let Some((key, at_ms)) = self.timers.iter().min_by_key(|(_, at_ms)| **at_ms)
-            && *at_ms <= end_ms
-        {
-            let (key, at_ms) = (key.clone(), *at_ms);
-            self.timers.remove(&key);
+        while let Some((key, at_ms)) = self.timers.take_next(end_ms) {
             self.now_ms = self.now_ms.max(at_ms);
             let step = self.shard.expired(&key, self.now_ms, &self.topics);
             self.bring_about(step);
@@ -362,16 +343,8 @@ impl World {
     }
 
     fn bring_about(&mut self, step: Step) {
-        for record in &step.records {
-            self.log.push(record.encode().unwrap());
-            self.shard.appended(record);
-        }
-        for timer in step.timers {
-            match timer.at_ms {
-                Some(at_ms) => _ = self.timers.insert(timer.key, at_ms),
-                None => _ = self.timers.remove(&timer.key),
-            }
-        }
+        self.log.append(&step.records, &mut self.shard);
+        self.timers.set(step.timers);
         for event in step.events {
             // A client that is not heard of for as long stops reading by itself.
             if let GroupEvent::MemberRemoved { member, .. } = event {
@@ -397,7 +370,7 @@ impl World {
         }
         if let Some(stored) = step.stored {
             self.unsettled.push_back(stored);
-            if self.below(3) > 0 {
+            if self.random.below(3) > 0 {
                 self.settle();
             }
         }
@@ -465,7 +438,7 @@ impl World {
     /// The coordinator starts again from its log; what was under way is lost.
     fn start_again(&mut self) {
         self.check_start();
-        self.shard = self.started();
+        self.shard = self.log.started();
         self.timers.clear();
         self.unsettled.clear();
         self.asked.clear();
@@ -479,17 +452,9 @@ impl World {
         self.bring_about(step);
     }
 
-    fn started(&self) -> GroupShard {
-        let mut shard = GroupShard::new(GroupSettings::default());
-        for (key, value) in &self.log {
-            shard.load(key, value.as_deref()).unwrap();
-        }
-        shard
-    }
-
     fn check_start(&self) {
         assert_eq!(
-            self.started().describe_consumer(GROUP, &self.topics),
+            self.log.started().describe_consumer(GROUP, &self.topics),
             self.shard.describe_consumer(GROUP, &self.topics),
             "seed {}",
             self.seed

@@ -1,0 +1,86 @@
+//! What the worlds of random members have in common: a source of numbers, timers, and a log from which a shard starts.
+
+use std::collections::BTreeMap;
+
+use coordinator::{Asker, GroupSettings, GroupShard, Record, ReplyTo, Timer, TimerKey};
+use model::Uuid;
+
+/// Numbers that follow from a seed.
+pub struct Random(u64);
+
+/// The timers of a shard, by when they end in milliseconds.
+#[derive(Default)]
+pub struct Timers(BTreeMap<TimerKey, i64>);
+
+/// The records of a shard, as bytes.
+#[derive(Default)]
+pub struct Log(Vec<(Vec<u8>, Option<Vec<u8>>)>);
+
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+impl Timers {
+    pub fn set(&mut self, timers: Vec<Timer>) {
+        for timer in timers {
+            match timer.at_ms {
+                Some(at_ms) => _ = self.0.insert(timer.key, at_ms),
+                None => _ = self.0.remove(&timer.key),
+            }
+        }
+    }
+
+    /// Takes the first that ends by `end_ms`.
+    pub fn take_next(&mut self, end_ms: i64) -> Option<(TimerKey, i64)> {
+        let first = self.0.iter().min_by_key(|(_, at_ms)| **at_ms);
+        let (key, at_ms) =
+            first.filter(|(_, at_ms)| **at_ms <= end_ms).map(|(key, at_ms)| (key.clone(), *at_ms))?;
+        self.0.remove(&key);
+        Some((key, at_ms))
+    }
+
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Log {
+    /// Writes records down; the shard sees them.
+    pub fn append(&mut self, records: &[Record], shard: &mut GroupShard) {
+        for record in records {
+            self.0.push(record.encode().unwrap());
+            shard.appended(record);
+        }
+    }
+
+    /// A shard that has read all of it.
+    pub fn started(&self) -> GroupShard {
+        let mut shard = GroupShard::new(GroupSettings::default());
+        for (key, value) in &self.0 {
+            shard.load(key, value.as_deref()).unwrap();
+        }
+        shard
+    }
+}
+
+/// Who sends the request of that number.
+pub fn asker(request: u64, now_ms: i64) -> Asker<'static> {
+    let mut fresh = [0; 16];
+    fresh[..8].copy_from_slice(&request.to_be_bytes());
+    Asker {
+        reply: ReplyTo(request),
+        api_version: 9,
+        client_id: "c",
+        client_host: "/127.0.0.1",
+        fresh_id: Uuid(fresh),
+        wall_ms: now_ms,
+    }
+}
