@@ -5,7 +5,9 @@
 
 mod appending;
 mod core_queue;
+mod gathering;
 mod hosted_shard;
+mod in_flight;
 mod lag;
 mod loading;
 mod placement;
@@ -26,6 +28,7 @@ use records::Compression;
 
 pub(crate) use self::appending::Committed;
 use self::core_queue::{CoreQueue, Work};
+use self::gathering::Linger;
 pub(crate) use self::hosted_shard::Asked;
 use self::hosted_shard::HostedShard;
 use self::lag::LagMemory;
@@ -33,9 +36,6 @@ pub use self::lag::{GroupLag, PartitionLag};
 pub use self::rebalance_log::{Rebalance, RebalanceCounts};
 pub(crate) use self::topic_view::ImageTopics;
 use crate::broker::Broker;
-
-/// Records of one append where many end together, as when offsets expire.
-const ENDED_AT_ONCE: usize = 1_000;
 
 /// The shards of this broker and what drives them.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ pub(crate) struct GroupCoordinators {
     expiry_interval: Duration,
     /// `offsets.topic.compression.codec`.
     compression: Compression,
+    /// How long offset commits wait for others.
+    linger: Linger,
     /// Most bytes of records that are read at once to load a shard (`offsets.load.buffer.size`).
     load_bytes: usize,
 }
@@ -74,6 +76,7 @@ impl GroupCoordinators {
             lag_memory: LagMemory::default(),
             expiry_interval: Duration::from_millis(expiry_ms),
             compression: codec_of(layers.int("offsets.topic.compression.codec")),
+            linger: Linger::of_setting(layers.int("group.coordinator.append.linger.ms")),
             load_bytes: usize::try_from(layers.int("offsets.load.buffer.size")).unwrap_or_default(),
         }
     }
@@ -223,10 +226,7 @@ fn carry_out(broker: &Arc<Broker>, core: usize, work: Work) {
 /// Writes the ends that `ended` finds in each shard of the core.
 fn end_offsets(broker: &Arc<Broker>, core: usize, ended: impl Fn(&GroupShard) -> Vec<coordinator::Record>) {
     for hosted in broker.groups.shards_of_core(core) {
-        let Ok(records) = hosted.look(|shard| ended(shard)) else { continue };
-        for records in records.chunks(ENDED_AT_ONCE) {
-            // Whatever fails is found again the next time.
-            let _ = hosted.write(broker, |_| (records.to_vec(), ()));
-        }
+        // In one that is still being loaded they stay until they expire.
+        let _ = hosted.write_ends(broker, &ended);
     }
 }

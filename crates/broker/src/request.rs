@@ -163,6 +163,11 @@ impl ResponseHead {
         CloseConnection(format!("the answer to {:?} could not be encoded: {error}", self.api_key))
     }
 
+    /// Parks a request whose answer `work` gives; those behind it on the connection are served meanwhile.
+    pub fn park(self, work: impl Future<Output = Answer> + 'static) -> Outcome {
+        Outcome::Parked(Parked { answer: Box::pin(work), exclusive: false })
+    }
+
     /// Parks a request whose answer `work` gives; nothing behind it on the connection is served meanwhile.
     pub fn park_exclusive(self, work: impl Future<Output = Answer> + 'static) -> Outcome {
         Outcome::Parked(Parked { answer: Box::pin(work), exclusive: true })

@@ -31,7 +31,15 @@ pub struct CommittedOffset {
 /// Offsets of one topic by partition.
 type OfTopic = BTreeMap<i32, CommittedOffset>;
 /// Offsets of one group by topic.
-type OfGroup = BTreeMap<Arc<str>, OfTopic>;
+type ByTopic = BTreeMap<Arc<str>, OfTopic>;
+
+/// What a group has committed.
+#[derive(Debug, Default)]
+struct OfGroup {
+    topics: ByTopic,
+    /// How often, partition by partition.
+    commits: u64,
+}
 
 /// The committed offsets of a shard.
 #[derive(Debug, Default)]
@@ -55,27 +63,33 @@ impl CommittedOffset {
 
 impl Offsets {
     pub fn get(&self, group: &str, topic: &str, partition: i32) -> Option<&CommittedOffset> {
-        self.by_group.get(group)?.get(topic)?.get(&partition)
+        self.of_group(group)?.get(topic)?.get(&partition)
     }
 
-    pub fn of_group(&self, group: &str) -> Option<&OfGroup> {
-        self.by_group.get(group)
+    pub fn of_group(&self, group: &str) -> Option<&ByTopic> {
+        self.by_group.get(group).map(|of_group| &of_group.topics)
+    }
+
+    /// How often partitions were committed since the group was loaded, those that were loaded among them.
+    pub fn commits_of(&self, group: &str) -> u64 {
+        self.by_group.get(group).map_or(0, |of_group| of_group.commits)
     }
 
     pub fn put(&mut self, group: &str, topic: &str, partition: i32, committed: CommittedOffset) {
         // Most commits are for what is there already, which needs no names of its own.
-        let known = self.by_group.get_mut(group).and_then(|topics| topics.get_mut(topic));
-        match known {
+        if !self.by_group.contains_key(group) {
+            self.by_group.insert(group.into(), OfGroup::default());
+        }
+        let Some(of_group) = self.by_group.get_mut(group) else { return };
+        of_group.commits += 1;
+        match of_group.topics.get_mut(topic) {
             Some(partitions) => _ = partitions.insert(partition, committed),
-            None => {
-                let topics = self.by_group.entry(group.into()).or_default();
-                topics.entry(topic.into()).or_default().insert(partition, committed);
-            }
+            None => _ = of_group.topics.entry(topic.into()).or_default().insert(partition, committed),
         }
     }
 
     pub fn remove(&mut self, group: &str, topic: &str, partition: i32) {
-        let Some(topics) = self.by_group.get_mut(group) else { return };
+        let Some(OfGroup { topics, .. }) = self.by_group.get_mut(group) else { return };
         if let Some(partitions) = topics.get_mut(topic) {
             partitions.remove(&partition);
             if partitions.is_empty() {

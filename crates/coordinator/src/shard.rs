@@ -4,6 +4,7 @@ mod consumer_heartbeat;
 mod groups;
 mod joining;
 mod loading;
+mod owners;
 mod progress;
 mod rules;
 
@@ -17,6 +18,7 @@ use protocol::messages::{HeartbeatRequest, HeartbeatResponse, LeaveGroupRequest,
 
 pub use self::groups::GroupFilter;
 pub use self::loading::LoadError;
+pub use self::owners::Owners;
 pub use self::progress::GroupProgress;
 use self::rules::Rules;
 use crate::group::Group;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use coordinator::Record;
-use model::ErrorCode;
+use coordinator::{Record, RecordBytes};
+use model::{ErrorCode, TimestampMs};
 use partition_log::{AppendError, Appended};
 use records::{BatchBuilder, CheckedBatch, next_batch};
 use tokio::sync::oneshot;
@@ -52,8 +52,56 @@ impl Wait {
     }
 }
 
-/// Appends records as one batch, which is there whole or not at all.
-pub fn append(broker: &Broker, partition: &Arc<Partition>, records: &[Record]) -> Appending {
+/// Bytes of a record beside its key and its value: lengths, timestamp, count of headers.
+const RECORD_OVERHEAD_MAX: usize = 40;
+
+/// Records as they go into a batch.
+pub struct Encoded(Vec<RecordBytes>);
+
+impl Encoded {
+    /// All of `records`, or the error that clients get.
+    pub fn of(records: &[Record]) -> Result<Encoded, ErrorCode> {
+        let encode = |record: &Record| {
+            record.encode().map_err(|error| {
+                tracing::error!(?record, %error, "a record of a group cannot be encoded");
+                ErrorCode::UNKNOWN_SERVER_ERROR
+            })
+        };
+        records.iter().map(encode).collect::<Result<_, _>>().map(Encoded)
+    }
+
+    /// Bytes that they take at most.
+    fn size_max(&self) -> usize {
+        let size = |(key, value): &RecordBytes| key.len() + value.as_ref().map_or(0, Vec::len);
+        self.0.iter().map(|record| size(record) + RECORD_OVERHEAD_MAX).sum()
+    }
+}
+
+/// Records that are appended together: they are there as a whole or not at all.
+#[derive(Debug)]
+pub struct Batch(BatchBuilder);
+
+impl Batch {
+    /// Without records yet.
+    pub fn new(broker: &Broker) -> Batch {
+        Batch(BatchBuilder::new().compression(broker.groups.compression))
+    }
+
+    /// Adds records.
+    pub fn push(&mut self, records: &Encoded, now_ms: TimestampMs) {
+        for (key, value) in &records.0 {
+            self.0.push(now_ms, Some(key), value.as_deref(), &[]);
+        }
+    }
+
+    /// True where the batch stays within `size_max` bytes with these records.
+    pub fn has_room(&self, records: &Encoded, size_max: usize) -> bool {
+        self.0.plain_size() + records.size_max() <= size_max
+    }
+}
+
+/// Appends a batch, which has records.
+pub fn append(broker: &Broker, partition: &Arc<Partition>, batch: &Batch) -> Appending {
     let settings = partition.topic.settings.load();
     if partition.is_gone() {
         return Appending::Refused(ErrorCode::NOT_COORDINATOR);
@@ -62,17 +110,7 @@ pub fn append(broker: &Broker, partition: &Arc<Partition>, records: &[Record]) -
         return Appending::Refused(ErrorCode::COORDINATOR_NOT_AVAILABLE);
     }
     let now_ms = broker.clock.now_ms();
-    let mut builder = BatchBuilder::new().compression(broker.groups.compression);
-    for record in records {
-        match record.encode() {
-            Ok((key, value)) => builder.push(now_ms, Some(&key), value.as_deref(), &[]),
-            Err(error) => {
-                tracing::error!(?record, %error, "a record of a group cannot be encoded");
-                return Appending::Refused(ErrorCode::UNKNOWN_SERVER_ERROR);
-            }
-        }
-    }
-    let mut bytes = builder.build();
+    let mut bytes = batch.0.build();
     let Ok(Some(batch)) = next_batch(&bytes) else {
         return Appending::Refused(ErrorCode::UNKNOWN_SERVER_ERROR);
     };

@@ -1,23 +1,30 @@
 //! One partition of `__consumer_offsets` with the decider of its groups.
 
+mod storing;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use coordinator::{
-    Answer, GroupProgress, GroupShard, Record, ReplyTo, ResolveRegexes, Step, Stored, TimerKey,
+    Answer, GroupEvent, GroupProgress, GroupShard, Record, ReplyTo, ResolveRegexes, Step, TimerKey,
 };
 use model::{ErrorCode, PartitionIndex};
 use parking_lot::Mutex;
-use protocol::messages::GroupKey;
 use tokio::sync::oneshot;
 
-use super::appending::{Appending, Committed, Wait, append};
+use self::storing::Outstanding;
+use super::appending::Committed;
+use super::gathering::Gathering;
+use super::in_flight::InFlight;
 use super::rebalance_log::{Rebalance, RebalanceCounts, RebalanceLog};
 use super::replies::{Replies, WaitingRequest};
 use super::topic_view::ImageTopics;
-use super::{loading, refusal, settings};
+use super::{loading, settings};
 use crate::broker::Broker;
 use crate::partitions::Partition;
+
+/// Records of one append where many end together, as when offsets expire.
+const ENDED_AT_ONCE: usize = 1_000;
 
 /// A shard on its partition.
 #[derive(Debug)]
@@ -46,14 +53,9 @@ struct Active {
     shard: GroupShard,
     replies: Replies,
     rebalances: RebalanceLog,
-}
-
-/// Who learns when the records of a step are committed, or could not be.
-#[derive(Debug, Default)]
-struct Outstanding {
-    answers: Vec<(ReplyTo, Answer)>,
-    stored: Option<Stored>,
-    written: Option<oneshot::Sender<Committed>>,
+    /// Commits that are not appended yet.
+    gathering: Option<Gathering>,
+    in_flight: InFlight,
 }
 
 /// What a request has come to.
@@ -82,8 +84,7 @@ impl HostedShard {
         if !matches!(*state, State::Loading) {
             return;
         }
-        let mut active =
-            Box::new(Active { shard, replies: Replies::default(), rebalances: RebalanceLog::default() });
+        let mut active = Box::new(Active::new(broker, shard));
         for (group, overrides) in settings::of_single_groups(&broker.metadata.image()) {
             active.shard.follow_group(group, overrides);
         }
@@ -122,10 +123,23 @@ impl HostedShard {
         self.active(&mut state).map(|active| change(&mut active.shard))
     }
 
-    /// Looks at the shard without changing it.
+    /// Looks at the shard without changing it, from any thread; commits that are not answered yet may be missing.
     pub fn look<R>(&self, look: impl FnOnce(&GroupShard) -> R) -> Result<R, ErrorCode> {
         let mut state = self.state.lock();
         self.active(&mut state).map(|active| look(&active.shard))
+    }
+
+    /// Looks at committed offsets, those of requests before this one among them. With it comes who tells when all of
+    /// that is on stable storage, unless it is.
+    pub fn look_at_offsets<R>(
+        self: &Arc<Self>,
+        broker: &Arc<Broker>,
+        look: impl FnOnce(&GroupShard) -> R,
+    ) -> Result<(R, Option<oneshot::Receiver<()>>), ErrorCode> {
+        let mut state = self.state.lock();
+        let active = self.active(&mut state)?;
+        self.append_gathered(broker, active);
+        Ok((look(&active.shard), active.in_flight.all()))
     }
 
     /// The last rebalances of a group, the oldest first.
@@ -157,6 +171,7 @@ impl HostedShard {
     ) -> Result<(R, oneshot::Receiver<Committed>), ErrorCode> {
         let mut state = self.state.lock();
         let active = self.active(&mut state)?;
+        self.append_gathered(broker, active);
         let (records, found) = find(&active.shard);
         let (sender, receiver) = oneshot::channel();
         let outstanding = Outstanding { written: Some(sender), ..Outstanding::default() };
@@ -164,6 +179,21 @@ impl HostedShard {
             self.carry_out(broker, active, step);
         }
         Ok((found, receiver))
+    }
+
+    /// Appends the ends that `find` finds, a part of them at a time: whatever fails is found again the next time.
+    pub fn write_ends(
+        self: &Arc<Self>,
+        broker: &Arc<Broker>,
+        find: impl FnOnce(&GroupShard) -> Vec<Record>,
+    ) -> Result<(), ErrorCode> {
+        let mut state = self.state.lock();
+        let active = self.active(&mut state)?;
+        self.append_gathered(broker, active);
+        for records in find(&active.shard).chunks(ENDED_AT_ONCE) {
+            self.store(broker, active, records, Outstanding::default());
+        }
+        Ok(())
     }
 
     /// A timer has ended.
@@ -187,70 +217,6 @@ impl HostedShard {
             State::Loading => Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
             State::Gone => Err(ErrorCode::NOT_COORDINATOR),
             State::Active(active) => Ok(active),
-        }
-    }
-
-    /// Does what a step says, and what follows from its being stored.
-    fn carry_out(self: &Arc<Self>, broker: &Arc<Broker>, active: &mut Active, step: Step) {
-        let mut next = Some(step);
-        while let Some(step) = next {
-            if let Some(queue) = broker.groups.queue_of(self) {
-                step.timers.into_iter().for_each(|timer| queue.set(self.index, timer));
-            }
-            active.rebalances.note(&step.events, broker.clock.steady_ms());
-            if let Some(asked) = step.resolve {
-                let (shard, broker) = (Arc::clone(self), Arc::clone(broker));
-                tokio::task::spawn_local(async move { shard.resolve(&broker, &asked) });
-            }
-            let outstanding = Outstanding { answers: step.answers, stored: step.stored, written: None };
-            next = self.store(broker, active, &step.records, outstanding);
-        }
-    }
-
-    /// Appends records and tells those who wait for them; the step that follows, if that is known already.
-    fn store(
-        self: &Arc<Self>,
-        broker: &Arc<Broker>,
-        active: &mut Active,
-        records: &[Record],
-        outstanding: Outstanding,
-    ) -> Option<Step> {
-        let appending =
-            if records.is_empty() { Appending::Committed } else { append(broker, &self.partition, records) };
-        match appending {
-            Appending::Committed => {
-                records.iter().for_each(|record| active.shard.appended(record));
-                active.settle(broker, outstanding, Ok(()))
-            }
-            Appending::Refused(code) => {
-                let is_ahead = records.iter().any(|record| is_of_consumer_group(&record.key));
-                let next = active.settle(broker, outstanding, Err(code));
-                if is_ahead {
-                    let (shard, broker) = (Arc::clone(self), Arc::clone(broker));
-                    tokio::task::spawn_local(async move { shard.reload(&broker) });
-                }
-                next
-            }
-            Appending::Waits(wait) => {
-                // Later decisions count on them: should they be lost, the shard is loaded anew.
-                records.iter().for_each(|record| active.shard.appended(record));
-                let (shard, broker) = (Arc::clone(self), Arc::clone(broker));
-                tokio::task::spawn_local(shard.settle_later(broker, wait, outstanding));
-                None
-            }
-        }
-    }
-
-    async fn settle_later(self: Arc<Self>, broker: Arc<Broker>, wait: Wait, outstanding: Outstanding) {
-        let outcome = wait.end(&self.partition).await;
-        let mut state = self.state.lock();
-        let State::Active(active) = &mut *state else { return };
-        if let Some(step) = active.settle(&broker, outstanding, outcome) {
-            self.carry_out(&broker, active, step);
-        }
-        drop(state);
-        if outcome.is_err() {
-            self.reload(&broker);
         }
     }
 
@@ -286,24 +252,21 @@ impl HostedShard {
 }
 
 impl Active {
-    /// Tells those who wait for records what became of them; the step that follows.
-    fn settle(&mut self, broker: &Broker, outstanding: Outstanding, outcome: Committed) -> Option<Step> {
-        for (reply, answer) in outstanding.answers {
-            let answer = match outcome {
-                Ok(()) => answer,
-                Err(code) => refusal::instead_of(answer, code),
-            };
-            self.replies.deliver(reply, answer);
-        }
-        if let Some(written) = outstanding.written {
-            let _ = written.send(outcome);
-        }
-        let stored = outstanding.stored?;
-        Some(self.shard.stored(stored, outcome.map_err(refusal::of_group), broker.clock.steady_ms()))
+    fn note(&mut self, broker: &Broker, events: &[GroupEvent]) {
+        let shard = &self.shard;
+        let owners = |group: &str| shard.owners(group, &ImageTopics(broker.metadata.image()));
+        self.rebalances.note(events, broker.clock.steady_ms(), owners);
     }
-}
 
-/// Consumer groups have changed by the time their records are appended; classic ones and offsets change with them.
-fn is_of_consumer_group(key: &GroupKey<'_>) -> bool {
-    !matches!(key, GroupKey::OffsetCommit(_) | GroupKey::GroupMetadata(_))
+    fn new(broker: &Broker, shard: GroupShard) -> Active {
+        let topics = ImageTopics(broker.metadata.image());
+        let loaded = shard.group_ids().map(|group| (Arc::clone(group), shard.owners(group, &topics)));
+        Active {
+            rebalances: RebalanceLog::of_loaded(loaded),
+            shard,
+            replies: Replies::default(),
+            gathering: None,
+            in_flight: InFlight::default(),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use coordinator::GroupEvent;
+use coordinator::{GroupEvent, Owners};
 use model::TimestampMs;
 
 /// Rebalances that are kept of each group.
@@ -24,6 +24,8 @@ pub struct Rebalance {
     pub causes: Vec<String>,
     /// How many members the group had in the end.
     pub members: usize,
+    /// Partitions that another member had before.
+    pub moved: usize,
 }
 
 /// How often a group was rebalanced since its shard was loaded.
@@ -33,6 +35,8 @@ pub struct RebalanceCounts {
     pub count: u64,
     /// Milliseconds that they took together.
     pub took_ms: u64,
+    /// Partitions that they took from one member and gave to another.
+    pub moved: u64,
 }
 
 /// The rebalances of the groups of a shard.
@@ -45,18 +49,26 @@ pub struct RebalanceLog {
 struct OfGroup {
     counts: RebalanceCounts,
     last: VecDeque<Rebalance>,
+    /// Who had which partitions when it was stable last.
+    owners: Owners,
 }
 
 impl RebalanceLog {
-    /// Takes note of what has happened at `now_ms`.
-    pub fn note(&mut self, events: &[GroupEvent], now_ms: TimestampMs) {
+    /// The groups that were there before anything happened here.
+    pub fn of_loaded(groups: impl Iterator<Item = (Arc<str>, Owners)>) -> RebalanceLog {
+        let loaded = |(group, owners)| (group, OfGroup { owners, ..OfGroup::default() });
+        RebalanceLog { by_group: groups.map(loaded).collect() }
+    }
+
+    /// Takes note of what has happened at `now_ms`; `owners` tells who has which partitions of a group now.
+    pub fn note(&mut self, events: &[GroupEvent], now_ms: TimestampMs, owners: impl Fn(&str) -> Owners) {
         for event in events {
             match event {
                 GroupEvent::RebalanceBegan { group, generation, cause } => {
                     self.began(group, *generation, cause, now_ms);
                 }
                 GroupEvent::Stable { group, generation, members } => {
-                    self.ended(group, *generation, *members, now_ms);
+                    self.ended(group, (*generation, *members), now_ms, &owners);
                 }
                 GroupEvent::MemberRemoved { group, member, cause } => {
                     tracing::info!(%group, %member, cause, "a member is gone");
@@ -83,18 +95,30 @@ impl RebalanceLog {
             generation,
             causes: vec![cause.to_owned()],
             members: 0,
+            moved: 0,
         });
     }
 
-    fn ended(&mut self, group: &Arc<str>, generation: i32, members: usize, now_ms: TimestampMs) {
+    fn ended(
+        &mut self,
+        group: &Arc<str>,
+        (generation, members): (i32, usize),
+        now_ms: TimestampMs,
+        owners: impl Fn(&str) -> Owners,
+    ) {
         let Some(of_group) = self.by_group.get_mut(group) else { return };
         let Some(open) = of_group.last.back_mut().filter(|last| last.took_ms.is_none()) else { return };
+        let owners = owners(group);
+        let moved = of_group.owners.moved_to(&owners);
+        of_group.owners = owners;
         let took_ms = (now_ms - open.began_ms).max(0);
-        (open.took_ms, open.members) = (Some(took_ms), members);
-        of_group.counts.count += 1;
-        of_group.counts.took_ms += u64::try_from(took_ms).unwrap_or_default();
+        (open.took_ms, open.members, open.moved) = (Some(took_ms), members, moved);
+        let counts = &mut of_group.counts;
+        counts.count += 1;
+        counts.took_ms += u64::try_from(took_ms).unwrap_or_default();
+        counts.moved += moved as u64;
         let cause = open.causes.first().map_or("", String::as_str);
-        tracing::info!(%group, generation, members, took_ms, cause, "a group is stable");
+        tracing::info!(%group, generation, members, moved, took_ms, cause, "a group is stable");
     }
 
     /// Lets go of groups that are not there any more.
@@ -125,23 +149,28 @@ mod tests {
         GroupEvent::Stable { group: "g".into(), generation, members: 2 }
     }
 
+    fn nobody(_: &str) -> Owners {
+        Owners::default()
+    }
+
     #[test]
     fn a_rebalance_has_its_causes_and_its_length() {
         let mut log = RebalanceLog::default();
-        log.note(&[began(1, "one came")], 1_000);
-        log.note(&[began(1, "another came")], 1_500);
-        log.note(&[stable(2)], 4_000);
+        log.note(&[began(1, "one came")], 1_000, nobody);
+        log.note(&[began(1, "another came")], 1_500, nobody);
+        log.note(&[stable(2)], 4_000, nobody);
         // Who was stable already is not stable again.
-        log.note(&[stable(2)], 5_000);
+        log.note(&[stable(2)], 5_000, nobody);
         let expected = Rebalance {
             began_ms: 1_000,
             took_ms: Some(3_000),
             generation: 1,
             causes: vec!["one came".to_owned(), "another came".to_owned()],
             members: 2,
+            moved: 0,
         };
         assert_eq!(log.of_group("g"), [expected]);
-        assert_eq!(log.counts("g"), RebalanceCounts { count: 1, took_ms: 3_000 });
+        assert_eq!(log.counts("g"), RebalanceCounts { count: 1, took_ms: 3_000, moved: 0 });
         log.retain(|_| false);
         assert_eq!(log.of_group("g"), []);
     }
@@ -150,7 +179,7 @@ mod tests {
     fn only_the_last_ones_are_kept() {
         let mut log = RebalanceLog::default();
         for generation in 0..60 {
-            log.note(&[began(generation, "again"), stable(generation + 1)], 0);
+            log.note(&[began(generation, "again"), stable(generation + 1)], 0, nobody);
         }
         let kept = log.of_group("g");
         assert_eq!((kept.len(), kept[0].generation), (KEPT, 10));

@@ -21,11 +21,12 @@ use model::ErrorCode;
 use protocol::Message;
 use transport::Outbound;
 
+use crate::connection_loop::CloseConnection;
 use crate::coordinators::{Asked, Committed, ImageTopics};
-use crate::request::{Outcome, Request, Served};
+use crate::request::{Outcome, Request, ResponseHead, Served};
 
 /// Has the shard of `group` decide, and answers with what `respond` makes of the shard's answer or of the error, at the
-/// version of the request.
+/// version of the request. Nothing behind it on the connection is served before.
 fn ask<R: Message<'static> + 'static>(
     request: &Request<'_>,
     out: &mut Outbound,
@@ -33,24 +34,8 @@ fn ask<R: Message<'static> + 'static>(
     decide: impl FnOnce(&mut GroupShard, &Asker<'_>, i64, &ImageTopics) -> Step,
     respond: impl FnOnce(Result<Answer, ErrorCode>, i16) -> R + 'static,
 ) -> Served {
-    let broker = request.broker();
-    let topics = ImageTopics(broker.metadata.image());
-    let client_host = format!("/{}", request.facts.peer.ip());
-    let asked = broker.groups.shard_of(group).and_then(|shard| {
-        shard.ask(broker, |shard, reply| {
-            let asker = Asker {
-                reply,
-                api_version: request.version(),
-                client_id: request.client_id().unwrap_or_default(),
-                client_host: &client_host,
-                fresh_id: broker.clock.random_id(),
-                wall_ms: broker.clock.now_ms(),
-            };
-            decide(shard, &asker, broker.clock.steady_ms(), &topics)
-        })
-    });
     let version = request.version();
-    match asked {
+    match asked(request, group, decide) {
         Ok(Asked::Answered(answer)) => request.answer(out, &respond(Ok(answer), version)),
         Ok(Asked::Waits(waiting)) => Ok(later(request, async move {
             let answer = waiting.answer().await.ok_or(ErrorCode::NOT_COORDINATOR);
@@ -60,17 +45,41 @@ fn ask<R: Message<'static> + 'static>(
     }
 }
 
+/// Has the shard of `group` decide.
+fn asked(
+    request: &Request<'_>,
+    group: &str,
+    decide: impl FnOnce(&mut GroupShard, &Asker<'_>, i64, &ImageTopics) -> Step,
+) -> Result<Asked, ErrorCode> {
+    let broker = request.broker();
+    let topics = ImageTopics(broker.metadata.image());
+    let client_host = format!("/{}", request.facts.peer.ip());
+    broker.groups.shard_of(group)?.ask(broker, |shard, reply| {
+        let asker = Asker {
+            reply,
+            api_version: request.version(),
+            client_id: request.client_id().unwrap_or_default(),
+            client_host: &client_host,
+            fresh_id: broker.clock.random_id(),
+            wall_ms: broker.clock.now_ms(),
+        };
+        decide(shard, &asker, broker.clock.steady_ms(), &topics)
+    })
+}
+
 /// Parks the request until `response` is known.
 fn later<R: Message<'static> + 'static>(
     request: &Request<'_>,
     response: impl Future<Output = R> + 'static,
 ) -> Outcome {
     let head = request.head;
-    head.park_exclusive(async move {
-        let response = response.await;
-        let mut out = Outbound::default();
-        head.answer(&mut out, &response).map(|()| out)
-    })
+    head.park_exclusive(async move { encoded(head, &response.await) })
+}
+
+/// The answer for a request that was parked.
+fn encoded<R: Message<'static>>(head: ResponseHead, response: &R) -> Result<Outbound, CloseConnection> {
+    let mut out = Outbound::default();
+    head.answer(&mut out, response).map(|()| out)
 }
 
 /// The outcome of a write, once it is known.

@@ -74,6 +74,14 @@ impl Client {
         Answer { id: i32::from_be_bytes(frame[..4].try_into().unwrap()), body: frame[header..].to_vec() }
     }
 
+    /// True where nothing comes within `time`.
+    pub fn is_silent_for(&self, time: Duration) -> bool {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let seen = self.stream.peek(&mut [0]);
+        self.stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
+        seen.is_err()
+    }
+
     pub fn produce(&mut self, topic: &str, partition: i32, batch: &[u8]) -> Result<Offset, ErrorCode> {
         let frame = self.produce_frame(topic, partition, -1, batch);
         self.send(&frame);

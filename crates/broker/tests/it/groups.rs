@@ -26,25 +26,25 @@ use crate::node::{Node, Setup};
 
 const JOIN: i16 = 9;
 const SYNC: i16 = 5;
-const COMMIT: i16 = 9;
-const FETCH_OFFSETS: i16 = 9;
+pub const COMMIT: i16 = 9;
+pub const FETCH_OFFSETS: i16 = 9;
 /// A session that ends soon.
 const SHORT_MS: i32 = 300;
-const LONG_MS: i32 = 30_000;
+pub const LONG_MS: i32 = 30_000;
 
 /// A node with the topics `__consumer_offsets` and `t`, and the id of the latter.
 fn node(folder: &Path) -> (Node, Uuid) {
     node_with(folder, &[("group.initial.rebalance.delay.ms", "0"), ("group.min.session.timeout.ms", "100")])
 }
 
-fn node_with(folder: &Path, settings: &[(&str, &str)]) -> (Node, Uuid) {
+pub fn node_with(folder: &Path, settings: &[(&str, &str)]) -> (Node, Uuid) {
     let mut node = Setup { settings, ..Setup::new(folder) }.start();
     node.create_topic("__consumer_offsets", 3, &[("cleanup.policy", "compact")]);
     let topic_id = node.create_topic("t", 2, &[]);
     (node, topic_id)
 }
 
-fn send<'q, Q: Message<'q>>(client: &mut Client, api_key: ApiKey, version: i16, request: &Q) {
+pub fn send<'q, Q: Message<'q>>(client: &mut Client, api_key: ApiKey, version: i16, request: &Q) {
     let frame = client.frame(api_key, version, request);
     client.send(&frame);
 }
@@ -55,7 +55,7 @@ fn receive<S: for<'s> Message<'s>>(client: &mut Client, api_key: ApiKey, version
 }
 
 /// A request of `JoinGroup`; answers come with [`joined`].
-fn join(client: &mut Client, member_id: &str, session_timeout_ms: i32) {
+pub fn join(client: &mut Client, member_id: &str, session_timeout_ms: i32) {
     let protocols = vec![JoinGroupRequestProtocol { name: "range".into(), metadata: b"said"[..].into() }];
     let request = JoinGroupRequest {
         group_id: "g".into(),
@@ -69,20 +69,20 @@ fn join(client: &mut Client, member_id: &str, session_timeout_ms: i32) {
     send(client, ApiKey::JoinGroup, JOIN, &request);
 }
 
-fn joined(client: &mut Client) -> JoinGroupResponse<'static> {
+pub fn joined(client: &mut Client) -> JoinGroupResponse<'static> {
     let body = client.receive(ApiKey::JoinGroup, JOIN).body;
     JoinGroupResponse::decode(&mut Reader::new(&body), JOIN).unwrap().into_owned()
 }
 
 /// A new member's id.
-fn member(client: &mut Client, session_timeout_ms: i32) -> String {
+pub fn member(client: &mut Client, session_timeout_ms: i32) -> String {
     join(client, "", session_timeout_ms);
     let told = joined(client);
     assert_eq!(told.error_code, ErrorCode::MEMBER_ID_REQUIRED);
     told.member_id.into_owned()
 }
 
-fn sync(client: &mut Client, member_id: &str, generation_id: i32, assignments: &[(&str, &[u8])]) {
+pub fn sync(client: &mut Client, member_id: &str, generation_id: i32, assignments: &[(&str, &[u8])]) {
     let assignments = assignments.iter().map(|(member_id, assignment)| SyncGroupRequestAssignment {
         member_id: (*member_id).into(),
         assignment: (*assignment).into(),
@@ -99,7 +99,7 @@ fn sync(client: &mut Client, member_id: &str, generation_id: i32, assignments: &
     send(client, ApiKey::SyncGroup, SYNC, &request);
 }
 
-fn synced(client: &mut Client) -> (ErrorCode, Vec<u8>) {
+pub fn synced(client: &mut Client) -> (ErrorCode, Vec<u8>) {
     let body = client.receive(ApiKey::SyncGroup, SYNC).body;
     let answer = SyncGroupResponse::decode(&mut Reader::new(&body), SYNC).unwrap();
     (answer.error_code, answer.assignment.into_owned())
@@ -116,39 +116,56 @@ fn heartbeat(client: &mut Client, member_id: &str, generation_id: i32) -> ErrorC
     receive::<HeartbeatResponse>(client, ApiKey::Heartbeat, 4).error_code
 }
 
-/// Commits for a group without members; the error of the one partition.
-fn commit(client: &mut Client, group: &str, topic: &str, index: i32, offset: i64) -> ErrorCode {
+/// A commit for a group without members.
+pub fn commit_of(group: &str, topic: &str, index: i32, offset: i64) -> OffsetCommitRequest<'static> {
     let partition = OffsetCommitRequestPartition {
         partition_index: index,
         committed_offset: offset,
         committed_metadata: Some("beside".into()),
         ..Default::default()
     };
-    let topic =
-        OffsetCommitRequestTopic { name: topic.into(), partitions: vec![partition], ..Default::default() };
-    let request = OffsetCommitRequest {
-        group_id: group.into(),
+    let (name, partitions) = (topic.to_owned().into(), vec![partition]);
+    OffsetCommitRequest {
+        group_id: group.to_owned().into(),
         generation_id_or_member_epoch: -1,
-        topics: vec![topic],
+        topics: vec![OffsetCommitRequestTopic { name, partitions, ..Default::default() }],
         ..Default::default()
-    };
-    send(client, ApiKey::OffsetCommit, COMMIT, &request);
+    }
+}
+
+/// Commits for a group without members; the error of the one partition.
+pub fn commit(client: &mut Client, group: &str, topic: &str, index: i32, offset: i64) -> ErrorCode {
+    send(client, ApiKey::OffsetCommit, COMMIT, &commit_of(group, topic, index, offset));
+    commit_answer(client)
+}
+
+/// The error of the one partition.
+pub fn commit_answer(client: &mut Client) -> ErrorCode {
     let body = client.receive(ApiKey::OffsetCommit, COMMIT).body;
     let answer = OffsetCommitResponse::decode(&mut Reader::new(&body), COMMIT).unwrap();
     answer.topics[0].partitions[0].error_code
 }
 
-/// What `group` has committed in partition 0 of `t`: an error of the group, or the offset.
-fn committed(client: &mut Client, group: &str) -> Result<i64, ErrorCode> {
+/// Asks what a group has committed in partition 0 of `t`.
+pub fn offset_fetch_of(group: &str) -> OffsetFetchRequest<'static> {
     let topic =
         OffsetFetchRequestTopics { name: "t".into(), partition_indexes: vec![0], ..Default::default() };
     let asked = OffsetFetchRequestGroup {
-        group_id: group.into(),
+        group_id: group.to_owned().into(),
         topics: Some(vec![topic]),
         ..OffsetFetchRequestGroup::default()
     };
-    let request = OffsetFetchRequest { groups: vec![asked], ..Default::default() };
-    send(client, ApiKey::OffsetFetch, FETCH_OFFSETS, &request);
+    OffsetFetchRequest { groups: vec![asked], ..Default::default() }
+}
+
+/// What `group` has committed in partition 0 of `t`: an error of the group, or the offset.
+pub fn committed(client: &mut Client, group: &str) -> Result<i64, ErrorCode> {
+    send(client, ApiKey::OffsetFetch, FETCH_OFFSETS, &offset_fetch_of(group));
+    fetched_offset(client)
+}
+
+/// An error of the group, or the offset of the one partition.
+pub fn fetched_offset(client: &mut Client) -> Result<i64, ErrorCode> {
     let body = client.receive(ApiKey::OffsetFetch, FETCH_OFFSETS).body;
     let answer = OffsetFetchResponse::decode(&mut Reader::new(&body), FETCH_OFFSETS).unwrap();
     match answer.groups[0].error_code {

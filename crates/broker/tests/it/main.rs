@@ -10,6 +10,7 @@ mod appends;
 mod clock_jumps;
 mod costs;
 mod flushing;
+mod group_commits;
 mod groups;
 mod listeners;
 mod log_dirs;

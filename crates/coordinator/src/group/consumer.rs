@@ -15,7 +15,7 @@ mod classic_leave;
 mod classic_sync;
 mod commit;
 mod describe;
-mod embedded;
+pub mod embedded;
 mod from_classic;
 mod heartbeat;
 mod leave;

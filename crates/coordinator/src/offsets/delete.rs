@@ -4,6 +4,7 @@ use model::ErrorCode;
 use protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 use protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
 
+use super::OfGroup;
 use crate::group::Group;
 use crate::record::Record;
 use crate::shard::GroupShard;
@@ -45,7 +46,7 @@ impl GroupShard {
     /// Ends the offsets of a topic that was deleted, in every group.
     pub fn topic_deleted(&self, topic: &str) -> Vec<Record> {
         let mut records = Vec::new();
-        for (group, topics) in &self.offsets.by_group {
+        for (group, OfGroup { topics, .. }) in &self.offsets.by_group {
             let partitions = topics.get(topic).into_iter().flatten();
             records.extend(partitions.map(|(partition, _)| Record::offset_gone(group, topic, *partition)));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CommittedOffset, OfGroup};
+use super::{ByTopic, CommittedOffset};
 use crate::group::Group;
 use crate::group::classic::{ClassicGroup, State};
 use crate::record::Record;
@@ -38,7 +38,7 @@ impl GroupShard {
         &self,
         id: &Arc<str>,
         group: &Group,
-        offsets: &OfGroup,
+        offsets: &ByTopic,
         now_ms: i64,
         records: &mut Vec<Record>,
     ) -> bool {

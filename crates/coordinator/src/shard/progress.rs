@@ -20,6 +20,8 @@ pub struct GroupProgress {
     pub members: usize,
     /// Those of them that were assigned nothing.
     pub idle_members: usize,
+    /// How often partitions were committed, as far back as the log goes.
+    pub commits: u64,
     /// Topic, partition and committed offset, by topic and partition.
     pub offsets: Vec<(Arc<str>, i32, i64)>,
 }
@@ -48,6 +50,7 @@ impl GroupShard {
                 },
                 members,
                 idle_members,
+                commits: self.offsets.commits_of(id),
                 offsets: offsets.collect(),
             }
         });

@@ -20,7 +20,8 @@ const METRICS: &str = "
     kminion_kafka_consumer_group_members kminion_kafka_consumer_group_empty_members
     kminion_kafka_consumer_group_topic_lag kminion_kafka_consumer_group_topic_partition_lag
     kminion_kafka_consumer_group_topic_offset_sum naru_consumergroup_lag_seconds
-    naru_consumergroup_rebalances_total naru_consumergroup_rebalance_seconds_total
+    kminion_kafka_consumer_group_offset_commits_total naru_consumergroup_rebalances_total
+    naru_consumergroup_rebalance_seconds_total naru_consumergroup_moved_partitions_total
 ";
 
 fn find(client: &mut Client, group: &str) -> (ErrorCode, i32, i32) {
@@ -80,6 +81,8 @@ fn a_node_without_settings_serves_groups_and_tells_how_far_they_are() {
     }
     let labels = "{consumergroup=\"readers\",topic=\"shown\",partition=\"0\"}";
     assert!(body.contains(&format!("\nkafka_consumergroup_lag{labels} 0\n")), "{body}");
+    let commits = "\nkminion_kafka_consumer_group_offset_commits_total{group_id=\"readers\"} 1\n";
+    assert!(body.contains(commits), "{body}");
 }
 
 #[test]

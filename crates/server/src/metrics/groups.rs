@@ -28,7 +28,7 @@ pub(super) fn expose(broker: &Broker, page: &mut Exposition) {
     }
     let lags = broker.group_lags();
     members(&lags, &broker.options.node_id.to_string(), page);
-    rebalances(&lags, page);
+    counters(&lags, page);
     if detail == GroupLagDetail::Partition {
         partitions(&lags, page);
     }
@@ -59,10 +59,17 @@ fn members(lags: &[GroupLag], node: &str, page: &mut Exposition) {
     }
 }
 
-fn rebalances(lags: &[GroupLag], page: &mut Exposition) {
-    for lag in lags {
-        let labels = [(EXPORTER[0], &*lag.group.group)];
-        page.counter("naru_consumergroup_rebalances_total", &labels, lag.rebalances.count);
+fn counters(lags: &[GroupLag], page: &mut Exposition) {
+    type Count = fn(&GroupLag) -> u64;
+    let counters: [(&str, &str, Count); 3] = [
+        ("kminion_kafka_consumer_group_offset_commits_total", KMINION[0], |lag| lag.group.commits),
+        ("naru_consumergroup_rebalances_total", EXPORTER[0], |lag| lag.rebalances.count),
+        ("naru_consumergroup_moved_partitions_total", EXPORTER[0], |lag| lag.rebalances.moved),
+    ];
+    for (name, label, count) in counters {
+        for lag in lags {
+            page.counter(name, &[(label, &*lag.group.group)], count(lag));
+        }
     }
     for lag in lags {
         let labels = [(EXPORTER[0], &*lag.group.group)];

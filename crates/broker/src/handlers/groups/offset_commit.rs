@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use coordinator::Answer;
+use coordinator::{Answer, Asker, GroupShard};
 use metadata::Image;
 use model::{ErrorCode, Uuid};
 use protocol::messages::offset_commit_request::OffsetCommitRequestTopic;
@@ -11,7 +11,8 @@ use protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use protocol::{ApiKey, VersionRange};
 use transport::Outbound;
 
-use super::ask;
+use super::encoded;
+use crate::coordinators::Asked;
 use crate::dispatch::Api;
 use crate::request::{Request, Served};
 
@@ -50,9 +51,20 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
         return request.answer(out, &response);
     }
     let shape: Vec<_> = asked.topics.iter().map(|topic| answered(topic, ErrorCode::NONE)).collect();
-    let respond = move |outcome, _| respond(outcome, shape, refused);
-    let group = &*asked.group_id;
-    ask(request, out, group, |shard, asker, now_ms, _| shard.commit(&asked, asker, now_ms), respond)
+    let decide =
+        |shard: &mut GroupShard, asker: &Asker<'_>, now_ms, _: &_| shard.commit(&asked, asker, now_ms);
+    match super::asked(request, &asked.group_id, decide) {
+        Ok(Asked::Answered(answer)) => request.answer(out, &respond(Ok(answer), shape, refused)),
+        // Those behind it may be commits of the same pass.
+        Ok(Asked::Waits(waiting)) => Ok(request.head.park({
+            let head = request.head;
+            async move {
+                let answer = waiting.answer().await.ok_or(ErrorCode::NOT_COORDINATOR);
+                encoded(head, &respond(answer, shape, refused))
+            }
+        })),
+        Err(error) => request.answer(out, &respond(Err(error), shape, refused)),
+    }
 }
 
 /// Takes out the partitions that there are not, with their answer.

@@ -1,6 +1,5 @@
 //! OffsetFetch 1-10: how far groups have come.
 
-use coordinator::GroupShard;
 use metadata::Image;
 use model::{ErrorCode, Uuid};
 use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
@@ -10,8 +9,10 @@ use protocol::messages::offset_fetch_response::{
 };
 use protocol::messages::{OffsetFetchRequest, OffsetFetchResponse};
 use protocol::{ApiKey, VersionRange};
+use tokio::sync::oneshot;
 use transport::Outbound;
 
+use super::later;
 use crate::dispatch::Api;
 use crate::request::{Request, Served};
 
@@ -25,31 +26,68 @@ const GROUPS_SINCE: i16 = 8;
 /// Topics are named by their ids from this version on (KIP-848).
 const IDS_SINCE: i16 = 10;
 
+/// What a group has committed.
+struct Found {
+    group: OffsetFetchResponseGroup<'static>,
+    /// Tells when that is on stable storage, unless it is.
+    settled: Option<oneshot::Receiver<()>>,
+}
+
 fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Served {
     let asked: OffsetFetchRequest<'_> = request.decode(body)?;
     let version = request.version();
     if version < GROUPS_SINCE {
         let group = of_one(asked);
         let found = fetch(request, &group);
-        return request.answer(out, &response_of_one(found, &group, version));
+        if found.settled.is_none() {
+            return request.answer(out, &response_of_one(found.group, &group, version));
+        }
+        let group = group.into_owned();
+        return Ok(later(request, async move { response_of_one(found.settle().await, &group, version) }));
     }
     let image = request.broker().metadata.image();
-    let groups = asked.groups.into_iter().map(|group| match version >= IDS_SINCE {
+    let found = asked.groups.into_iter().map(|group| match version >= IDS_SINCE {
         true => fetch_by_id(request, group, &image),
         false => fetch(request, &group),
     });
-    let response = OffsetFetchResponse { groups: groups.collect(), ..OffsetFetchResponse::default() };
-    request.answer(out, &response)
+    let found: Vec<_> = found.collect();
+    let response = |groups| OffsetFetchResponse { groups, ..OffsetFetchResponse::default() };
+    if found.iter().all(|found| found.settled.is_none()) {
+        return request.answer(out, &response(found.into_iter().map(|found| found.group).collect()));
+    }
+    Ok(later(request, async move {
+        let mut groups = Vec::with_capacity(found.len());
+        for one in found {
+            groups.push(one.settle().await);
+        }
+        response(groups)
+    }))
 }
 
-fn fetch(request: &Request<'_>, group: &OffsetFetchRequestGroup<'_>) -> OffsetFetchResponseGroup<'static> {
-    let shard = request.broker().groups.shard_of(&group.group_id);
-    let look = |shard: &GroupShard| shard.fetch_offsets(group);
-    shard.and_then(|shard| shard.look(look)).unwrap_or_else(|error_code| OffsetFetchResponseGroup {
-        group_id: group.group_id.to_string().into(),
-        error_code,
-        ..OffsetFetchResponseGroup::default()
-    })
+fn fetch(request: &Request<'_>, group: &OffsetFetchRequestGroup<'_>) -> Found {
+    let broker = request.broker();
+    let shard = broker.groups.shard_of(&group.group_id);
+    match shard.and_then(|shard| shard.look_at_offsets(broker, |shard| shard.fetch_offsets(group))) {
+        Ok((group, settled)) => Found { group, settled },
+        Err(code) => Found { group: refused_group(&group.group_id, code), settled: None },
+    }
+}
+
+impl Found {
+    /// Once it is on stable storage; another coordinator may know better where that fails.
+    async fn settle(self) -> OffsetFetchResponseGroup<'static> {
+        if let Some(settled) = self.settled
+            && settled.await.is_err()
+        {
+            return refused_group(&self.group.group_id, ErrorCode::NOT_COORDINATOR);
+        }
+        self.group
+    }
+}
+
+fn refused_group(id: &str, error_code: ErrorCode) -> OffsetFetchResponseGroup<'static> {
+    let group_id = id.to_owned().into();
+    OffsetFetchResponseGroup { group_id, error_code, ..OffsetFetchResponseGroup::default() }
 }
 
 /// The group of an older request.
@@ -93,11 +131,7 @@ fn response_of_one(
 }
 
 /// Topics that are not known by their ids are answered behind those that are.
-fn fetch_by_id(
-    request: &Request<'_>,
-    mut group: OffsetFetchRequestGroup<'_>,
-    image: &Image,
-) -> OffsetFetchResponseGroup<'static> {
+fn fetch_by_id(request: &Request<'_>, mut group: OffsetFetchRequestGroup<'_>, image: &Image) -> Found {
     let mut unknown = Vec::new();
     if let Some(topics) = &mut group.topics {
         let mut known = Vec::with_capacity(topics.len());
@@ -113,15 +147,14 @@ fn fetch_by_id(
         *topics = known;
     }
     let mut found = fetch(request, &group);
-    for topic in &mut found.topics {
-        if topic.topic_id == Uuid::ZERO {
-            topic.topic_id = image.topics.get(&topic.name).map_or(Uuid::ZERO, |topic| topic.id);
-        }
+    let topics = &mut found.group.topics;
+    for topic in topics.iter_mut().filter(|topic| topic.topic_id == Uuid::ZERO) {
+        topic.topic_id = image.topics.get(&topic.name).map_or(Uuid::ZERO, |topic| topic.id);
     }
     // What is left of a topic that was deleted cannot be named.
-    found.topics.retain(|topic| topic.topic_id != Uuid::ZERO);
-    if found.error_code.is_none() {
-        found.topics.extend(unknown);
+    topics.retain(|topic| topic.topic_id != Uuid::ZERO);
+    if found.group.error_code.is_none() {
+        topics.extend(unknown);
     }
     found
 }
