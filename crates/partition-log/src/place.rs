@@ -1,5 +1,6 @@
 //! Where a partition lives: its folder, which a deletion renames, and the log directory around it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +25,8 @@ pub(crate) struct Place {
     unmade: Mutex<Option<Uuid>>,
     /// The file with the topic id is not yet on stable storage.
     metadata_dirty: AtomicBool,
+    /// The folder has another name, or none any more.
+    is_deleted: AtomicBool,
     pub home: Arc<LogHome>,
 }
 
@@ -44,6 +47,7 @@ impl Place {
             is_made: AtomicBool::new(unmade.is_none()),
             unmade: Mutex::new(unmade),
             metadata_dirty: AtomicBool::new(false),
+            is_deleted: AtomicBool::new(false),
             home: Arc::clone(home),
         })
     }
@@ -62,7 +66,7 @@ impl Place {
         let mut unmade = self.unmade.lock();
         let Some(topic_id) = *unmade else { return Ok(()) };
         let folder = self.folder();
-        let failed = |action, path: &Path, source| self.home.failed(action, path, source);
+        let failed = |action, path: &Path, source| self.failed(action, path, source);
         self.disk().create_dir(&folder).map_err(|source| failed("create", &folder, source))?;
         let path = folder.join(PARTITION_METADATA);
         partition_metadata::write_unsynced(self.disk(), &path, topic_id)
@@ -86,8 +90,36 @@ impl Place {
         self.folder.read().clone()
     }
 
-    pub(crate) fn set_folder(&self, folder: PathBuf) {
-        *self.folder.write() = folder;
+    /// Gives the folder another name by `rename`; nobody adds to the log any more, but a flush may be under way.
+    pub(crate) fn delete(&self, name: PathBuf, rename: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        // First of all: whoever misses a file from now on has to know why.
+        self.is_deleted.store(true, Ordering::SeqCst);
+        if let Err(error) = rename() {
+            self.is_deleted.store(false, Ordering::SeqCst);
+            return Err(error);
+        }
+        *self.folder.write() = name;
+        Ok(())
+    }
+
+    /// As [`LogHome::failed`], but the disk is not to blame for what a deletion has taken away.
+    pub(crate) fn failed(&self, action: &'static str, path: &Path, source: io::Error) -> LogError {
+        match self.is_taken_away(&source) {
+            true => LogError::Io { action, path: path.to_owned(), source },
+            false => self.home.failed(action, path, source),
+        }
+    }
+
+    /// As [`LogHome::sync_failed`], but the disk is not to blame for what a deletion has taken away.
+    pub(crate) fn sync_failed(&self, path: &Path, source: io::Error) -> LogError {
+        match self.is_taken_away(&source) {
+            true => LogError::Io { action: "sync", path: path.to_owned(), source },
+            false => self.home.sync_failed(path, source),
+        }
+    }
+
+    fn is_taken_away(&self, error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::NotFound && self.is_deleted.load(Ordering::SeqCst)
     }
 
     /// A file was made, renamed or removed.

@@ -94,7 +94,7 @@ impl Segment {
             return Ok(());
         }
         let home = &self.place.home;
-        let failed = |source| home.failed("cut", &self.path(names::LOG), source);
+        let failed = |source| self.place.failed("cut", &self.path(names::LOG), source);
         home.disk.set_size(&*self.file()?, size).map_err(failed)
     }
 
@@ -129,7 +129,7 @@ impl Segment {
             self.place.make()?;
         }
         let file = self.open_log(create).map_err(|error| match error {
-            LogError::Io { action, path, source } => self.place.home.failed(action, &path, source),
+            LogError::Io { action, path, source } => self.place.failed(action, &path, source),
             other => other,
         })?;
         if create {
@@ -148,7 +148,7 @@ impl Segment {
         let home = &self.place.home;
         home.disk
             .set_size(file, bytes)
-            .map_err(|source| home.failed("extend", &self.path(names::LOG), source))
+            .map_err(|source| self.place.failed("extend", &self.path(names::LOG), source))
     }
 
     fn open_log(&self, create: bool) -> Result<Arc<File>, LogError> {
@@ -172,13 +172,13 @@ impl Segment {
         let position = self.size.load(Ordering::Relaxed);
         let Err(source) = self.place.disk().write_at(&file, parts, position) else { return Ok(()) };
         let path = self.path(names::LOG);
-        let error = self.place.home.failed("write", &path, source);
+        let error = self.place.failed("write", &path, source);
         if error.is_no_space() {
             // What was written of the batch must not be found behind the next one.
             self.place
                 .disk()
                 .set_size(&file, position)
-                .map_err(|source| self.place.home.sync_failed(&path, source))?;
+                .map_err(|source| self.place.sync_failed(&path, source))?;
         }
         Err(error)
     }
@@ -275,7 +275,7 @@ impl Segment {
         }
         let home = &self.place.home;
         let sync = |path: PathBuf, file: &File| {
-            home.disk.sync(file).map_err(|source| home.sync_failed(&path, source))
+            home.disk.sync(file).map_err(|source| self.place.sync_failed(&path, source))
         };
         let file = self.file()?;
         sync(self.path(names::LOG), &file)?;
@@ -318,7 +318,7 @@ impl Segment {
         let home = &self.place.home;
         let path = self.path(names::LOG);
         let file = self.file()?;
-        home.disk.set_size(&file, size).map_err(|source| home.failed("cut", &path, source))?;
+        home.disk.set_size(&file, size).map_err(|source| self.place.failed("cut", &path, source))?;
         self.write_index()?;
         self.recall_largest(size)
     }
@@ -330,7 +330,7 @@ impl Segment {
         for ending in [names::LOG, names::OFFSET_INDEX, names::TIME_INDEX, names::TXN_INDEX] {
             let path = self.path(ending);
             remove_if_there(self.place.disk(), &path)
-                .map_err(|source| self.place.home.failed("remove", &path, source))?;
+                .map_err(|source| self.place.failed("remove", &path, source))?;
         }
         Ok(())
     }

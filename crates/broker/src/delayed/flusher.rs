@@ -224,6 +224,8 @@ impl Shared {
         self.flushes.fetch_add(1, Ordering::Relaxed);
         match partition.flush() {
             Ok(()) => true,
+            // It went while it was flushed.
+            Err(_) if partition.is_gone() => false,
             Err(error) => {
                 tracing::error!(?partition, %error, "a flush failed");
                 false

@@ -110,10 +110,11 @@ impl PartitionLog {
 
     /// Puts the names in the folder, and where it is new the folder's own, on stable storage.
     pub(super) fn sync_folder(&self) -> Result<(), LogError> {
-        let home = &self.place.home;
         let folder = self.place.folder();
         self.place.names_synced();
-        let sync = |path: &Path| home.disk.sync_dir(path).map_err(|source| home.sync_failed(path, source));
+        let sync = |path: &Path| {
+            self.place.disk().sync_dir(path).map_err(|source| self.place.sync_failed(path, source))
+        };
         if let Some(parent) = folder.parent()
             && self.ends.parent_dirty.swap(false, Ordering::AcqRel)
         {

@@ -47,9 +47,7 @@ impl PartitionLog {
 
     pub(super) fn write_epochs(&self, epochs: &Epochs) -> Result<(), LogError> {
         let path = self.place.file(names::EPOCH_CHECKPOINT);
-        epochs
-            .write(self.place.disk(), &path)
-            .map_err(|source| self.place.home.failed("write", &path, source))?;
+        epochs.write(self.place.disk(), &path).map_err(|source| self.place.failed("write", &path, source))?;
         self.ends.epochs_dirty.store(true, Ordering::Release);
         Ok(())
     }

@@ -104,7 +104,7 @@ impl PartitionLog {
         }
         let path = self.place.segment_file(offset, names::SNAPSHOT);
         write_checked_file(self.place.disk(), &path, &writer.producers.encode())
-            .map_err(|source| self.place.home.failed("write", &path, source))?;
+            .map_err(|source| self.place.failed("write", &path, source))?;
         writer.snapshot_offset = offset;
         writer.bytes_since_snapshot = 0;
         Ok(())
@@ -116,8 +116,7 @@ impl PartitionLog {
             return Ok(());
         }
         let path = self.place.segment_file(offset, names::SNAPSHOT);
-        remove_if_there(self.place.disk(), &path)
-            .map_err(|source| self.place.home.failed("remove", &path, source))
+        remove_if_there(self.place.disk(), &path).map_err(|source| self.place.failed("remove", &path, source))
     }
 
     /// Loads the producer state anew for a log that now ends at `end`.

@@ -76,7 +76,7 @@ impl Opening<'_> {
     fn sync_folder(&self) -> Result<(), LogError> {
         let folder = self.place.folder();
         let synced = self.place.disk().sync_dir(&folder);
-        synced.map_err(|source| self.place.home.sync_failed(&folder, source))
+        synced.map_err(|source| self.place.sync_failed(&folder, source))
     }
 
     /// True where a power cut has kept a segment and lost what came before it, or kept what a truncation had removed.

@@ -173,7 +173,7 @@ impl PartitionLog {
         for offset in self.snapshot_offsets()?.into_iter().filter(|offset| which(*offset)) {
             let path = self.place.segment_file(offset, names::SNAPSHOT);
             remove_if_there(self.place.disk(), &path)
-                .map_err(|source| self.place.home.failed("remove", &path, source))?;
+                .map_err(|source| self.place.failed("remove", &path, source))?;
         }
         Ok(())
     }

@@ -95,14 +95,14 @@ impl PartitionLog {
         let _no_appends = self.writer.lock();
         let folder = self.place.folder();
         let renamed = folder.with_file_name(names::renamed_folder(&self.name, id, names::DELETED_FOLDER));
-        let disk = self.place.disk();
-        if !self.place.is_made() {
+        let rename = || match self.place.is_made() {
+            true => self.place.disk().rename(&folder, &renamed),
             // Nothing is there to rename; who is still at it makes the renamed one.
-            self.place.set_folder(renamed.clone());
-            return Ok(DeletedLog { folder: renamed, home: Arc::clone(&self.place.home) });
-        }
-        disk.rename(&folder, &renamed).map_err(|source| self.place.home.failed("rename", &folder, source))?;
-        self.place.set_folder(renamed.clone());
+            false => Ok(()),
+        };
+        self.place
+            .delete(renamed.clone(), rename)
+            .map_err(|source| self.place.home.failed("rename", &folder, source))?;
         Ok(DeletedLog { folder: renamed, home: Arc::clone(&self.place.home) })
     }
 

@@ -37,7 +37,7 @@ impl Segment {
         home.disk
             .open(&path, true)
             .and_then(|file| home.disk.write_at(&file, &mut [IoSlice::new(&aborted.encode())], position))
-            .map_err(|source| home.failed("write", &path, source))?;
+            .map_err(|source| self.place.failed("write", &path, source))?;
         list.push(aborted);
         self.txn_index_dirty.store(true, Ordering::Release);
         Ok(())
@@ -95,7 +95,7 @@ impl Segment {
         } else {
             home.disk.open(&path, true).and_then(|file| home.disk.set_size(&file, size))
         };
-        outcome.map_err(|source| home.failed("cut", &path, source))?;
+        outcome.map_err(|source| self.place.failed("cut", &path, source))?;
         self.txn_index_dirty.fetch_or(size > 0, Ordering::AcqRel);
         *self.aborted.write() = Some(kept);
         Ok(())

@@ -216,13 +216,13 @@ impl Segment {
         }
         let write = |ending| {
             let path = self.path(ending);
-            home.disk.open(&path, true).map_err(|source| home.failed("open", &path, source))
+            home.disk.open(&path, true).map_err(|source| self.place.failed("open", &path, source))
         };
         let (offset_file, time_file) = (write(names::OFFSET_INDEX)?, write(names::TIME_INDEX)?);
         let path = self.path(names::OFFSET_INDEX);
         index
             .write(self.place.disk(), &offset_file, &time_file)
-            .map_err(|source| home.failed("write", &path, source))?;
+            .map_err(|source| self.place.failed("write", &path, source))?;
         self.index_dirty.store(true, Ordering::Release);
         Ok(())
     }

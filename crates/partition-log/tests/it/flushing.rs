@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use model::Offset;
+use model::{Offset, Uuid};
 use partition_log::{
     DirEntry, Disk, FileHandles, LastRun, LogDir, LogError, LogOptions, OffsetCheckpoint, PartitionLog,
     RealDisk,
@@ -21,9 +21,19 @@ struct CountingDisk {
     syncs: AtomicUsize,
     whole_syncs: AtomicUsize,
     is_broken: AtomicBool,
+    /// A log that is deleted just before something of that name is opened or synced.
+    doomed: Mutex<Option<(&'static str, Arc<PartitionLog>)>>,
 }
 
 impl CountingDisk {
+    fn reached(&self, path: &Path) {
+        let is_it = |name: &str| path.file_name().is_some_and(|reached| reached.to_str() == Some(name));
+        let doomed = self.doomed.lock().unwrap().take_if(|(name, _)| is_it(name));
+        if let Some((_, log)) = doomed {
+            log.delete(Uuid([7; 16])).unwrap();
+        }
+    }
+
     fn counts(&self) -> (usize, usize) {
         (self.syncs.swap(0, Ordering::SeqCst), self.whole_syncs.swap(0, Ordering::SeqCst))
     }
@@ -35,6 +45,7 @@ impl CountingDisk {
 
 impl Disk for CountingDisk {
     fn open(&self, path: &Path, create: bool) -> io::Result<File> {
+        self.reached(path);
         if create {
             self.changed();
         }
@@ -84,6 +95,7 @@ impl Disk for CountingDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.reached(path);
         self.syncs.fetch_add(1, Ordering::SeqCst);
         RealDisk.sync_dir(path)
     }
@@ -208,4 +220,23 @@ fn an_epoch_is_in_its_file_once_a_record_of_it_is_flushed() {
     drop(crashed);
     log.flush().unwrap();
     assert_eq!(text(), "0\n2\n0 0\n4 1\n");
+}
+
+#[test]
+fn a_deletion_in_the_middle_of_a_flush_is_no_fault_of_the_disk() {
+    for name in ["t-0", "00000000000000000000.index", "leader-epoch-checkpoint.tmp"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, dir) = dir_of(folder.path());
+        let mut logs = open_all(&dir, 2, &nothing_known(false));
+        let other = logs.pop().unwrap();
+        // Enough for an index.
+        fill(&logs[0], 500);
+        let doomed = Arc::new(logs.pop().unwrap());
+        *disk.doomed.lock().unwrap() = Some((name, Arc::clone(&doomed)));
+        // What a flush of a log that is gone says is of no account.
+        let _ = doomed.flush();
+        assert!(disk.doomed.lock().unwrap().is_none(), "{name} is not touched by a flush");
+        fill(&other, 3);
+        assert_eq!(other.flush().unwrap(), 3, "{name}");
+    }
 }
