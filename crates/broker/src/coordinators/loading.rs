@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use coordinator::GroupShard;
 use partition_log::PartitionLog;
-use records::{BatchView, EndTxnMarker, Scratch, next_batch};
+use records::{BatchError, BatchView, EndTxnMarker, Scratch, next_batch};
 
 use super::core_queue::Work;
 use super::hosted_shard::HostedShard;
@@ -61,7 +61,7 @@ fn load(log: &PartitionLog, broker: &Broker) -> Result<GroupShard, String> {
         let slice = log.read(next, broker.groups.load_bytes, end, true).map_err(|error| error.to_string())?;
         let bytes = slice.to_vec().map_err(|error| error.to_string())?;
         let (mut rest, before) = (bytes.as_slice(), next);
-        while let Some(batch) = next_batch(rest).map_err(|error| error.to_string())? {
+        while let Some(batch) = whole_batch(rest)? {
             load_batch(&mut shard, &batch, &mut scratch, &mut undecided)?;
             next = batch.next_offset();
             rest = rest.get(batch.size()..).unwrap_or_default();
@@ -71,6 +71,14 @@ fn load(log: &PartitionLog, broker: &Broker) -> Result<GroupShard, String> {
         }
     }
     Ok(shard)
+}
+
+/// The next batch; none where only a part of it has been read, as of the last one before the bound on bytes.
+fn whole_batch(bytes: &[u8]) -> Result<Option<BatchView<'_>>, String> {
+    match next_batch(bytes) {
+        Err(BatchError::Incomplete { .. }) => Ok(None),
+        found => found.map_err(|error| error.to_string()),
+    }
 }
 
 fn load_batch(

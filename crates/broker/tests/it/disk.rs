@@ -20,6 +20,8 @@ pub struct HeldDisk {
     pub sync_ms: AtomicU64,
     /// Reads that must not wait find nothing until one that may has been there.
     pub is_cold: AtomicBool,
+    /// Reads that may wait so far.
+    pub reads: AtomicUsize,
     /// Writes to logs so far.
     pub writes: AtomicUsize,
     /// Batches in the largest of them.
@@ -28,6 +30,8 @@ pub struct HeldDisk {
     pub holds_snapshots: AtomicBool,
     /// The gate is before syncs of files and not before writes.
     pub holds_syncs: AtomicBool,
+    /// The gate is before reads of the thread that loads groups and not before writes.
+    pub holds_loading: AtomicBool,
     /// Syncs of files so far.
     pub syncs: AtomicUsize,
     /// Syncs fail.
@@ -109,7 +113,8 @@ impl Disk for HeldDisk {
         if is_batch {
             self.writes.fetch_add(1, Ordering::SeqCst);
             self.parts_max.fetch_max(parts.len(), Ordering::SeqCst);
-            if !self.holds_snapshots.load(Ordering::SeqCst) && !self.holds_syncs.load(Ordering::SeqCst) {
+            let is_elsewhere = [&self.holds_snapshots, &self.holds_syncs, &self.holds_loading];
+            if !is_elsewhere.iter().any(|holds| holds.load(Ordering::SeqCst)) {
                 self.gate.pass();
             }
             std::thread::sleep(Duration::from_millis(self.write_ms.load(Ordering::SeqCst)));
@@ -118,6 +123,11 @@ impl Disk for HeldDisk {
     }
 
     fn read_at(&self, file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        if self.holds_loading.load(Ordering::SeqCst) && std::thread::current().name() == Some("group-loader")
+        {
+            self.gate.pass();
+        }
         let wait_ms = self.read_ms.load(Ordering::SeqCst);
         if wait_ms > 0 {
             std::thread::sleep(Duration::from_millis(wait_ms));

@@ -49,14 +49,19 @@ pub fn send<'q, Q: Message<'q>>(client: &mut Client, api_key: ApiKey, version: i
     client.send(&frame);
 }
 
-fn receive<S: for<'s> Message<'s>>(client: &mut Client, api_key: ApiKey, version: i16) -> S {
+pub fn receive<S: for<'s> Message<'s>>(client: &mut Client, api_key: ApiKey, version: i16) -> S {
     let body = client.receive(api_key, version).body;
     S::decode(&mut Reader::new(&body), version).unwrap()
 }
 
 /// A request of `JoinGroup`; answers come with [`joined`].
 pub fn join(client: &mut Client, member_id: &str, session_timeout_ms: i32) {
-    let protocols = vec![JoinGroupRequestProtocol { name: "range".into(), metadata: b"said"[..].into() }];
+    join_saying(client, member_id, session_timeout_ms, b"said");
+}
+
+/// The same with what the member says of itself.
+pub fn join_saying(client: &mut Client, member_id: &str, session_timeout_ms: i32, metadata: &[u8]) {
+    let protocols = vec![JoinGroupRequestProtocol { name: "range".into(), metadata: metadata.into() }];
     let request = JoinGroupRequest {
         group_id: "g".into(),
         session_timeout_ms,
@@ -105,7 +110,7 @@ pub fn synced(client: &mut Client) -> (ErrorCode, Vec<u8>) {
     (answer.error_code, answer.assignment.into_owned())
 }
 
-fn heartbeat(client: &mut Client, member_id: &str, generation_id: i32) -> ErrorCode {
+pub fn heartbeat(client: &mut Client, member_id: &str, generation_id: i32) -> ErrorCode {
     let request = HeartbeatRequest {
         group_id: "g".into(),
         generation_id,
@@ -174,7 +179,7 @@ pub fn fetched_offset(client: &mut Client) -> Result<i64, ErrorCode> {
     }
 }
 
-fn described(client: &mut Client, group: &str) -> DescribedGroup<'static> {
+pub fn described(client: &mut Client, group: &str) -> DescribedGroup<'static> {
     let request = DescribeGroupsRequest { groups: vec![group.into()], ..Default::default() };
     send(client, ApiKey::DescribeGroups, 5, &request);
     let body = client.receive(ApiKey::DescribeGroups, 5).body;

@@ -11,6 +11,7 @@ mod clock_jumps;
 mod costs;
 mod flushing;
 mod group_commits;
+mod group_loading;
 mod groups;
 mod listeners;
 mod log_dirs;
