@@ -7,13 +7,15 @@ mod balance;
 mod range;
 mod uniform;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::Uuid;
 
+use crate::sorted::{SortedMap, SortedSet};
+
 /// Partitions by topic.
-pub type Partitions = BTreeMap<Uuid, BTreeSet<i32>>;
+pub type Partitions = SortedMap<Uuid, SortedSet<i32>>;
 
 /// A way to assign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,26 @@ pub struct Plan<'a> {
     pub topics: BTreeMap<Uuid, i32>,
     /// All read the same topics.
     pub is_uniform: bool,
+}
+
+/// Partitions in any order.
+fn gathered(mut partitions: Vec<(Uuid, i32)>) -> Partitions {
+    partitions.sort_unstable();
+    let mut by_topic = Partitions::new();
+    for (topic, index) in partitions {
+        by_topic.at(topic).insert(index);
+    }
+    by_topic
+}
+
+/// What is said of topics in any order, and perhaps of one several times.
+pub fn by_topic(mut said: Vec<(Uuid, &[i32])>) -> Partitions {
+    said.sort_by_key(|(topic, _)| *topic);
+    let of_one = |said: &[(Uuid, &[i32])]| {
+        let indexes = said.iter().flat_map(|(_, indexes)| indexes.iter().copied());
+        Some((said.first()?.0, indexes.collect()))
+    };
+    said.chunk_by(|one, other| one.0 == other.0).filter_map(of_one).collect()
 }
 
 impl Assignor {

@@ -11,6 +11,7 @@ mod offsets;
 mod record;
 mod settings;
 mod shard;
+mod sorted;
 mod step;
 mod topics;
 

@@ -55,7 +55,7 @@ impl Balance {
                 if member.topics.binary_search(topic).is_err() {
                     continue;
                 }
-                for index in indexes {
+                for index in indexes.iter() {
                     self.give(*topic, *index, place);
                 }
             }
@@ -164,7 +164,7 @@ impl Balance {
         for (topic, owners) in self.owners {
             for (index, owner) in owners.into_iter().enumerate() {
                 if let Some(own) = owner.and_then(|place| assigned.get_mut(place)) {
-                    own.entry(topic).or_default().insert(index as i32);
+                    own.at(topic).insert(index as i32);
                 }
             }
         }

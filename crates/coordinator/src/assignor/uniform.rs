@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use model::Uuid;
 
-use super::{Partitions, Plan, Subscriber};
+use super::{Partitions, Plan, Subscriber, gathered};
 
 pub fn assign(plan: &Plan<'_>) -> Vec<Partitions> {
     let Some(topics) = plan.members.first().map(|member| &*member.topics) else { return Vec::new() };
@@ -34,11 +34,9 @@ pub fn assign(plan: &Plan<'_>) -> Vec<Partitions> {
     }
     let mut free = free.into_iter();
     for (own, room) in &mut assigned {
-        for (topic, index) in free.by_ref().take(*room) {
-            own.entry(topic).or_default().insert(index);
-        }
+        own.extend(free.by_ref().take(*room));
     }
-    assigned.into_iter().map(|(own, _)| own).collect()
+    assigned.into_iter().map(|(own, _)| gathered(own)).collect()
 }
 
 /// What a member keeps, and how many more it gets; what is too much goes to `free`.
@@ -47,8 +45,8 @@ fn kept(
     topics: &[Uuid],
     quota: usize,
     free: &mut Vec<(Uuid, i32)>,
-) -> (Partitions, usize) {
-    let mut own = Partitions::new();
+) -> (Vec<(Uuid, i32)>, usize) {
+    let mut own = Vec::new();
     let mut room = quota;
     for (topic, index) in each(member.before) {
         if topics.binary_search(&topic).is_err() {
@@ -58,7 +56,7 @@ fn kept(
             free.push((topic, index));
         } else {
             room -= 1;
-            own.entry(topic).or_default().insert(index);
+            own.push((topic, index));
         }
     }
     (own, room)

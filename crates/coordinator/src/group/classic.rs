@@ -245,6 +245,7 @@ impl ClassicGroup {
         let Some(member) = self.members.get_mut(id) else { return };
         let expires_at_ms = turn.now_ms.saturating_add(timeout_ms);
         if let Some(at_ms) = member.session.extend(expires_at_ms) {
+            let id = Arc::clone(&member.id);
             turn.step.set(self.session_timer(id), at_ms);
         }
     }
@@ -254,7 +255,8 @@ impl ClassicGroup {
         self.touch(id, timeout_ms, turn);
     }
 
-    fn session_timer(&self, member: &str) -> TimerKey {
+    /// A timer that is set for long shares the id of its member.
+    fn session_timer(&self, member: impl Into<Arc<str>>) -> TimerKey {
         TimerKey::Session { group: Arc::clone(&self.id), member: member.into() }
     }
 

@@ -1,5 +1,7 @@
 //! Heartbeat, and what happens to who is not heard of.
 
+use std::sync::Arc;
+
 use model::ErrorCode;
 use protocol::messages::{HeartbeatRequest, JoinGroupResponse};
 
@@ -25,6 +27,7 @@ impl ClassicGroup {
         }
         let Some(member) = self.members.get_mut(id) else { return };
         if let Some(at_ms) = member.session.look(turn.now_ms) {
+            let id = Arc::clone(&member.id);
             turn.step.set(self.session_timer(id), at_ms);
         } else if !member.is_kept_by_waiting() {
             self.lose(id, "heartbeat expiration", turn);

@@ -67,7 +67,7 @@ impl ClassicGroup {
             return self.add_joining(&new_id, request, asker, turn);
         }
         let at_ms = turn.now_ms + i64::from(request.session_timeout_ms);
-        turn.step.set(self.session_timer(&new_id), at_ms);
+        turn.step.set(self.session_timer(Arc::clone(&new_id)), at_ms);
         refuse(&new_id, ErrorCode::MEMBER_ID_REQUIRED, asker, turn);
         self.pending.insert(new_id);
     }

@@ -30,10 +30,10 @@ impl ClassicGroup {
             let join = JoinGroupResponse { error_code, member_id, ..JoinGroupResponse::default() };
             self.answer_join(&id, join, turn);
             self.answer_sync(&id, SyncGroupResponse { error_code, ..SyncGroupResponse::default() }, turn);
-            turn.step.cancel(self.session_timer(&id));
+            turn.step.cancel(self.session_timer(&*id));
         }
         for id in std::mem::take(&mut self.pending) {
-            turn.step.cancel(self.session_timer(&id));
+            turn.step.cancel(self.session_timer(&*id));
         }
     }
 }

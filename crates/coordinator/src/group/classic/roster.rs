@@ -9,7 +9,8 @@ use crate::step::ReplyTo;
 /// The members of a group.
 #[derive(Debug, Default)]
 pub struct Roster {
-    by_id: BTreeMap<Arc<str>, Member>,
+    /// Boxed: a tree keeps as much room free as it uses.
+    by_id: BTreeMap<Arc<str>, Box<Member>>,
     /// Member ids by instance id.
     by_instance: HashMap<String, Arc<str>>,
     /// How many members speak each protocol.
@@ -31,16 +32,16 @@ impl Roster {
     }
 
     pub fn get(&self, id: &str) -> Option<&Member> {
-        self.by_id.get(id)
+        self.by_id.get(id).map(|member| &**member)
     }
 
     /// A member, to change what is not counted: neither its protocols nor whether it waits for its JoinGroup.
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Member> {
-        self.by_id.get_mut(id)
+        self.by_id.get_mut(id).map(|member| &mut **member)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Member> {
-        self.by_id.values()
+        self.by_id.values().map(|member| &**member)
     }
 
     pub fn ids(&self) -> Vec<Arc<str>> {
@@ -64,7 +65,7 @@ impl Roster {
         }
         self.count(&member.protocols);
         self.awaiting_join += usize::from(member.join.is_some());
-        self.by_id.insert(Arc::clone(&member.id), member);
+        self.by_id.insert(Arc::clone(&member.id), Box::new(member));
     }
 
     pub fn remove(&mut self, id: &str) -> Option<Member> {
@@ -74,7 +75,7 @@ impl Roster {
         if let Some(instance) = &member.instance_id {
             self.by_instance.remove(instance);
         }
-        Some(member)
+        Some(*member)
     }
 
     /// A member waits for its JoinGroup from now on, in place of an earlier one.

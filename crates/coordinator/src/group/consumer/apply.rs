@@ -30,7 +30,7 @@ impl ConsumerGroup {
             (
                 GroupKey::ConsumerGroupTargetAssignmentMember(key),
                 Some(GroupValue::ConsumerGroupTargetAssignmentMember(value)),
-            ) => self.target.set(&key.member_id, partitions_of(value)),
+            ) => self.target.set(self.own_id(&key.member_id), partitions_of(value)),
             (
                 GroupKey::ConsumerGroupTargetAssignmentMetadata(_),
                 Some(GroupValue::ConsumerGroupTargetAssignmentMetadata(value)),

@@ -36,7 +36,7 @@ impl ConsumerGroup {
         let (assigned, revoking) = (&member.current.assigned, &member.current.revoking);
         let mut held = Partitions::new();
         for (topic, epochs) in assigned.iter().chain(revoking) {
-            held.entry(*topic).or_default().extend(epochs.keys());
+            held.at(*topic).extend(epochs.keys().copied());
         }
         let target = self
             .target

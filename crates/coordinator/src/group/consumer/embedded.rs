@@ -5,7 +5,7 @@ use protocol::messages::consumer_protocol_assignment::TopicPartition;
 use protocol::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 use protocol::{DecodeError, Reader, Writer};
 
-use crate::assignor::Partitions;
+use crate::assignor::{Partitions, by_topic};
 use crate::topics::TopicView;
 
 /// The newest version; later ones begin as it does.
@@ -47,11 +47,5 @@ pub fn assigned(
 
 /// By topic id, without topics that are gone.
 pub fn by_id<'t>(topics: impl Iterator<Item = (&'t str, &'t [i32])>, view: &dyn TopicView) -> Partitions {
-    let mut partitions = Partitions::new();
-    for (name, indexes) in topics {
-        if let Some(topic) = view.by_name(name) {
-            partitions.entry(topic.id).or_default().extend(indexes);
-        }
-    }
-    partitions
+    by_topic(topics.filter_map(|(name, indexes)| Some((view.by_name(name)?.id, indexes))).collect())
 }

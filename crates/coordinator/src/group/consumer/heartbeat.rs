@@ -12,7 +12,7 @@ use super::check::{JOINS, Place, Refusal};
 use super::member::{Metadata, Owned};
 use super::subscription::News;
 use super::{ConsumerGroup, MemberState, Turn};
-use crate::assignor::Partitions;
+use crate::assignor::{Partitions, by_topic};
 use crate::record::Record;
 use crate::shard::Asker;
 
@@ -154,11 +154,7 @@ fn is_full(request: &ConsumerGroupHeartbeatRequest<'_>) -> bool {
 }
 
 fn owned_by(topics: &[asked::TopicPartitions]) -> Partitions {
-    let mut owned = Partitions::new();
-    for topic in topics {
-        owned.entry(topic.topic_id).or_default().extend(&topic.partitions);
-    }
-    owned
+    by_topic(topics.iter().map(|topic| (topic.topic_id, &*topic.partitions)).collect())
 }
 
 fn assignment(assigned: &Owned) -> Assignment {

@@ -1,6 +1,5 @@
 //! A member of a consumer group: what it says of itself, and what it has.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::Uuid;
@@ -10,6 +9,7 @@ use protocol::messages::{ConsumerGroupCurrentMemberAssignmentValue, ConsumerGrou
 
 use crate::assignor::Partitions;
 use crate::group::classic::Protocol;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// Epoch of a static member that has left for a while.
 pub const AWAY: i32 = -2;
@@ -17,7 +17,7 @@ pub const AWAY: i32 = -2;
 pub const LEFT: i32 = -1;
 
 /// Partitions by topic, each with the epoch in which it was assigned.
-pub type Owned = BTreeMap<Uuid, BTreeMap<i32, i32>>;
+pub type Owned = SortedMap<Uuid, SortedMap<i32, i32>>;
 
 /// A member of a consumer group.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +35,7 @@ pub struct Metadata {
     pub rack_id: Option<String>,
     pub client_id: String,
     pub client_host: String,
-    pub topics: BTreeSet<String>,
+    pub topics: SortedSet<String>,
     /// Topics are also those that it matches; empty for none.
     pub regex: String,
     pub rebalance_timeout_ms: i32,
@@ -121,7 +121,7 @@ impl Default for Metadata {
             rack_id: None,
             client_id: String::new(),
             client_host: String::new(),
-            topics: BTreeSet::new(),
+            topics: SortedSet::default(),
             regex: String::new(),
             rebalance_timeout_ms: -1,
             assignor: None,
@@ -228,7 +228,7 @@ impl Current {
 }
 
 /// Records of older brokers do not tell when a partition was assigned: at the latest in the member's epoch.
-fn epochs_of(topic: &TopicPartitions, member_epoch: i32) -> BTreeMap<i32, i32> {
+fn epochs_of(topic: &TopicPartitions, member_epoch: i32) -> SortedMap<i32, i32> {
     let epochs = topic.assignment_epochs.as_deref().unwrap_or_default();
     let of =
         |(place, partition): (usize, &i32)| (*partition, epochs.get(place).copied().unwrap_or(member_epoch));

@@ -10,7 +10,8 @@ use super::member::{Current, Member, Metadata, Owned};
 /// The members of a group.
 #[derive(Debug, Default)]
 pub struct Members {
-    by_id: BTreeMap<Arc<str>, Member>,
+    /// Boxed: a tree keeps as much room free as it uses.
+    by_id: BTreeMap<Arc<str>, Box<Member>>,
     /// Member ids by instance id.
     by_instance: HashMap<String, Arc<str>>,
     /// How many members name each topic.
@@ -41,15 +42,15 @@ impl Members {
     }
 
     pub fn get(&self, id: &str) -> Option<&Member> {
-        self.by_id.get(id)
+        self.by_id.get(id).map(|member| &**member)
     }
 
     pub fn of_instance(&self, instance: &str) -> Option<&Member> {
-        self.by_id.get(self.by_instance.get(instance)?)
+        self.get(self.by_instance.get(instance)?)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Member> {
-        self.by_id.values()
+        self.by_id.values().map(|member| &**member)
     }
 
     pub fn ids(&self) -> Vec<Arc<str>> {
@@ -119,8 +120,8 @@ impl Members {
     }
 
     /// The member, out of the map for as long as it is changed.
-    fn take(&mut self, id: &str) -> Member {
-        self.by_id.remove(id).unwrap_or_else(|| Member::new(id.into()))
+    fn take(&mut self, id: &str) -> Box<Member> {
+        self.by_id.remove(id).unwrap_or_else(|| Box::new(Member::new(id.into())))
     }
 
     fn count(&mut self, member: &Member) {
@@ -128,7 +129,7 @@ impl Members {
         if let Some(instance) = &metadata.instance_id {
             self.by_instance.insert(instance.clone(), Arc::clone(&member.id));
         }
-        for topic in &metadata.topics {
+        for topic in metadata.topics.iter() {
             *self.names.entry(topic.clone()).or_default() += 1;
         }
         if !metadata.regex.is_empty() {
@@ -151,7 +152,7 @@ impl Members {
         {
             self.by_instance.remove(instance);
         }
-        for topic in &metadata.topics {
+        for topic in metadata.topics.iter() {
             one_less(&mut self.names, topic);
         }
         one_less(&mut self.regexes, &metadata.regex);

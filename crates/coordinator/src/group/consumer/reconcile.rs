@@ -126,15 +126,19 @@ impl Way<'_> {
         }
         let mut state = MemberState::Stable;
         for (topic, indexes) in self.target.iter().filter(|(topic, _)| self.wanted.contains(*topic)) {
-            for index in indexes {
+            let mut given = Vec::new();
+            for index in indexes.iter() {
                 if assigned.get(topic).is_some_and(|own| own.contains_key(index)) {
                     continue;
                 }
                 if self.is_free(*topic, *index) {
-                    assigned.entry(*topic).or_default().insert(*index, self.target_epoch);
+                    given.push((*index, self.target_epoch));
                 } else {
                     state = MemberState::UnreleasedPartitions;
                 }
+            }
+            if !given.is_empty() {
+                assigned.at(*topic).extend(given);
             }
         }
         self.in_epoch(self.target_epoch, state, assigned, Owned::new())
@@ -150,7 +154,7 @@ impl Way<'_> {
         }
         let mut revoking = self.current.revoking.clone();
         for (topic, epochs) in unwanted {
-            revoking.entry(topic).or_default().extend(epochs);
+            revoking.at(topic).extend(epochs);
         }
         let epoch = self.current.epoch;
         if self.still_has(&revoking) {
@@ -170,7 +174,7 @@ fn split(owned: &Owned, passes: impl Fn(Uuid, i32) -> bool) -> (Owned, Owned) {
     for (topic, epochs) in owned {
         for (index, epoch) in epochs {
             let into = if passes(*topic, *index) { &mut passed } else { &mut failed };
-            into.entry(*topic).or_default().insert(*index, *epoch);
+            into.at(*topic).insert(*index, *epoch);
         }
     }
     (passed, failed)

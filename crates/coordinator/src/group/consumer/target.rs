@@ -1,6 +1,6 @@
 //! What members shall have, computed for an epoch of the group.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::Uuid;
@@ -36,8 +36,8 @@ impl Target {
         self.by_member.get(member)
     }
 
-    pub fn set(&mut self, member: &str, partitions: Partitions) {
-        self.by_member.insert(member.into(), partitions);
+    pub fn set(&mut self, member: Arc<str>, partitions: Partitions) {
+        self.by_member.insert(member, partitions);
     }
 
     pub fn remove(&mut self, member: &str) {
@@ -47,10 +47,10 @@ impl Target {
 
 /// As a record says.
 pub fn partitions_of(value: &ConsumerGroupTargetAssignmentMemberValue) -> Partitions {
-    let each = value.topic_partitions.iter().map(|topic| {
-        let indexes: BTreeSet<i32> = topic.partitions.iter().copied().collect();
-        (topic.topic_id, indexes)
-    });
+    let each = value
+        .topic_partitions
+        .iter()
+        .map(|topic| (topic.topic_id, topic.partitions.iter().copied().collect()));
     each.collect()
 }
 

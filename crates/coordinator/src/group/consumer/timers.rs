@@ -30,10 +30,20 @@ impl ConsumerGroup {
 
     /// A member is heard of, and has to be again within `timeout_ms`.
     pub(super) fn touch(&mut self, id: &Arc<str>, timeout_ms: i32, now_ms: i64, step: &mut Step) {
-        let watch = self.watches.entry(Arc::clone(id)).or_default();
+        let watch = self.watch(id);
         if let Some(at_ms) = watch.session.extend(now_ms.saturating_add(i64::from(timeout_ms))) {
-            step.set(self.session_timer(id), at_ms);
+            step.set(self.session_timer(&self.own_id(id)), at_ms);
         }
+    }
+
+    fn watch(&mut self, id: &Arc<str>) -> &mut Watch {
+        let id = if self.watches.contains_key(id) { Arc::clone(id) } else { self.own_id(id) };
+        self.watches.entry(id).or_default()
+    }
+
+    /// The id as the member itself has it: what is kept for long shares it.
+    pub(super) fn own_id(&self, id: &str) -> Arc<str> {
+        self.members.get(id).map_or_else(|| id.into(), |member| Arc::clone(&member.id))
     }
 
     /// A member that has to give partitions up has its rebalance timeout for that.
@@ -43,7 +53,7 @@ impl ConsumerGroup {
         let is_watched = member.current.state == MemberState::UnrevokedPartitions && !member.is_classic();
         let epoch = is_watched.then_some(member.current.epoch);
         let at_ms = now_ms.saturating_add(i64::from(member.metadata.rebalance_timeout_ms));
-        let watch = self.watches.entry(Arc::clone(id)).or_default();
+        let watch = self.watch(id);
         let before = std::mem::replace(&mut watch.revoking_in, epoch);
         if epoch.is_some() {
             step.set(self.revocation_timer(id), at_ms);
@@ -54,7 +64,7 @@ impl ConsumerGroup {
 
     /// A member of the classic protocol has to join again, from the first time it is told so.
     pub(super) fn await_join(&mut self, id: &Arc<str>, timeout_ms: i32, turn: &mut Turn<'_>) {
-        let watch = self.watches.entry(Arc::clone(id)).or_default();
+        let watch = self.watch(id);
         if !std::mem::replace(&mut watch.awaits_join, true) {
             turn.step.set(self.join_timer(id), turn.now_ms.saturating_add(i64::from(timeout_ms)));
         }
@@ -63,12 +73,12 @@ impl ConsumerGroup {
     /// A member of the classic protocol has joined, and has to ask for its assignment.
     pub(super) fn await_sync(&mut self, id: &Arc<str>, timeout_ms: i32, turn: &mut Turn<'_>) {
         self.has_joined(id, turn);
-        self.watches.entry(Arc::clone(id)).or_default().awaits_sync = true;
+        self.watch(id).awaits_sync = true;
         turn.step.set(self.sync_timer(id), turn.now_ms.saturating_add(i64::from(timeout_ms)));
     }
 
     fn has_joined(&mut self, id: &Arc<str>, turn: &mut Turn<'_>) {
-        let watch = self.watches.entry(Arc::clone(id)).or_default();
+        let watch = self.watch(id);
         if std::mem::take(&mut watch.awaits_join) {
             turn.step.cancel(self.join_timer(id));
         }
@@ -76,7 +86,7 @@ impl ConsumerGroup {
 
     /// A member of the classic protocol has asked for its assignment.
     pub(super) fn has_synced(&mut self, id: &Arc<str>, turn: &mut Turn<'_>) {
-        let watch = self.watches.entry(Arc::clone(id)).or_default();
+        let watch = self.watch(id);
         if std::mem::take(&mut watch.awaits_sync) {
             turn.step.cancel(self.sync_timer(id));
         }
