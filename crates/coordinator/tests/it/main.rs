@@ -1,5 +1,6 @@
 //! Groups and offsets by script: requests, time and stored records in, records, answers and timers out.
 
+mod floods;
 mod random_consumers;
 mod random_members;
 mod random_migrations;
@@ -45,6 +46,16 @@ fn racks_make_other_topics() {
 #[test]
 fn refused_heartbeats_follow_their_script() {
     script::run("consumer-refused");
+}
+
+#[test]
+fn refused_requests_of_classic_members_follow_their_script() {
+    script::run("refused");
+}
+
+#[test]
+fn the_topics_of_regular_expressions_are_looked_for_again_after_the_time_set() {
+    script::run("consumer-refresh");
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! Members that come, go, stop and wake up at random, under a simulated clock and with records that sometimes cannot be
-//! stored. Whatever they did: no partition is given to two members of a generation, nobody commits in a generation that
-//! is over, and once all behave the group is stable and a start finds it as it was.
+//! Members that come, go, stop and wake up at random, under a simulated clock, with records that sometimes cannot be
+//! stored and with starts of the coordinator in between. Whatever they did: no partition is given to two members of a
+//! generation, nobody commits in a generation that is over, what was committed is there after every start, and once all
+//! behave the group is stable and a start finds it as it was.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,10 +10,11 @@ use model::ErrorCode;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::leave_group_request::MemberIdentity;
 use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{
-    HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest,
-    SyncGroupRequest,
+    GroupValue, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    OffsetCommitRequest, SyncGroupRequest,
 };
 
 use crate::simulation::{self, Log, Random, Timers};
@@ -73,6 +75,10 @@ struct World {
     /// Partitions by generation and who has them.
     given: BTreeMap<(i32, u8), String>,
     generation: i32,
+    /// The last that a record was written of.
+    stored_generation: i32,
+    /// What the last accepted commit said, and how many there were.
+    committed: i64,
     /// Stored records whose news is still on its way, with how it went.
     unsettled: VecDeque<(Stored, Result<(), ErrorCode>)>,
 }
@@ -99,19 +105,22 @@ impl World {
             log: Log::default(),
             given: BTreeMap::new(),
             generation: 0,
+            stored_generation: 0,
+            committed: -1,
             unsettled: VecDeque::new(),
         }
     }
 
     fn act(&mut self) {
         let client = self.random.below(CLIENTS as u64) as usize;
-        match self.random.below(20) {
-            0..=10 => self.go_on(client),
-            11 => self.leave(client),
-            12 => self.restart(client),
-            13 => self.commit(client),
-            14 => self.settle(),
-            15..=17 => self.pass(1_000),
+        match self.random.below(40) {
+            0..=21 => self.go_on(client),
+            22..=23 => self.leave(client),
+            24..=25 => self.restart(client),
+            26..=27 => self.commit(client),
+            28..=29 => self.settle(),
+            30 => self.start_again(),
+            31..=36 => self.pass(1_000),
             _ => {
                 let long_ms = self.random.below(40_000) as i64;
                 self.pass(long_ms);
@@ -135,6 +144,7 @@ impl World {
         }
         let given = self.given.keys().filter(|(of, _)| *of == generation).map(|(_, partition)| *partition);
         assert_eq!(given.collect::<BTreeSet<u8>>(), (0..PARTITIONS).collect(), "seed {seed}");
+        assert_eq!(self.committed(), self.committed, "seed {seed}");
         let found = self.log.started();
         assert_eq!(found.describe(GROUP, 6), self.shard.describe(GROUP, 6), "seed {seed}");
     }
@@ -246,7 +256,11 @@ impl World {
         if client.awaited.is_some() {
             return;
         }
-        let partitions = vec![OffsetCommitRequestPartition::default()];
+        let committed_offset = self.committed + 1;
+        let partitions = vec![OffsetCommitRequestPartition {
+            committed_offset,
+            ..OffsetCommitRequestPartition::default()
+        }];
         let topic =
             OffsetCommitRequestTopic { name: "t".into(), partitions, ..OffsetCommitRequestTopic::default() };
         let request = OffsetCommitRequest {
@@ -265,8 +279,38 @@ impl World {
                 "seed {}: a commit in a generation that is over",
                 self.seed
             );
+            self.committed = committed_offset;
         }
         self.bring_about(step);
+    }
+
+    /// The coordinator is killed and has its records again; who waited for an answer asks once more.
+    fn start_again(&mut self) {
+        self.shard = self.log.started();
+        self.timers.clear();
+        self.unsettled.clear();
+        self.asked.clear();
+        for client in &mut self.clients {
+            let was_waiting = client.awaited.take().is_some();
+            if was_waiting && !matches!(client.doing, Doing::Reading { .. }) {
+                client.doing = Doing::Nothing;
+            }
+        }
+        let step = self.shard.loaded(self.now_ms);
+        self.bring_about(step);
+        // A generation whose assignments were not stored has never been.
+        self.generation = self.stored_generation;
+        assert_eq!(self.committed(), self.committed, "seed {}: a commit is lost", self.seed);
+    }
+
+    fn committed(&self) -> i64 {
+        let asked = OffsetFetchRequestGroup {
+            group_id: GROUP.into(),
+            topics: None,
+            ..OffsetFetchRequestGroup::default()
+        };
+        let told = self.shard.fetch_offsets(&asked);
+        told.topics.first().map_or(-1, |topic| topic.partitions[0].committed_offset)
     }
 
     fn pass(&mut self, time_ms: i64) {
@@ -283,6 +327,11 @@ impl World {
         let fails = matches!(step.stored, Some(Stored::Assignments { .. })) && self.random.below(10) == 0;
         if !fails {
             self.log.append(&step.records, &mut self.shard);
+            for record in &step.records {
+                if let Some((GroupValue::GroupMetadata(group), _)) = &record.value {
+                    self.stored_generation = group.generation;
+                }
+            }
         }
         self.timers.set(step.timers);
         for (ReplyTo(reply), answer) in step.answers {

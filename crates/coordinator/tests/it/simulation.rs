@@ -1,6 +1,6 @@
 //! What the worlds of random members have in common: a source of numbers, timers, and a log from which a shard starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use coordinator::{Asker, GroupSettings, GroupShard, Record, ReplyTo, Timer, TimerKey};
 use model::Uuid;
@@ -10,7 +10,10 @@ pub struct Random(u64);
 
 /// The timers of a shard, by when they end in milliseconds.
 #[derive(Default)]
-pub struct Timers(BTreeMap<TimerKey, i64>);
+pub struct Timers {
+    ends: BTreeMap<TimerKey, i64>,
+    in_turn: BTreeSet<(i64, TimerKey)>,
+}
 
 /// The records of a shard, as bytes.
 #[derive(Default)]
@@ -31,24 +34,33 @@ impl Random {
 impl Timers {
     pub fn set(&mut self, timers: Vec<Timer>) {
         for timer in timers {
-            match timer.at_ms {
-                Some(at_ms) => _ = self.0.insert(timer.key, at_ms),
-                None => _ = self.0.remove(&timer.key),
+            if let Some(before) = self.ends.remove(&timer.key) {
+                self.in_turn.remove(&(before, timer.key.clone()));
+            }
+            if let Some(at_ms) = timer.at_ms {
+                self.in_turn.insert((at_ms, timer.key.clone()));
+                self.ends.insert(timer.key, at_ms);
             }
         }
     }
 
     /// Takes the first that ends by `end_ms`.
     pub fn take_next(&mut self, end_ms: i64) -> Option<(TimerKey, i64)> {
-        let first = self.0.iter().min_by_key(|(_, at_ms)| **at_ms);
-        let (key, at_ms) =
-            first.filter(|(_, at_ms)| **at_ms <= end_ms).map(|(key, at_ms)| (key.clone(), *at_ms))?;
-        self.0.remove(&key);
+        if self.in_turn.first()?.0 > end_ms {
+            return None;
+        }
+        let (at_ms, key) = self.in_turn.pop_first()?;
+        self.ends.remove(&key);
         Some((key, at_ms))
     }
 
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.ends.clear();
+        self.in_turn.clear();
     }
 }
 

@@ -43,6 +43,7 @@ impl World {
     pub(super) fn set_consumer(&mut self, line: &Line<'_>) {
         let settings = &mut self.settings.consumer;
         settings.size_max = line.number("consumer-size", settings.size_max);
+        settings.regex_refresh_interval_ms = line.number("regex-refresh", settings.regex_refresh_interval_ms);
         settings.assignment_interval_ms.default =
             line.number("assignment", settings.assignment_interval_ms.default);
         settings.migration = match line.text("migration") {
