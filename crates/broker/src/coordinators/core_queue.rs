@@ -1,4 +1,8 @@
 //! What the shards of one core wait for: timers, and work that others leave to the core.
+//!
+//! A member's timer is rarely touched: while the member is heard of, its session remembers until when, and the timer looks
+//! there when it ends. So what counts is how little it takes and how seldom it wakes the core. Timers of sessions end on
+//! a beat, together with all others that fall between it and the one before.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,6 +18,9 @@ use crate::clock::Clock;
 
 /// How long a core sleeps where nothing is to be done.
 const IDLE: Duration = Duration::from_secs(3600);
+
+/// Sessions end at multiples of this: however many members there are, they wake the core twenty times a second at most.
+const BEAT_MS: i64 = 50;
 
 /// Something for the core to do.
 #[derive(Debug)]
@@ -36,10 +43,14 @@ pub struct CoreQueue {
 /// When a timer ends, and a number that no other has.
 type Place = (i64, u64);
 
+/// A timer of a shard.
+type Named = (PartitionIndex, TimerKey);
+
+/// Each name is there once, for both maps: both keep room free, which would be room for names.
 #[derive(Debug, Default)]
 struct Waiting {
-    timers: BTreeMap<Place, (PartitionIndex, TimerKey)>,
-    places: HashMap<(PartitionIndex, TimerKey), Place>,
+    timers: BTreeMap<Place, Arc<Named>>,
+    places: HashMap<Arc<Named>, Place>,
     count: u64,
     work: Vec<Work>,
 }
@@ -56,13 +67,16 @@ impl CoreQueue {
         let mut waiting = self.waiting.lock();
         let first = waiting.first_ms();
         let named = (index, timer.key);
-        if let Some(place) = waiting.places.remove(&named) {
-            waiting.timers.remove(&place);
+        let known = waiting.places.remove_entry(&named);
+        if let Some((_, place)) = &known {
+            waiting.timers.remove(place);
         }
         let Some(at_ms) = timer.at_ms else { return };
+        let at_ms = on_beat(&named.1, at_ms);
+        let named = known.map_or_else(|| Arc::new(named), |(named, _)| named);
         waiting.count += 1;
         let place = (at_ms, waiting.count);
-        waiting.places.insert(named.clone(), place);
+        waiting.places.insert(Arc::clone(&named), place);
         waiting.timers.insert(place, named);
         if first.is_none_or(|first| at_ms < first) {
             self.changed.notify_one();
@@ -72,8 +86,10 @@ impl CoreQueue {
     /// Cancels all timers of the shard `index`.
     pub fn forget(&self, index: PartitionIndex) {
         let mut waiting = self.waiting.lock();
-        waiting.timers.retain(|_, (shard, _)| *shard != index);
-        waiting.places.retain(|(shard, _), _| *shard != index);
+        waiting.timers.retain(|_, named| named.0 != index);
+        waiting.places.retain(|named, _| named.0 != index);
+        let left = waiting.timers.len();
+        waiting.places.shrink_to(2 * left);
     }
 
     /// What is to be done at `now_ms`, by a clock that never jumps.
@@ -81,10 +97,10 @@ impl CoreQueue {
         let mut waiting = self.waiting.lock();
         let mut work = std::mem::take(&mut waiting.work);
         while waiting.first_ms().is_some_and(|first| first <= now_ms) {
-            let Some((_, (index, key))) = waiting.timers.pop_first() else { break };
-            let named = (index, key);
+            let Some((_, named)) = waiting.timers.pop_first() else { break };
             waiting.places.remove(&named);
-            work.push(Work::Expired(named.0, named.1));
+            let (index, key) = Arc::unwrap_or_clone(named);
+            work.push(Work::Expired(index, key));
         }
         work
     }
@@ -104,6 +120,18 @@ impl CoreQueue {
 impl Waiting {
     fn first_ms(&self) -> Option<i64> {
         self.timers.first_key_value().map(|((at_ms, _), _)| *at_ms)
+    }
+}
+
+/// When a timer looks: never early, and a session together with others.
+fn on_beat(key: &TimerKey, at_ms: i64) -> i64 {
+    match key {
+        TimerKey::Session { .. } => at_ms.saturating_add(BEAT_MS - 1).div_euclid(BEAT_MS) * BEAT_MS,
+        TimerKey::Join { .. }
+        | TimerKey::Sync { .. }
+        | TimerKey::Revocation { .. }
+        | TimerKey::MemberJoin { .. }
+        | TimerKey::MemberSync { .. } => at_ms,
     }
 }
 
@@ -145,5 +173,41 @@ mod tests {
         queue.set(1, timer("a", None));
         queue.forget(2);
         assert_eq!(expired(&queue, 10), [(1, "b".to_owned())]);
+    }
+
+    fn session(member: usize, at_ms: i64) -> Timer {
+        let key = TimerKey::Session { group: "g".into(), member: format!("member-{member:029}").into() };
+        Timer { key, at_ms: Some(at_ms) }
+    }
+
+    #[test]
+    fn however_many_members_there_are_their_sessions_wake_the_core_twenty_times_a_second() {
+        let queue = CoreQueue::default();
+        // Two for each millisecond of ten seconds.
+        (0..20_000).for_each(|member| queue.set(1, session(member, 5 + member as i64 / 2)));
+        let (mut now_ms, mut wake_ups, mut ended) = (0, 0, 0);
+        let first_ms = || queue.waiting.lock().first_ms();
+        while let Some(first) = first_ms() {
+            assert!(first > now_ms);
+            now_ms = first;
+            wake_ups += 1;
+            for work in queue.take(now_ms) {
+                let Work::Expired(1, TimerKey::Session { member, .. }) = work else { panic!("{work:?}") };
+                let number: i64 = member.trim_start_matches("member-").parse().unwrap();
+                let at_ms = 5 + number / 2;
+                assert!((at_ms..at_ms + BEAT_MS).contains(&now_ms), "{member} at {now_ms}");
+                ended += 1;
+            }
+        }
+        assert_eq!(ended, 20_000);
+        assert!(wake_ups <= 10 * 20 + 1, "{wake_ups}");
+    }
+
+    #[test]
+    fn a_timer_at_the_end_of_time_does_no_harm() {
+        let queue = CoreQueue::default();
+        queue.set(1, session(1, i64::MAX));
+        queue.set(1, session(2, i64::MIN));
+        assert_eq!(queue.take(0).len(), 1);
     }
 }

@@ -63,3 +63,65 @@ pub fn of_single_groups(image: &Image) -> impl Iterator<Item = (&str, GroupOverr
         (resource.name.as_str(), overrides)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use config::Inputs;
+
+    use super::*;
+
+    fn with(settings: &[(&str, &str)]) -> GroupSettings {
+        let own = [("node.id", "1"), ("log.dirs", "/tmp")];
+        let overrides = own.iter().chain(settings).map(|(key, value)| ((*key).into(), (*value).into()));
+        let loaded = config::load(&Inputs { overrides: overrides.collect(), ..Inputs::default() }).unwrap();
+        of_groups(&loaded.settings.layers())
+    }
+
+    #[test]
+    fn without_any_settings_groups_have_kafkas_defaults() {
+        assert_eq!(with(&[]), GroupSettings::default());
+    }
+
+    #[test]
+    fn every_setting_of_groups_is_read_from_its_own_key() {
+        let set = with(&[
+            ("group.max.size", "1"),
+            ("group.min.session.timeout.ms", "2"),
+            ("group.max.session.timeout.ms", "3"),
+            ("group.initial.rebalance.delay.ms", "4"),
+            ("offset.metadata.max.bytes", "5"),
+            ("offsets.retention.minutes", "6"),
+            ("group.consumer.max.size", "7"),
+            ("group.consumer.session.timeout.ms", "101"),
+            ("group.consumer.min.session.timeout.ms", "100"),
+            ("group.consumer.max.session.timeout.ms", "102"),
+            ("group.consumer.heartbeat.interval.ms", "11"),
+            ("group.consumer.min.heartbeat.interval.ms", "10"),
+            ("group.consumer.max.heartbeat.interval.ms", "12"),
+            ("group.consumer.assignment.interval.ms", "21"),
+            ("group.consumer.min.assignment.interval.ms", "20"),
+            ("group.consumer.max.assignment.interval.ms", "22"),
+            ("group.consumer.assignors", "range"),
+            ("group.consumer.migration.policy", "Downgrade"),
+            ("group.consumer.regex.refresh.interval.ms", "10001"),
+        ]);
+        let expected = GroupSettings {
+            size_max: 1,
+            session_timeout_min_ms: 2,
+            session_timeout_max_ms: 3,
+            initial_rebalance_delay_ms: 4,
+            offset_metadata_max: 5,
+            offsets_retention_ms: 360_000,
+            consumer: ConsumerGroupSettings {
+                size_max: 7,
+                session_timeout_ms: Bounded { default: 101, min: 100, max: 102 },
+                heartbeat_interval_ms: Bounded { default: 11, min: 10, max: 12 },
+                assignment_interval_ms: Bounded { default: 21, min: 20, max: 22 },
+                assignors: vec![Assignor::Range],
+                migration: MigrationPolicy::Downgrade,
+                regex_refresh_interval_ms: 10_001,
+            },
+        };
+        assert_eq!(set, expected);
+    }
+}

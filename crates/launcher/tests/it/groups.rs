@@ -2,17 +2,21 @@
 
 use model::ErrorCode;
 use protocol::ApiKey;
+use protocol::messages::describe_configs_request::DescribeConfigsResource;
 use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use protocol::messages::{
-    FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest,
-    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
+    DescribeConfigsRequest, DescribeConfigsResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+    MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
+    OffsetFetchResponse,
 };
 
 use crate::node::{Client, Node, free_port, get};
 use crate::server::created;
 use crate::until;
 
+/// Code of the resource that a topic is.
+const TOPIC: i8 = 2;
 /// What dashboards over kafka_exporter and kminion ask for of groups.
 const METRICS: &str = "
     kafka_consumergroup_members kafka_consumergroup_current_offset kafka_consumergroup_current_offset_sum
@@ -63,6 +67,20 @@ fn shape(client: &mut Client) -> (usize, usize) {
     })
 }
 
+/// The size of the segments of `__consumer_offsets`.
+fn segment_bytes(client: &mut Client) -> String {
+    let resource = DescribeConfigsResource {
+        resource_type: TOPIC,
+        resource_name: "__consumer_offsets".into(),
+        configuration_keys: Some(vec!["segment.bytes".into()]),
+    };
+    let request = DescribeConfigsRequest { resources: vec![resource], ..Default::default() };
+    client.ask(ApiKey::DescribeConfigs, 4, &request, |reader| {
+        let described = DescribeConfigsResponse::decode(reader, 4).unwrap();
+        described.results[0].configs[0].value.as_deref().unwrap().to_owned()
+    })
+}
+
 #[test]
 fn a_node_without_settings_serves_groups_and_tells_how_far_they_are() {
     let folder = tempfile::tempdir().unwrap();
@@ -91,6 +109,7 @@ fn the_internal_topic_and_the_metrics_of_groups_are_as_set() {
     let port = free_port();
     let settings = [
         "offsets.topic.num.partitions=3",
+        "offsets.topic.segment.bytes=2000000",
         "metrics.group.lag=topic",
         &format!("metrics.listener=127.0.0.1:{port}"),
     ];
@@ -98,6 +117,7 @@ fn the_internal_topic_and_the_metrics_of_groups_are_as_set() {
     let mut client = node.connect();
     assert_eq!(find(&mut client, "readers").0, ErrorCode::NONE);
     assert_eq!(shape(&mut client), (3, 1));
+    assert_eq!(segment_bytes(&mut client), "2000000");
     created(&mut client, "shown");
     until(|| "nothing can be committed".into(), || commit(&mut client, "shown").is_none());
     let (_, body) = get(port, "/metrics");
