@@ -5,6 +5,8 @@ mod contest;
 mod crowd;
 mod effort;
 mod encoded;
+mod group_load;
+mod idle_members;
 mod instructions;
 mod latency;
 mod load;
@@ -41,6 +43,8 @@ usage: bench --row ROW[,ROW ..] [OPTION ..]
                                         rates of FILE where it is given
        bench --profile ROW FILE         run Naru alone, and write to FILE where its time goes
        bench --instructions             what a request costs in instructions, and whether that is too much
+       bench --load-offsets [--scale P] a million commits of a thousand groups: how soon they are there after a start
+       bench --idle-members [--scale P] a hundred thousand members that do nothing: memory and wake-ups
        bench --report FILE [--into PAGE]
                                         the tables of the results in FILE, printed or put into PAGE
        bench --save                     keep the built executable for --against previous
@@ -84,6 +88,11 @@ fn run(arguments: &[&str]) -> Result<(), String> {
         }
         ["--calibrate", options @ ..] => rows::calibrate(None, &Effort::of(options)?),
         ["--instructions"] => instructions::run(),
+        ["--load-offsets", options @ ..] => group_load::run(options),
+        ["--idle-members", options @ ..] => {
+            allow_many_files()?;
+            idle_members::run(options)
+        }
         ["--profile", row, path, options @ ..] => profile_of(row, Path::new(path), Effort::of(options)?),
         ["--report", results] => report::run(&results::read_all(Some(Path::new(results)))?, None),
         ["--report", results, "--into", page] => {

@@ -141,6 +141,15 @@ impl Members {
         self.settle(begin)
     }
 
+    /// The connections, once nothing is awaited on any of them; the members stay in the group without a word.
+    pub fn part(mut self) -> Result<Vec<Client>, String> {
+        let begin = Instant::now();
+        while self.members.iter().any(|member| !matches!(member.waits, Waits::Time | Waits::Nothing)) {
+            self.turn(begin)?;
+        }
+        Ok(self.members.into_iter().map(|member| member.client).collect())
+    }
+
     /// A member that waits for no answer, the last of them.
     fn rested(&mut self, begin: Instant) -> Result<usize, String> {
         loop {

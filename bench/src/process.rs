@@ -131,6 +131,20 @@ impl Server {
         Ok(self.resident_bytes()? as f64 / f64::from(1 << 20))
     }
 
+    /// How often its threads have gone to sleep and were woken again so far.
+    pub fn wake_ups(&self) -> Result<u64, String> {
+        let path = format!("/proc/{}/task", self.child.id());
+        let failed = |error: std::io::Error| format!("cannot read {path}: {error}");
+        let mut sum = 0;
+        for thread in fs::read_dir(&path).map_err(failed)? {
+            // One that ends in between is counted no more.
+            let status =
+                fs::read_to_string(thread.map_err(failed)?.path().join("status")).unwrap_or_default();
+            sum += counter(&status, "voluntary_ctxt_switches:").unwrap_or(0);
+        }
+        Ok(sum)
+    }
+
     /// Bytes that its reads have brought from the disk so far.
     pub fn disk_read_bytes(&self) -> Result<u64, String> {
         counter(&self.proc_file("io")?, "read_bytes:")

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use model::ErrorCode;
 
-use crate::encoded::{self, Produce, admin};
+use crate::encoded::{self, Produce, admin, groups};
 use crate::process::Server;
 use crate::product::Product;
 
@@ -99,6 +99,23 @@ pub fn delete(server: &Server, name: &str) -> Result<(), String> {
         return Err(format!("{} did not delete {name}: {error_code}", server.product));
     }
     Ok(())
+}
+
+/// Has the internal topic of groups made, and waits until it is there.
+pub fn wait_for_coordinator(server: &Server) -> Result<(), String> {
+    let mut client = server.connect()?;
+    let request = groups::find_coordinator("any");
+    let begin = Instant::now();
+    loop {
+        let error = groups::coordinator_found(client.call(&request)?)?;
+        if error.is_none() {
+            return Ok(());
+        }
+        if begin.elapsed() > READY_MAX {
+            return Err(format!("{} has no coordinator: {error}", server.product));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// Waits until every partition of a topic tells its end, and returns the sum of the ends.

@@ -28,8 +28,8 @@ const CONSUMER_HEARTBEAT: i16 = 1;
 const COMMIT: i16 = 9;
 const FETCH_OFFSETS: i16 = 9;
 const FIND: i16 = 4;
-/// Nobody is to be lost in a measurement.
-const SESSION_MS: i32 = 45_000;
+/// Nobody is to be lost in a measurement: the greatest that servers take by default.
+const SESSION_MS: i32 = 1_800_000;
 const REBALANCE_MS: i32 = 60_000;
 const CONSUMER: &str = "consumer";
 const ASSIGNOR: &str = "roundrobin";
@@ -185,15 +185,24 @@ pub fn consumer_heartbeat_answered(answer: &[u8]) -> Result<Beaten, String> {
 
 /// Offsets of so many partitions from 0 on, by a group without members.
 pub fn commit(group: &str, topic: &str, partitions: i32) -> Vec<u8> {
-    let partition = |partition_index| OffsetCommitRequestPartition {
+    commit_of(group, topic, (0..partitions).map(|index| (index, 1)))
+}
+
+/// An offset of one partition, by a group without members.
+pub fn commit_one(group: &str, topic: &str, partition: i32, offset: i64) -> Vec<u8> {
+    commit_of(group, topic, std::iter::once((partition, offset)))
+}
+
+fn commit_of(group: &str, topic: &str, offsets: impl Iterator<Item = (i32, i64)>) -> Vec<u8> {
+    let partition = |(partition_index, committed_offset)| OffsetCommitRequestPartition {
         partition_index,
-        committed_offset: 1,
+        committed_offset,
         committed_leader_epoch: -1,
         committed_metadata: Some("".into()),
     };
     let topic = OffsetCommitRequestTopic {
         name: topic.into(),
-        partitions: (0..partitions).map(partition).collect(),
+        partitions: offsets.map(partition).collect(),
         ..Default::default()
     };
     let request = OffsetCommitRequest {
@@ -233,14 +242,20 @@ pub fn fetch_offsets(group: &str, topics: &[String], partitions: i32) -> Vec<u8>
 
 /// How many partitions have an offset.
 pub fn offsets_fetched(answer: &[u8]) -> Result<usize, String> {
+    let offsets = offsets_told(answer)?.map_err(|error| format!("offsets were refused: {error}"))?;
+    Ok(offsets.into_iter().filter(|offset| *offset >= 0).count())
+}
+
+/// The offsets in the order in which they were asked for, or why the group tells none.
+pub fn offsets_told(answer: &[u8]) -> Result<Result<Vec<i64>, ErrorCode>, String> {
     let answer =
         OffsetFetchResponse::decode(&mut body(answer)?, FETCH_OFFSETS).map_err(|error| error.to_string())?;
     let group = answer.groups.first().ok_or("an empty answer")?;
     if !group.error_code.is_none() {
-        return Err(format!("offsets were refused: {}", group.error_code));
+        return Ok(Err(group.error_code));
     }
     let partitions = group.topics.iter().flat_map(|topic| &topic.partitions);
-    Ok(partitions.filter(|partition| partition.committed_offset >= 0).count())
+    Ok(Ok(partitions.map(|partition| partition.committed_offset).collect()))
 }
 
 /// Kafka's ConsumerProtocolSubscription, version 0: its topics, and no data of the user's.

@@ -36,12 +36,10 @@ const COMMITS: usize = 100_000;
 const FETCHED_TOPICS: usize = 10;
 const FETCHED_PARTITIONS: i32 = 1000;
 const FETCHES: usize = 50;
-/// How long the coordinator may take to be there.
-const FOUND_MAX: Duration = Duration::from_secs(60);
 
 fn run(effort: &Effort) -> Result<(), String> {
     let sides = Sides::start_with(effort, &THROUGHPUT, &TURNS_OF_GROUPS)?;
-    sides.each(find_coordinator)?;
+    sides.each(topics::wait_for_coordinator)?;
     for protocol in [Protocol::Classic, Protocol::Consumer] {
         sides.each(|server| warm(server, effort, protocol))?;
         let name = format!("group-{protocol:?}").to_lowercase();
@@ -67,23 +65,6 @@ fn run(effort: &Effort) -> Result<(), String> {
 
 fn fetched_topics() -> Vec<String> {
     (0..FETCHED_TOPICS).map(|number| format!("fetched-{number}")).collect()
-}
-
-/// Has the internal topic made.
-fn find_coordinator(server: &Server) -> Result<(), String> {
-    let mut client = server.connect()?;
-    let request = groups::find_coordinator("any");
-    let begin = Instant::now();
-    loop {
-        let error = groups::coordinator_found(client.call(&request)?)?;
-        if error.is_none() {
-            return Ok(());
-        }
-        if begin.elapsed() > FOUND_MAX {
-            return Err(format!("{} has no coordinator: {error}", server.product));
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
 /// Groups that come and go, until the Java machine has compiled what that takes.
