@@ -19,8 +19,8 @@ const PARTITIONS: i32 = 100;
 const AT_ONCE: usize = 8;
 /// What is promised of a member, in bytes.
 const PROMISED: f64 = 1024.0;
-/// Time without requests before memory counts as that of an idle server.
-const SETTLE: Duration = Duration::from_secs(5);
+/// Time without requests before memory counts as that of an idle server, in which threads that waited for more end.
+const SETTLE: Duration = Duration::from_secs(15);
 /// Over how long wake-ups are counted.
 const COUNTED: Duration = Duration::from_secs(20);
 /// Members say nothing while they are counted, and may not be lost for it.
@@ -85,10 +85,7 @@ fn measure(server: &Server, effort: &Effort, name: &str, protocol: Protocol) -> 
 fn cost(server: &Server) -> Result<Cost, String> {
     thread::sleep(SETTLE);
     let bytes = server.resident_bytes()? as f64;
-    let before = server.wake_ups()?;
-    thread::sleep(COUNTED);
-    let wake_ups = server.wake_ups()? - before;
-    Ok(Cost { bytes, wake_ups_per_s: wake_ups as f64 / COUNTED.as_secs_f64() })
+    Ok(Cost { bytes, wake_ups_per_s: server.wake_ups_per_s(COUNTED)? })
 }
 
 /// Has so many groups form, and returns the connections, whose members stay without a word.

@@ -1,5 +1,6 @@
 //! Server processes: started, measured, paused, ended or killed, and started again on the same data.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -131,18 +132,29 @@ impl Server {
         Ok(self.resident_bytes()? as f64 / f64::from(1 << 20))
     }
 
-    /// How often its threads have gone to sleep and were woken again so far.
-    pub fn wake_ups(&self) -> Result<u64, String> {
+    /// How often in a second its threads are woken, over `time` from now; of those that end meanwhile nobody knows.
+    pub fn wake_ups_per_s(&self, time: Duration) -> Result<f64, String> {
+        let (begin, before) = (Instant::now(), self.sleeps()?);
+        std::thread::sleep(time);
+        let woken = self.sleeps()?.into_iter().map(|(thread, count)| {
+            let earlier = before.get(&thread).copied().unwrap_or(0);
+            count.saturating_sub(earlier)
+        });
+        Ok(woken.sum::<u64>() as f64 / begin.elapsed().as_secs_f64())
+    }
+
+    /// How often each of its threads has gone to sleep so far.
+    fn sleeps(&self) -> Result<BTreeMap<OsString, u64>, String> {
         let path = format!("/proc/{}/task", self.child.id());
         let failed = |error: std::io::Error| format!("cannot read {path}: {error}");
-        let mut sum = 0;
+        let mut sleeps = BTreeMap::new();
         for thread in fs::read_dir(&path).map_err(failed)? {
-            // One that ends in between is counted no more.
-            let status =
-                fs::read_to_string(thread.map_err(failed)?.path().join("status")).unwrap_or_default();
-            sum += counter(&status, "voluntary_ctxt_switches:").unwrap_or(0);
+            let thread = thread.map_err(failed)?;
+            // It may have ended in between.
+            let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+            sleeps.insert(thread.file_name(), counter(&status, "voluntary_ctxt_switches:").unwrap_or(0));
         }
-        Ok(sum)
+        Ok(sleeps)
     }
 
     /// Bytes that its reads have brought from the disk so far.

@@ -111,8 +111,8 @@ fn described(group: &ClassicGroup) -> DescribedGroup<'static> {
     let members = group.members.iter().map(|member| DescribedGroupMember {
         member_id: member.id.to_string().into(),
         group_instance_id: member.instance_id.clone().map(Into::into),
-        client_id: member.client_id.clone().into(),
-        client_host: member.client_host.clone().into(),
+        client_id: member.client_id.to_string().into(),
+        client_host: member.client_host.to_string().into(),
         member_metadata: protocol.map_or_else(Vec::new, |name| member.metadata(Some(name)).to_vec()).into(),
         member_assignment: member.assignment.clone().into(),
     });

@@ -1,6 +1,7 @@
 //! Groups and offsets by script: requests, time and stored records in, records, answers and timers out.
 
 mod floods;
+mod member_memory;
 mod random_consumers;
 mod random_members;
 mod random_migrations;

@@ -89,8 +89,8 @@ impl ClassicGroup {
         self.add(Member {
             id: Arc::clone(id),
             instance_id: instance.map(str::to_owned),
-            client_id: asker.client_id.to_owned(),
-            client_host: asker.client_host.to_owned(),
+            client_id: asker.client_id.into(),
+            client_host: asker.client_host.into(),
             rebalance_timeout_ms: request.rebalance_timeout_ms,
             session_timeout_ms: request.session_timeout_ms,
             protocols: Protocol::all(&request.protocols),

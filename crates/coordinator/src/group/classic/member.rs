@@ -21,8 +21,8 @@ pub struct Member {
     pub id: Arc<str>,
     /// A name that survives restarts of the client (KIP-345).
     pub instance_id: Option<String>,
-    pub client_id: String,
-    pub client_host: String,
+    pub client_id: Box<str>,
+    pub client_host: Box<str>,
     pub rebalance_timeout_ms: i32,
     pub session_timeout_ms: i32,
     /// By preference.
@@ -55,8 +55,8 @@ impl Member {
         Member {
             id: (*value.member_id).into(),
             instance_id: value.group_instance_id.as_deref().map(str::to_owned),
-            client_id: value.client_id.to_string(),
-            client_host: value.client_host.to_string(),
+            client_id: (*value.client_id).into(),
+            client_host: (*value.client_host).into(),
             rebalance_timeout_ms: match value.rebalance_timeout {
                 // Not in the oldest records.
                 -1 => value.session_timeout,

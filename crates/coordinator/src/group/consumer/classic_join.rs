@@ -141,14 +141,14 @@ fn metadata_of(
     Metadata {
         instance_id: request.group_instance_id.as_deref().map(str::to_owned),
         rack_id: said.rack_id.as_deref().filter(|rack| !rack.is_empty()).map(str::to_owned),
-        client_id: asker.client_id.to_owned(),
-        client_host: asker.client_host.to_owned(),
+        client_id: asker.client_id.into(),
+        client_host: asker.client_host.into(),
         topics: said.topics.iter().map(ToString::to_string).collect(),
         rebalance_timeout_ms: request.rebalance_timeout_ms,
-        classic: Some(Classic {
+        classic: Some(Box::new(Classic {
             session_timeout_ms: request.session_timeout_ms,
             protocols: Protocol::all(&request.protocols),
-        }),
+        })),
         ..Metadata::default()
     }
 }

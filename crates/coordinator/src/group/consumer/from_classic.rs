@@ -114,10 +114,10 @@ fn arrival(
         client_host: member.client_host.clone(),
         topics: said.topics.iter().map(ToString::to_string).collect(),
         rebalance_timeout_ms: member.rebalance_timeout_ms,
-        classic: Some(Classic {
+        classic: Some(Box::new(Classic {
             session_timeout_ms: member.session_timeout_ms,
             protocols: member.protocols.clone(),
-        }),
+        })),
         ..Metadata::default()
     };
     Ok((Arc::clone(&member.id), metadata, partitions))

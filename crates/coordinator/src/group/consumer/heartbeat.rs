@@ -105,8 +105,8 @@ fn news(before: &Metadata, request: &ConsumerGroupHeartbeatRequest<'_>, asker: &
         now.len() == before.topics.len() && now.iter().all(|name| before.topics.contains(&**name))
     };
     let is_same = before.classic.is_none()
-        && before.client_id == asker.client_id
-        && before.client_host == asker.client_host
+        && *before.client_id == *asker.client_id
+        && *before.client_host == *asker.client_host
         && same(request.instance_id.as_deref(), &before.instance_id)
         && same(request.rack_id.as_deref(), &before.rack_id)
         && same(request.server_assignor.as_deref(), &before.assignor)
@@ -128,8 +128,8 @@ fn said(before: &Metadata, request: &ConsumerGroupHeartbeatRequest<'_>, asker: &
     Metadata {
         instance_id: or_before(request.instance_id.as_deref(), &before.instance_id),
         rack_id: or_before(request.rack_id.as_deref(), &before.rack_id),
-        client_id: asker.client_id.to_owned(),
-        client_host: asker.client_host.to_owned(),
+        client_id: asker.client_id.into(),
+        client_host: asker.client_host.into(),
         topics: match &request.subscribed_topic_names {
             Some(names) => names.iter().map(ToString::to_string).collect(),
             None => before.topics.clone(),

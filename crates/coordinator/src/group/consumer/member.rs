@@ -33,15 +33,15 @@ pub struct Metadata {
     /// A name that survives restarts of the client.
     pub instance_id: Option<String>,
     pub rack_id: Option<String>,
-    pub client_id: String,
-    pub client_host: String,
+    pub client_id: Box<str>,
+    pub client_host: Box<str>,
     pub topics: SortedSet<String>,
     /// Topics are also those that it matches; empty for none.
     pub regex: String,
     pub rebalance_timeout_ms: i32,
     pub assignor: Option<String>,
     /// It speaks the classic protocol.
-    pub classic: Option<Classic>,
+    pub classic: Option<Box<Classic>>,
 }
 
 /// What a member that speaks the classic protocol says beside.
@@ -119,8 +119,8 @@ impl Default for Metadata {
         Metadata {
             instance_id: None,
             rack_id: None,
-            client_id: String::new(),
-            client_host: String::new(),
+            client_id: Box::default(),
+            client_host: Box::default(),
             topics: SortedSet::default(),
             regex: String::new(),
             rebalance_timeout_ms: -1,
@@ -137,13 +137,13 @@ impl Metadata {
         Metadata {
             instance_id: text(&value.instance_id),
             rack_id: text(&value.rack_id),
-            client_id: value.client_id.to_string(),
-            client_host: value.client_host.to_string(),
+            client_id: (*value.client_id).into(),
+            client_host: (*value.client_host).into(),
             topics: value.subscribed_topic_names.iter().map(ToString::to_string).collect(),
             regex: text(&value.subscribed_topic_regex).unwrap_or_default(),
             rebalance_timeout_ms: value.rebalance_timeout_ms,
             assignor: text(&value.server_assignor),
-            classic: value.classic_member_metadata.as_ref().map(Classic::from_value),
+            classic: value.classic_member_metadata.as_ref().map(|said| Box::new(Classic::from_value(said))),
         }
     }
 
@@ -152,13 +152,13 @@ impl Metadata {
         ConsumerGroupMemberMetadataValue {
             instance_id: self.instance_id.clone().map(Into::into),
             rack_id: self.rack_id.clone().map(Into::into),
-            client_id: self.client_id.clone().into(),
-            client_host: self.client_host.clone().into(),
+            client_id: self.client_id.to_string().into(),
+            client_host: self.client_host.to_string().into(),
             subscribed_topic_names: self.topics.iter().map(|topic| topic.clone().into()).collect(),
             subscribed_topic_regex: Some(self.regex.clone().into()),
             rebalance_timeout_ms: self.rebalance_timeout_ms,
             server_assignor: self.assignor.clone().map(Into::into),
-            classic_member_metadata: self.classic.as_ref().map(Classic::value),
+            classic_member_metadata: self.classic.as_deref().map(Classic::value),
         }
     }
 }
