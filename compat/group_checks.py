@@ -37,7 +37,7 @@ def listed(full):
 def scripts_against_kafkas_manager(_):
     """Answers and records, step by step. The other scripts have steps that Kafka's manager alone does not serve."""
     libraries = need(install.kafka_tools(), "Java and Maven (Apache Kafka itself)")
-    scripts = ("consumer-static", "consumer-topics", "consumer-racks", "consumer-refused")
+    scripts = ("consumer-static", "consumer-topics", "consumer-racks", "consumer-refused", "consumer-refresh")
     command = ["sh", str(clients.HERE / "group-oracle" / "run.sh"), *scripts]
     printed = clients.call(command, env=dict(os.environ, PEER_LIBS=str(libraries))).decode()
     equal(printed.count(", 0 differ"), len(scripts), f"scripts without a difference:\n{printed}")

@@ -157,6 +157,7 @@ final class World {
             "assignment", CONSUMER + "assignment.interval.ms",
             "consumer-size", CONSUMER + "max.size",
             "migration", CONSUMER + "migration.policy",
+            "regex-refresh", CONSUMER + "regex.refresh.interval.ms",
             "delay", "group.initial.rebalance.delay.ms",
             "size", "group.max.size");
         names.forEach((name, key) -> Optional.ofNullable(options.get(name)).ifPresent(value -> settings.put(key, value)));
