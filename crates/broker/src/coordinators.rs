@@ -44,7 +44,7 @@ pub(crate) struct GroupCoordinators {
     shards: ArcSwap<Vec<Option<Arc<HostedShard>>>>,
     /// One for each core.
     queues: Vec<CoreQueue>,
-    settings: GroupSettings,
+    settings: ArcSwap<GroupSettings>,
     /// `group.coordinator.rebalance.protocols` names the consumer protocol.
     pub serves_consumer_protocol: bool,
     /// What was found out when somebody looked how far groups are behind.
@@ -68,7 +68,7 @@ impl GroupCoordinators {
         GroupCoordinators {
             shards: ArcSwap::default(),
             queues: (0..cores).map(|_| CoreQueue::default()).collect(),
-            settings: settings::of_groups(&layers),
+            settings: ArcSwap::from_pointee(settings::of_groups(&layers)),
             serves_consumer_protocol: layers
                 .list("group.coordinator.rebalance.protocols")
                 .iter()
@@ -102,6 +102,19 @@ impl GroupCoordinators {
     /// The last rebalances of a group, the oldest first; none where it is not here.
     pub fn rebalances(&self, group: &str) -> Vec<Rebalance> {
         self.shard_of(group).map(|shard| shard.rebalances(group)).unwrap_or_default()
+    }
+
+    /// The settings as the cluster has them now.
+    pub fn follow_settings(&self, layers: &config::Layers<'_>) {
+        let settings = settings::of_groups(layers);
+        if settings == **self.settings.load() {
+            return;
+        }
+        self.settings.store(Arc::new(settings.clone()));
+        for shard in self.shards() {
+            // One that is being loaded looks at them when it is.
+            let _ = shard.change(|shard| shard.follow_settings(settings.clone()));
+        }
     }
 
     fn queue_of(&self, shard: &HostedShard) -> Option<&CoreQueue> {

@@ -12,8 +12,10 @@ use crate::broker::Broker;
 
 /// Has the running parts follow `image`. Topics follow their own way, with the defaults among these settings.
 pub fn apply(broker: &Broker, image: &Image) {
-    match BrokerConfig::from_layers(&image.layers(broker.options.node_id, &broker.options.settings)) {
+    let layers = image.layers(broker.options.node_id, &broker.options.settings);
+    match BrokerConfig::from_layers(&layers) {
         Ok(config) => {
+            broker.groups.follow_settings(&layers);
             broker.connection_limits.set(connection_bounds(&config.network));
             broker.listeners.follow(&config);
             broker.log_dirs.cordon(&config.logs.cordoned_dirs);

@@ -55,6 +55,11 @@ pub struct GroupShard {
 }
 
 impl GroupShard {
+    /// Goes by these settings from now on.
+    pub fn follow_settings(&mut self, settings: GroupSettings) {
+        self.rules.settings = settings;
+    }
+
     /// An empty shard, to be filled from the partition's records.
     pub fn new(settings: GroupSettings) -> GroupShard {
         GroupShard { rules: Rules { settings, ..Rules::default() }, ..GroupShard::default() }

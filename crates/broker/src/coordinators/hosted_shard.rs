@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use coordinator::{
-    Answer, GroupEvent, GroupProgress, GroupShard, Record, ReplyTo, ResolveRegexes, Step, TimerKey,
+    Answer, GroupEvent, GroupProgress, GroupSettings, GroupShard, Record, ReplyTo, ResolveRegexes, Step,
+    TimerKey,
 };
 use model::{ErrorCode, PartitionIndex};
 use parking_lot::Mutex;
@@ -85,6 +86,8 @@ impl HostedShard {
             return;
         }
         let mut active = Box::new(Active::new(broker, shard));
+        // They may have changed while it was read.
+        active.shard.follow_settings(GroupSettings::clone(&broker.groups.settings.load()));
         for (group, overrides) in settings::of_single_groups(&broker.metadata.image()) {
             active.shard.follow_group(group, overrides);
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use coordinator::GroupShard;
+use coordinator::{GroupSettings, GroupShard};
 use partition_log::PartitionLog;
 use records::{BatchError, BatchView, EndTxnMarker, Scratch, next_batch};
 
@@ -20,7 +20,9 @@ type Undecided = HashMap<i64, Vec<(Vec<u8>, Option<Vec<u8>>)>>;
 /// Has the records of `shards` read. Empty ones, as of a topic that has just been made, can serve at once.
 pub fn begin(broker: &Arc<Broker>, shards: Vec<Arc<HostedShard>>) {
     let (empty, filled): (Vec<_>, Vec<_>) = shards.into_iter().partition(|hosted| hosted.is_empty());
-    empty.iter().for_each(|hosted| hosted.begin(broker, GroupShard::new(broker.groups.settings.clone())));
+    for hosted in empty {
+        hosted.begin(broker, new_shard(broker));
+    }
     if filled.is_empty() {
         return;
     }
@@ -46,6 +48,10 @@ pub fn begin(broker: &Arc<Broker>, shards: Vec<Arc<HostedShard>>) {
     }
 }
 
+fn new_shard(broker: &Broker) -> GroupShard {
+    GroupShard::new(GroupSettings::clone(&broker.groups.settings.load()))
+}
+
 fn hand_over(broker: &Broker, hosted: Arc<HostedShard>, shard: GroupShard) {
     if let Some(queue) = broker.groups.queue_of(&hosted) {
         queue.push(Work::Loaded(hosted, Box::new(shard)));
@@ -53,7 +59,7 @@ fn hand_over(broker: &Broker, hosted: Arc<HostedShard>, shard: GroupShard) {
 }
 
 fn load(log: &PartitionLog, broker: &Broker) -> Result<GroupShard, String> {
-    let mut shard = GroupShard::new(broker.groups.settings.clone());
+    let mut shard = new_shard(broker);
     let mut scratch = Scratch::new();
     let mut undecided = Undecided::new();
     let (mut next, end) = (log.log_start_offset(), log.log_end_offset());

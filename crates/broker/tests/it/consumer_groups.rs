@@ -14,7 +14,7 @@ use protocol::{ApiKey, Reader};
 use crate::appends::until;
 use crate::client::Client;
 use crate::groups::{LONG_MS, described, join_saying, joined, member, sync, synced};
-use crate::node::{Node, Setup};
+use crate::node::{BROKER, Node, Setup};
 
 const HEARTBEAT: i16 = 1;
 const DESCRIBE: i16 = 1;
@@ -204,4 +204,43 @@ fn groups_change_their_protocol_only_the_ways_that_are_set() {
         assert_eq!(upgrade(&mut node(one.path(), &settings).connect()), upgraded, "{policy}");
         assert_eq!(downgrade(&mut node(other.path(), &settings).connect()), downgraded, "{policy}");
     }
+}
+
+#[test]
+fn an_assignment_stands_for_the_time_set_now_within_its_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("group.consumer.assignment.interval.ms", "600000"),
+        ("group.consumer.min.assignment.interval.ms", "0"),
+        ("group.consumer.max.assignment.interval.ms", "600000"),
+    ];
+    let mut node = node(folder.path(), &settings);
+    let mut client = node.connect();
+    // A second member brings no other assignment yet.
+    let stands = |client: &mut Client, group: &str| {
+        assert_eq!(beat(client, group, "one", 0).error_code, ErrorCode::NONE);
+        let epoch = beat(client, group, "two", 0).member_epoch;
+        let shown = shown(client, group);
+        assert!(shown.group_epoch > shown.assignment_epoch, "{shown:?}");
+        epoch
+    };
+    let is_new = |client: &mut Client, group: &str, epoch: i32| {
+        assert_eq!(beat(client, group, "two", epoch).error_code, ErrorCode::NONE);
+        let shown = shown(client, group);
+        shown.group_epoch == shown.assignment_epoch
+    };
+    let epoch = stands(&mut client, "own");
+    node.configure(GROUP, "own", "consumer.assignment.interval.ms", Some("0"));
+    assert!(is_new(&mut client, "own", epoch));
+    let epoch = stands(&mut client, "g");
+    assert!(!is_new(&mut client, "g", epoch));
+    node.configure(BROKER, "", "group.consumer.assignment.interval.ms", Some("0"));
+    assert!(is_new(&mut client, "g", epoch));
+}
+
+#[test]
+fn the_consumer_protocol_is_not_served_where_it_is_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node(folder.path(), &[("group.coordinator.rebalance.protocols", "classic")]);
+    assert_eq!(beat(&mut node.connect(), "g", "m", 0).error_code, ErrorCode::UNSUPPORTED_VERSION);
 }

@@ -1,6 +1,5 @@
 //! Who has which partitions of a group.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::Uuid;
@@ -8,12 +7,13 @@ use model::Uuid;
 use super::GroupShard;
 use crate::group::Group;
 use crate::group::consumer::embedded;
+use crate::sorted::SortedMap;
 use crate::topics::TopicView;
 
 /// Who has which partitions: a topic's id and a partition with its member, which goes by its static name where it has
 /// one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owners(BTreeMap<(Uuid, i32), Arc<str>>);
+pub struct Owners(SortedMap<(Uuid, i32), Arc<str>>);
 
 impl Owners {
     /// Partitions that are somebody else's there; those that nobody had or has have not moved.
@@ -27,7 +27,7 @@ impl GroupShard {
     /// As the group's last assignment says; nobody in a group of another kind, or of members that say what cannot be
     /// understood.
     pub fn owners(&self, id: &str, topics: &dyn TopicView) -> Owners {
-        let mut owners = BTreeMap::new();
+        let mut owners = Vec::new();
         match self.groups.get(id) {
             Some(Group::Classic(group)) if group.is_of_consumers() => {
                 for member in group.members.iter() {
@@ -52,7 +52,7 @@ impl GroupShard {
             }
             _ => {}
         }
-        Owners(owners)
+        Owners(owners.into_iter().collect())
     }
 
     /// The groups that are here.
