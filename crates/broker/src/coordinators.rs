@@ -88,6 +88,12 @@ impl GroupCoordinators {
         shards.get(place).cloned().flatten().ok_or(ErrorCode::NOT_COORDINATOR)
     }
 
+    /// True where so many bytes can be appended at once for a group, or the group is not here.
+    pub fn has_room_for(&self, group: &str, bytes: usize) -> bool {
+        self.shard_of(group)
+            .map_or(true, |shard| bytes <= shard.partition.topic.settings.load().batch_bytes_max)
+    }
+
     /// All shards that are here.
     pub fn shards(&self) -> Vec<Arc<HostedShard>> {
         self.shards.load().iter().flatten().cloned().collect()

@@ -209,3 +209,27 @@ fn ten_thousand_joins_of_a_client_that_goes_no_further_keep_nobody_out() {
     let told = joined(&mut other);
     assert_eq!((told.error_code, told.generation_id), (ErrorCode::NONE, 2));
 }
+
+#[test]
+fn a_member_that_says_more_than_a_record_can_hold_is_refused_and_disturbs_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node(folder.path(), &[]);
+    let mut client = node.connect();
+    assert_eq!(commit(&mut client, "other", "t", 0, 5), ErrorCode::NONE);
+    let names = (0..100).map(|number| format!("{number:032000}").into()).collect();
+    let request = ConsumerGroupHeartbeatRequest {
+        group_id: "g".into(),
+        member_id: "m".into(),
+        rebalance_timeout_ms: 1000,
+        subscribed_topic_names: Some(names),
+        topic_partitions: Some(Vec::new()),
+        ..Default::default()
+    };
+    for _ in 0..100 {
+        let error = ask(&mut client, (ApiKey::ConsumerGroupHeartbeat, 1), &request, |body| {
+            ConsumerGroupHeartbeatResponse::decode(body, 1).unwrap().error_code
+        });
+        assert_eq!(error, ErrorCode::UNKNOWN_SERVER_ERROR);
+        assert_eq!(committed(&mut client, "other"), Ok(5));
+    }
+}
