@@ -204,6 +204,18 @@ mod tests {
     }
 
     #[test]
+    fn a_timer_takes_little_beside_the_names_that_its_member_has_anyway() {
+        const MEMBERS: usize = 50_000;
+        let timers: Vec<Timer> = (0..MEMBERS).map(|member| session(member, 5 + member as i64)).collect();
+        let queue = CoreQueue::default();
+        // The names are the members' own.
+        let made =
+            allocation_counter::measure(|| timers.iter().for_each(|timer| queue.set(1, timer.clone())));
+        let bytes = made.bytes_current / MEMBERS as i64;
+        assert!((24..180).contains(&bytes), "{bytes} bytes each");
+    }
+
+    #[test]
     fn a_timer_at_the_end_of_time_does_no_harm() {
         let queue = CoreQueue::default();
         queue.set(1, session(1, i64::MAX));
