@@ -87,6 +87,18 @@ impl Batch {
         Batch(BatchBuilder::new().compression(broker.groups.compression))
     }
 
+    /// How many of `records`, from the first on, fit into a batch of `size_max` bytes; the first is always one of them.
+    pub fn count_fitting(records: &[Record], size_max: usize) -> usize {
+        let empty = BatchBuilder::new().plain_size();
+        let mut left = size_max.saturating_sub(empty);
+        let fits = |record: &&Record| {
+            // One that cannot be encoded takes no room, and is refused when it is appended.
+            let size = Encoded::of(std::slice::from_ref(*record)).map_or(0, |encoded| encoded.size_max());
+            left.checked_sub(size).map(|less| left = less).is_some()
+        };
+        records.iter().take_while(fits).count().max(1)
+    }
+
     /// Adds records.
     pub fn push(&mut self, records: &Encoded, now_ms: TimestampMs) {
         for (key, value) in &records.0 {
@@ -140,5 +152,26 @@ fn told(error: &AppendError) -> ErrorCode {
         ErrorCode::KAFKA_STORAGE_ERROR | ErrorCode::NOT_LEADER_OR_FOLLOWER => ErrorCode::NOT_COORDINATOR,
         ErrorCode::RECORD_LIST_TOO_LARGE => ErrorCode::MESSAGE_TOO_LARGE,
         _ => ErrorCode::UNKNOWN_SERVER_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::messages::{GroupKey, OffsetCommitKey};
+
+    use super::*;
+
+    #[test]
+    fn records_with_long_names_go_into_several_batches() {
+        let name = "x".repeat(30_000);
+        let key = |partition| OffsetCommitKey { group: name.clone().into(), topic: "t".into(), partition };
+        let ends: Vec<Record> =
+            (0..100).map(|index| Record { key: GroupKey::OffsetCommit(key(index)), value: None }).collect();
+        let fitting = Batch::count_fitting(&ends, 1 << 20);
+        assert_eq!(fitting, 34);
+        let mut batch = Batch(BatchBuilder::new());
+        batch.push(&Encoded::of(&ends[..fitting]).unwrap(), 0);
+        assert!(((1 << 20) - 30_100..=1 << 20).contains(&batch.0.plain_size()));
+        assert_eq!((Batch::count_fitting(&ends, 100), Batch::count_fitting(&ends, usize::MAX)), (1, 100));
     }
 }

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use self::storing::Outstanding;
-use super::appending::Committed;
+use super::appending::{Batch, Committed};
 use super::gathering::Gathering;
 use super::in_flight::InFlight;
 use super::rebalance_log::{Rebalance, RebalanceCounts, RebalanceLog};
@@ -193,8 +193,14 @@ impl HostedShard {
         let mut state = self.state.lock();
         let active = self.active(&mut state)?;
         self.append_gathered(broker, active);
-        for records in find(&active.shard).chunks(ENDED_AT_ONCE) {
+        let found = find(&active.shard);
+        let size_max = self.partition.topic.settings.load().batch_bytes_max;
+        let mut rest = found.as_slice();
+        while !rest.is_empty() {
+            let fitting = Batch::count_fitting(rest, size_max).min(ENDED_AT_ONCE);
+            let (records, later) = rest.split_at(fitting);
             self.store(broker, active, records, Outstanding::default());
+            rest = later;
         }
         Ok(())
     }
