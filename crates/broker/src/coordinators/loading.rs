@@ -1,11 +1,12 @@
 //! Reading the records of shards, in the background and one shard after the other.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use coordinator::{GroupSettings, GroupShard};
 use partition_log::PartitionLog;
-use records::{BatchError, BatchView, EndTxnMarker, Scratch, next_batch};
+use records::{BatchError, BatchView, EndTxnMarker, Entry, LegacyView, Record, Scratch, next_entry};
 
 use super::core_queue::Work;
 use super::hosted_shard::HostedShard;
@@ -67,10 +68,20 @@ fn load(log: &PartitionLog, broker: &Broker) -> Result<GroupShard, String> {
         let slice = log.read(next, broker.groups.load_bytes, end, true).map_err(|error| error.to_string())?;
         let bytes = slice.to_vec().map_err(|error| error.to_string())?;
         let (mut rest, before) = (bytes.as_slice(), next);
-        while let Some(batch) = whole_batch(rest)? {
-            load_batch(&mut shard, &batch, &mut scratch, &mut undecided)?;
-            next = batch.next_offset();
-            rest = rest.get(batch.size()..).unwrap_or_default();
+        while let Some(entry) = whole_entry(rest)? {
+            let size = match entry {
+                Entry::Batch(batch) => {
+                    load_batch(&mut shard, &batch, &mut scratch, &mut undecided)?;
+                    next = batch.next_offset();
+                    batch.size()
+                }
+                Entry::Legacy(message) => {
+                    load_message(&mut shard, &message)?;
+                    next = message.offset() + 1;
+                    message.size()
+                }
+            };
+            rest = rest.get(size..).unwrap_or_default();
         }
         if next <= before {
             return Err(format!("no batch could be read at offset {before}"));
@@ -79,9 +90,9 @@ fn load(log: &PartitionLog, broker: &Broker) -> Result<GroupShard, String> {
     Ok(shard)
 }
 
-/// The next batch; none where only a part of it has been read, as of the last one before the bound on bytes.
-fn whole_batch(bytes: &[u8]) -> Result<Option<BatchView<'_>>, String> {
-    match next_batch(bytes) {
+/// The next entry; none where only a part of it has been read, as of the last one before the bound on bytes.
+fn whole_entry(bytes: &[u8]) -> Result<Option<Entry<'_>>, String> {
+    match next_entry(bytes) {
         Err(BatchError::Incomplete { .. }) => Ok(None),
         found => found.map_err(|error| error.to_string()),
     }
@@ -112,6 +123,17 @@ fn load_batch(
         }
     }
     Ok(())
+}
+
+/// A message of the formats before batches, as brokers before 0.11 have left them.
+fn load_message(shard: &mut GroupShard, message: &LegacyView<'_>) -> Result<(), String> {
+    let take = &mut |record: Record<'_>| {
+        if let Some(key) = record.key {
+            take_over(shard, key, record.value);
+        }
+        ControlFlow::Continue(())
+    };
+    message.for_each(UNPACKED_MAX, take).map_err(|error| error.to_string())
 }
 
 /// A record that makes no sense costs nobody else their groups.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use model::ErrorCode;
+use records::{Scratch, next_batch};
 
 use crate::appends::until;
 use crate::client::{Client, batch};
@@ -98,4 +99,52 @@ fn no_more_is_read_at_once_to_load_groups_than_is_set_and_nothing_is_lost_at_the
         "{at_once} {in_pieces} {one_by_one}"
     );
     assert!(at_once + batches - 3 <= one_by_one, "{at_once} {one_by_one}");
+}
+
+/// CRC-32 as messages before batches have it.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, byte: &u8| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 * (crc & 1)))
+    };
+    !bytes.iter().fold(!0, step)
+}
+
+fn message(offset: i64, key: &[u8], value: &[u8]) -> Vec<u8> {
+    // Magic 1, no attributes, and a timestamp that does not matter.
+    let mut body = vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    for field in [key, value] {
+        body.extend((field.len() as i32).to_be_bytes());
+        body.extend(field);
+    }
+    let size = (body.len() + 4) as i32;
+    [&offset.to_be_bytes()[..], &size.to_be_bytes(), &crc32(&body).to_be_bytes(), &body].concat()
+}
+
+/// Has the records of a log file in the format of messages.
+fn as_messages(batches: &[u8]) -> Vec<u8> {
+    let (mut messages, mut scratch, mut rest) = (Vec::new(), Scratch::new(), batches);
+    while let Some(batch) = next_batch(rest).unwrap() {
+        for record in scratch.records(&batch, 1 << 20).unwrap() {
+            let record = record.unwrap();
+            messages.extend(message(record.offset, record.key.unwrap(), record.value.unwrap()));
+        }
+        rest = &rest[batch.size()..];
+    }
+    messages
+}
+
+#[test]
+fn groups_that_a_broker_before_batches_has_left_are_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path());
+    for index in 0..3 {
+        let file =
+            |ending: &str| folder.path().join(format!("__consumer_offsets-{index}/{:020}.{ending}", 0));
+        let messages = as_messages(&std::fs::read(file("log")).unwrap());
+        std::fs::write(file("log"), messages).unwrap();
+        // One that is there would be of the batches.
+        ["index", "timeindex"].iter().for_each(|ending| _ = std::fs::remove_file(file(ending)));
+    }
+    let node = start(folder.path(), &Arc::default(), &[]);
+    wait_until_loaded(&mut node.connect());
 }
