@@ -8,6 +8,8 @@ import subprocess
 import clients
 import flights
 import group_checks
+import group_experiment_checks
+import group_tool_checks
 import install
 import storage_checks
 from expect import contains, equal, need
@@ -29,6 +31,8 @@ def listed(full):
     yield "differential: the same scripted requests to Kafka and Naru", the_same_answers
     yield from storage_checks.listed()
     yield from group_checks.listed(full)
+    yield from group_tool_checks.listed(full)
+    yield from group_experiment_checks.listed(full)
     limit = None if full else QUICK_FLIGHTS
     for codec in CODECS:
         name = f"flights in {codec}, by every client, before and after kill -9"

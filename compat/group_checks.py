@@ -23,7 +23,6 @@ def listed(full):
     """Pairs of name and function; the quick form does without the clients that want a Go toolchain."""
     yield "groups: the deciders' scripts against Kafka's own group manager", scripts_against_kafkas_manager
     yield "groups: Kafka's console consumer resumes where its group was", console_consumer_resumes
-    yield "groups: Kafka's group tool lists, describes, resets and deletes", group_tool
     yield "groups: Kafka's console consumer by the consumer protocol", console_consumer_by_consumer_protocol
     libraries = [("confluent", "classic"), ("confluent", "consumer"), ("kafka-python", "classic"), ("kafkajs", "classic")]
     if full:
@@ -100,37 +99,6 @@ def columns(text):
     lines = [line.split() for line in text.splitlines() if line.strip()]
     head = lines[0]
     return [dict(zip(head, line)) for line in lines[1:]]
-
-
-def group_tool(folder):
-    need(install.kafka_tools(), "Java and Maven (Apache Kafka's own tools)")
-    with Server(folder) as server:
-        equal(group_tool_prints(server, "--list").split(), [], "groups of an empty broker")
-        filled(server, "flights", FLIGHTS)
-        consume(server, "flights", "readers", FLIGHTS)
-        equal(group_tool_prints(server, "--list").split(), ["readers"], "groups")
-        equal(group_tool_prints(server, "--list", "--state").split(), ["GROUP", "STATE", "readers", "Empty"], "states")
-        equal(group_tool_prints(server, "--list", "--type").split(), ["GROUP", "TYPE", "readers", "Classic"], "types")
-        equal(group_tool_prints(server, "--list", "--state", "stable").split(), ["GROUP", "STATE"], "stable groups")
-        rows = columns(group_tool_prints(server, "--describe", "--group", "readers"))
-        equal(len(rows), PARTITIONS, "partitions of the group")
-        equal({row["LAG"] for row in rows}, {"0"}, "lag")
-        equal(sum(int(row["CURRENT-OFFSET"]) for row in rows), FLIGHTS, "sum of the offsets")
-        state = group_tool_prints(server, "--describe", "--group", "readers", "--state")
-        equal(columns(re.sub(r" \(ID\)|  \(1\)", "", state))[0]["STATE"], "Empty", "state")
-        reset = ("--group", "readers", "--topic", "flights", "--reset-offsets")
-        rows = columns(group_tool_prints(server, *reset, "--to-earliest", "--dry-run"))
-        equal({row["NEW-OFFSET"] for row in rows}, {"0"}, "a dry run to the earliest")
-        rows = columns(group_tool_prints(server, *reset, "--shift-by", "-10", "--execute"))
-        equal(sum(int(row["NEW-OFFSET"]) for row in rows), FLIGHTS - 10 * PARTITIONS, "ten back each")
-        rows = columns(group_tool_prints(server, "--describe", "--group", "readers"))
-        equal({row["LAG"] for row in rows}, {"10"}, "lag after a reset")
-        deleted = group_tool_prints(server, "--group", "readers", "--topic", "flights", "--delete-offsets")
-        equal(deleted.count("Successful"), PARTITIONS, "offsets deleted")
-        contains(group_tool_prints(server, "--group", "readers", "--delete"),
-                 "Deletion of requested consumer groups ('readers') was successful.")
-        contains(group_tool_prints(server, "--group", "readers", "--delete"), "The group id does not exist.")
-        equal(group_tool_prints(server, "--list").split(), [], "groups after the delete")
 
 
 def member(library, protocol, server, topic, group, out):

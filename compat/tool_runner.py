@@ -1,0 +1,86 @@
+"""Many of Kafka's command-line tools in one virtual machine: tool-runner/src/ToolRunner.java, from Python."""
+
+import json
+import shlex
+import subprocess
+from collections import namedtuple
+
+import clients
+import install
+
+SOURCE = clients.HERE / "tool-runner" / "src" / "ToolRunner.java"
+CLASSES = install.TARGET / "tool-runner"
+MAIN_CLASSES = {
+    "kafka-configs.sh": "kafka.admin.ConfigCommand",
+    "kafka-console-consumer.sh": "org.apache.kafka.tools.consumer.ConsoleConsumer",
+    "kafka-console-producer.sh": "org.apache.kafka.tools.ConsoleProducer",
+    "kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    "kafka-delete-records.sh": "org.apache.kafka.tools.DeleteRecordsCommand",
+    "kafka-groups.sh": "org.apache.kafka.tools.GroupsCommand",
+    "kafka-share-groups.sh": "org.apache.kafka.tools.consumer.group.ShareGroupCommand",
+    "kafka-storage.sh": "kafka.tools.StorageTool",
+    "kafka-streams-groups.sh": "org.apache.kafka.tools.streams.StreamsGroupCommand",
+    "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
+}
+
+Outcome = namedtuple("Outcome", "exit out err")
+
+
+class ToolRunner:
+    """The virtual machine; it ends with the block it is opened for, and with it whatever runs in the background."""
+
+    def __enter__(self):
+        libraries = install.kafka_tools()
+        compiled(libraries)
+        settings = clients.HERE / "kafka-peer" / "log4j2-tools.yaml"
+        command = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                   f"-Dlog4j2.configurationFile={settings}", "-cp", f"{CLASSES}:{libraries}/*", "ToolRunner"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()
+
+    def run(self, line, stdin=""):
+        """The outcome of a command, told as a shell would have it."""
+        return outcome(line, self._ask(do="run", input=stdin, **command(line)))
+
+    def start(self, name, line):
+        """The command goes on in the background, under the name."""
+        self._ask(do="start", name=name, **command(line))
+
+    def peek(self, name):
+        """What a command in the background has printed so far."""
+        return self._ask(do="peek", name=name)["out"]
+
+    def stop(self, name):
+        """Ends a command in the background as the terminal would; its outcome."""
+        return outcome(name, self._ask(do="stop", name=name))
+
+    def _ask(self, **request):
+        self.process.stdin.write(json.dumps(request).encode() + b"\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the tool runner ended at {request}")
+        return json.loads(answer)
+
+
+def command(line):
+    program, *arguments = shlex.split(line)
+    return {"class": MAIN_CLASSES[program], "arguments": arguments}
+
+
+def outcome(what, answer):
+    if "exit" not in answer:
+        raise RuntimeError(f"'{what}' does not end; it printed:\n{answer['out']}{answer['err']}")
+    return Outcome(answer["exit"], answer["out"], answer["err"])
+
+
+def compiled(libraries):
+    program = CLASSES / "ToolRunner.class"
+    if not program.exists() or SOURCE.stat().st_mtime > program.stat().st_mtime:
+        CLASSES.mkdir(parents=True, exist_ok=True)
+        install.run("javac", "-nowarn", "-d", CLASSES, "-cp", f"{libraries}/*", SOURCE)

@@ -1,0 +1,77 @@
+"""Transcripts of Kafka's tools: commands, and what they print against Kafka 4.3.1, in transcripts/*.txt.
+
+A transcript is both script and expectation. Each of its blocks is
+
+    $ the command ($B is the broker, $T a folder with the files of the session, $NOW a moment between two of its records)
+    --- exit 0
+    --- stdout
+    ...
+    --- stderr
+    ...
+
+What differs from run to run has the same name everywhere (see masked). Where `$~` stands in place of `$`, groups or members
+come in the order of the server's hash tables; the lines are sorted then.
+"""
+
+import re
+
+import clients
+
+FOLDER = clients.HERE / "transcripts"
+# Each start of a virtual machine shuffles its immutable sets anew, and with them what these sentences enumerate.
+SHUFFLED = (re.compile(r"(scenarios: \[)(.*)(?=\]$)", re.MULTILINE), re.compile(r"(Valid \w+ are: |options: )(.*)$", re.MULTILINE))
+
+
+def replay(name, session):
+    """The text of each block that differs from what the session's server has the tools print."""
+    differing = []
+    for mark, line, expected in blocks(FOLDER / f"{name}.txt"):
+        seen = played(mark, line, session)
+        if seen != expected:
+            differing.append(difference(line, expected, seen))
+    return differing
+
+
+def record(name, session):
+    """Writes the transcript anew, by what the session's server has the tools print."""
+    path = FOLDER / f"{name}.txt"
+    path.write_text("".join(f"{mark} {line}\n{played(mark, line, session)}" for mark, line, _ in blocks(path)))
+
+
+def blocks(path):
+    """The mark of each command, the command, and the text that follows it."""
+    parts = re.split(r"^(\$~?) (.*)\n", path.read_text(), flags=re.MULTILINE)
+    return list(zip(parts[1::3], parts[2::3], parts[3::3]))
+
+
+def played(mark, line, session):
+    outcome = session.run(line)
+    printed = [masked(text, session) for text in (outcome.out, outcome.err)]
+    if mark == "$~":
+        printed = ["".join(sorted(text.splitlines(keepends=True))) for text in printed]
+    out, err = (text if not text or text.endswith("\n") else text + "\n" for text in printed)
+    return f"--- exit {outcome.exit}\n--- stdout\n{out}--- stderr\n{err}"
+
+
+def masked(text, session):
+    """The same text on every run. Names are as long as what they stand for, because tables are padded."""
+    port = session.address.rpartition(":")[2]
+    text = text.replace(session.address, f"127.0.0.1:{'P' * len(port)}").replace(str(session.folder), "$T")
+    text = text.replace(session.moment, "$NOW") if session.moment else text
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "member-id".ljust(36, "-"), text)
+    # Ids that the Java client gives itself by the consumer protocol. No other word of a table is like them.
+    text = re.sub(r"(?<!\S)(?=\S*[a-z])(?=\S*[A-Z])[A-Za-z0-9_-]{22}(?!\S)", "member-id".ljust(22, "-"), text)
+    text = re.sub(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]", "[time]", text)
+    text = re.sub(r"adminclient-\d+", "adminclient-N", text)
+    text = re.sub(r"(^\t(at |\.\.\. ).*\n)+", "\t(stack trace)\n", text, flags=re.MULTILINE)
+    text = re.sub(r"^Option [^\n]*Description *\n-.*", "(option table)\n", text, flags=re.MULTILINE | re.DOTALL)
+    for sentence in SHUFFLED:
+        text = sentence.sub(lambda found: found[1] + ", ".join(sorted(found[2].split(", "))), text)
+    return text
+
+
+def difference(line, expected, seen):
+    theirs, ours = expected.splitlines(), seen.splitlines()
+    lines = [f"    Kafka  {text}" for text in theirs if text not in ours]
+    lines += [f"    here   {text}" for text in ours if text not in theirs]
+    return "\n".join([f"  $ {line}", *(lines or ["    the same lines in another order"])])
