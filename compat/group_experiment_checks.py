@@ -1,7 +1,6 @@
 """The experiments that people do with groups first, by Kafka's console consumer and its group tool."""
 
-import install
-from expect import contains, equal, need
+from expect import contains, equal
 from kafka_peer import KafkaPeer
 from server import Server
 from tool_runner import ToolRunner
@@ -35,13 +34,11 @@ def experiments():
 
 
 def on_naru(folder, shown):
-    need(install.kafka_tools(), "Java and Maven (Apache Kafka's own tools)")
     with ToolRunner() as runner, Server(folder, SETTINGS) as server:
         show(runner, server, folder, shown)
 
 
 def on_kafka(folder, shown):
-    need(install.kafka_tools(), "Java and Maven (Apache Kafka itself)")
     with ToolRunner() as runner, KafkaPeer(folder, runner, SETTINGS) as server:
         show(runner, server, folder, shown)
 

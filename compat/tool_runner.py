@@ -2,11 +2,13 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 from collections import namedtuple
 
 import clients
 import install
+from expect import need
 
 SOURCE = clients.HERE / "tool-runner" / "src" / "ToolRunner.java"
 CLASSES = install.TARGET / "tool-runner"
@@ -19,6 +21,7 @@ MAIN_CLASSES = {
     "kafka-groups.sh": "org.apache.kafka.tools.GroupsCommand",
     "kafka-share-groups.sh": "org.apache.kafka.tools.consumer.group.ShareGroupCommand",
     "kafka-storage.sh": "kafka.tools.StorageTool",
+    "kafka-streams-application-reset.sh": "org.apache.kafka.tools.StreamsResetter",
     "kafka-streams-groups.sh": "org.apache.kafka.tools.streams.StreamsGroupCommand",
     "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
 }
@@ -30,7 +33,7 @@ class ToolRunner:
     """The virtual machine; it ends with the block it is opened for, and with it whatever runs in the background."""
 
     def __enter__(self):
-        libraries = install.kafka_tools()
+        libraries = need(shutil.which("javac") and install.kafka_tools(), "a Java compiler and Maven (Apache Kafka's own tools)")
         compiled(libraries)
         settings = clients.HERE / "kafka-peer" / "log4j2-tools.yaml"
         command = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",

@@ -56,7 +56,7 @@ class Session:
         return self.runner.stop(name).out.splitlines()
 
     def restart(self):
-        self.server.stop()
+        self.server.kill()
         self.server.start()
 
     def state(self, group):

@@ -19,7 +19,8 @@ import clients
 
 FOLDER = clients.HERE / "transcripts"
 # Each start of a virtual machine shuffles its immutable sets anew, and with them what these sentences enumerate.
-SHUFFLED = (re.compile(r"(scenarios: \[)(.*)(?=\]$)", re.MULTILINE), re.compile(r"(Valid \w+ are: |options: )(.*)$", re.MULTILINE))
+SHUFFLED = tuple(re.compile(pattern, re.MULTILINE) for pattern in (
+    r"(scenarios: \[)(.*)(?=\]$)", r"(Valid \w+ are: )(.*)$", r"(options: )(.*)$", r"(topicPartitions=)([^)]*)"))
 
 
 def replay(name, session):
@@ -66,7 +67,7 @@ def masked(text, session):
     text = re.sub(r"(^\t(at |\.\.\. ).*\n)+", "\t(stack trace)\n", text, flags=re.MULTILINE)
     text = re.sub(r"^Option [^\n]*Description *\n-.*", "(option table)\n", text, flags=re.MULTILINE | re.DOTALL)
     for sentence in SHUFFLED:
-        text = sentence.sub(lambda found: found[1] + ", ".join(sorted(found[2].split(", "))), text)
+        text = sentence.sub(lambda found: found[1] + ", ".join(sorted(re.split(", ?", found[2]))), text)
     return text
 
 
