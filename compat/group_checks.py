@@ -1,7 +1,6 @@
 """Groups: members of every client share a topic, resume where they were, and are watched and repaired by Kafka's tools."""
 
 import os
-import re
 import subprocess
 import tempfile
 

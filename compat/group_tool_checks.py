@@ -32,8 +32,6 @@ SETTINGS = (
 WITHOUT_MEMBERS = ("console-consumer-58167", "console-consumer-10365", "console-consumer-77893", "console-consumer-20274")
 BY_CONSUMER_PROTOCOL = "group.protocol=consumer"
 COOPERATIVE = "partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
-
-
 PARTITIONS = 4
 FLIGHTS = 5_000
 
@@ -145,7 +143,7 @@ def restarted(session):
     groups = session.must(f"{GROUPS} --list")
     starts = session.server.folder / "data" / "log-start-offset-checkpoint"
     deleted = {"payments 0 2", "audit 0 1"}
-    session.wait(lambda: deleted <= set(starts.read_text().splitlines()), lambda: f"{deleted} in {starts}")
+    session.wait(lambda: starts.exists() and deleted <= set(starts.read_text().splitlines()), lambda: f"{deleted} in {starts}")
     session.restart()
     session.wait(lambda: len(session.must(f"{GROUPS} --list")) == len(groups), lambda: f"the groups: {groups}")
 
