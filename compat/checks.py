@@ -10,6 +10,7 @@ import flights
 import group_checks
 import group_experiment_checks
 import group_tool_checks
+import group_schedules
 import install
 import storage_checks
 from expect import contains, equal, need
@@ -33,6 +34,7 @@ def listed(full):
     yield from group_checks.listed(full)
     yield from group_tool_checks.listed(full)
     yield from group_experiment_checks.listed(full)
+    yield from group_schedules.listed(full)
     limit = None if full else QUICK_FLIGHTS
     for codec in CODECS:
         name = f"flights in {codec}, by every client, before and after kill -9"

@@ -23,7 +23,8 @@ def listed(full):
     yield "groups: the deciders' scripts against Kafka's own group manager", scripts_against_kafkas_manager
     yield "groups: Kafka's console consumer resumes where its group was", console_consumer_resumes
     yield "groups: Kafka's console consumer by the consumer protocol", console_consumer_by_consumer_protocol
-    libraries = [("confluent", "classic"), ("confluent", "consumer"), ("kafka-python", "classic"), ("kafkajs", "classic")]
+    libraries = [("confluent", "classic"), ("confluent", "consumer"), ("java", "classic"), ("java", "consumer"),
+                 ("kafka-python", "classic"), ("aiokafka", "classic"), ("kafkajs", "classic")]
     if full:
         libraries += [(library, "classic") for library in GO_LIBRARIES]
     for library, protocol in libraries:
@@ -100,9 +101,11 @@ def columns(text):
     return [dict(zip(head, line)) for line in lines[1:]]
 
 
-def member(library, protocol, server, topic, group, out):
-    """Starts one that writes to the file `out`; it ends by itself."""
-    if library == "kafkajs":
+def member(library, protocol, server, topic, group, files, count):
+    """Starts one that writes to the two files, or `count` of them in one process; they end by themselves."""
+    if library == "java":
+        command, environment = [*install.java_member(), "share"], None
+    elif library == "kafkajs":
         command = ["node", clients.SCRIPTS / "kafkajs_group_consume.js"]
         environment = dict(os.environ, NODE_PATH=str(install.kafkajs() / "node_modules"))
     elif library in GO_LIBRARIES:
@@ -111,35 +114,44 @@ def member(library, protocol, server, topic, group, out):
         command = [install.python_clients(), clients.SCRIPTS / "group_consume.py", library]
         environment = None
     command += [server.address, topic, group, IDLE_S]
-    if library == "confluent":
+    if library in ("confluent", "java"):
         command.append(protocol)
-    return subprocess.Popen([str(part) for part in command], stdout=out, stderr=subprocess.STDOUT, env=environment)
+    if library == "java":
+        command.append(count)
+    out, errors = files
+    return subprocess.Popen([str(part) for part in command], stdout=out, stderr=errors, env=environment)
+
+
+def content(file):
+    file.seek(0)
+    return file.read()
 
 
 def seen_by(library, protocol, server, topic, group, count):
     """What `count` members see together; every one of them ends well."""
     # Files, for whoever waits until its output is read does not heed its group.
-    outs = [tempfile.TemporaryFile() for _ in range(count)]
-    members = [member(library, protocol, server, topic, group, out) for out in outs]
+    pairs_of_files = [(tempfile.TemporaryFile(), tempfile.TemporaryFile()) for _ in range(1 if library == "java" else count)]
+    members = [member(library, protocol, server, topic, group, files, count) for files in pairs_of_files]
     pairs = []
-    for process, out in zip(members, outs):
+    for process, files in zip(members, pairs_of_files):
         code = process.wait(timeout=180)
-        out.seek(0)
-        printed = out.read()
-        equal(code, 0, f"exit code of a member, which says {printed[-1000:].decode(errors='replace')}")
+        printed, errors = map(content, files)
+        equal(code, 0, f"exit code of a member, which says {(printed + errors)[-1000:].decode(errors='replace')}")
         pairs += clients.split_lines(printed)
     return pairs
 
 
 def members_share(folder, library, protocol):
     need(install.kafka_tools(), "Java and Maven (Apache Kafka's own tools)")
+    if library == "java":
+        need(install.java_member(), "a Java compiler")
     if library == "kafkajs":
         need(install.kafkajs(), "Node and npm")
     if library in GO_LIBRARIES:
         need(install.go_clients(), "Go")
     with Server(folder) as server:
         pairs = filled(server, "flights", FLIGHTS)
-        for count in (1, 3):
+        for count in (1, 3, 8) if library == "java" else (1, 3):
             seen = seen_by(library, protocol, server, "flights", f"group-of-{count}", count)
             equal(sorted(seen), sorted(pairs), f"records of {count} members")
         server.kill()

@@ -81,6 +81,22 @@ def go_clients():
     return program
 
 
+def java_member():
+    """The command of members by Kafka's own consumer, or None where Java or Maven is missing."""
+    libraries = kafka_tools()
+    if not libraries or not shutil.which("javac"):
+        return None
+    classes = TARGET / "java-member"
+    sources = sorted((HERE / "java-member").glob("*.java"))
+    stamp = classes / "compiled.txt"
+    if not stamp.exists() or any(source.stat().st_mtime > stamp.stat().st_mtime for source in sources):
+        run("javac", "-nowarn", "-Xlint:none", "-d", classes, "-cp", f"{libraries}/*", *sources)
+        stamp.touch()
+    settings = HERE / "kafka-peer" / "log4j2-tools.yaml"
+    return ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={settings}",
+            "-cp", f"{classes}:{libraries}/*", "Member"]
+
+
 def kcat():
     """The program kcat. It comes from the system's packages, which takes root, so only CI installs it."""
     if not shutil.which("kcat") and os.environ.get("CI") == "true" and os.geteuid() == 0:

@@ -1,9 +1,10 @@
 """A member of a group: prints key TAB value of what it is given, commits after each batch, and ends when nothing has come
 for a while.
 
-    group_consume.py confluent|kafka-python ADDRESS TOPIC GROUP IDLE_SECONDS [PROTOCOL]
+    group_consume.py confluent|kafka-python|aiokafka ADDRESS TOPIC GROUP IDLE_SECONDS [PROTOCOL]
 """
 
+import asyncio
 import sys
 import time
 
@@ -52,4 +53,43 @@ def kafka_python():
     consumer.close()
 
 
-{"confluent": confluent, "kafka-python": kafka_python}[library]()
+async def aiokafka_member():
+    from aiokafka import AIOKafkaConsumer
+    from aiokafka.abc import ConsumerRebalanceListener
+
+    # The library rebalances beside the loop below: it has to wait until what has been taken is committed.
+    turn, joined, held = asyncio.Lock(), asyncio.Event(), set()
+
+    class Listener(ConsumerRebalanceListener):
+        async def on_partitions_revoked(self, _):
+            async with turn:
+                held.clear()
+
+        async def on_partitions_assigned(self, assigned):
+            held.update(assigned)
+            joined.set()
+
+    consumer = AIOKafkaConsumer(bootstrap_servers=address, group_id=group, auto_offset_reset="earliest",
+                                enable_auto_commit=False, session_timeout_ms=6000, heartbeat_interval_ms=500)
+    consumer.subscribe([topic], listener=Listener())
+    await consumer.start()
+    last = time.monotonic()
+    while not joined.is_set() or time.monotonic() - last < float(idle_s):
+        taken = await consumer.getmany(timeout_ms=200, max_records=500)
+        async with turn:
+            # What was taken away between the two lines above is left to whoever has it next.
+            kept = {partition: messages for partition, messages in taken.items() if partition in held}
+            for messages in kept.values():
+                for message in messages:
+                    out.write(message.key + b"\t" + message.value + b"\n")
+            if kept:
+                last = time.monotonic()
+                await consumer.commit({partition: messages[-1].offset + 1 for partition, messages in kept.items()})
+    await consumer.stop()
+
+
+def aiokafka():
+    asyncio.run(aiokafka_member())
+
+
+{"confluent": confluent, "kafka-python": kafka_python, "aiokafka": aiokafka}[library]()
