@@ -6,8 +6,8 @@
 The seed decides what is done when and to whom; how the processes interleave it cannot. A finding prints the seed and leaves the
 broker's log, with all that every process has told, in target/compat/schedules/seed-N.
 
-One round: a topic of 1 to 8 partitions is filled with numbers while members of one group, by the classic or the consumer
-protocol and by several libraries, process them. They join, leave, are killed (SIGKILL), frozen (SIGSTOP, then SIGCONT) and
+One round: a topic of 1 to 8 partitions is filled with numbers while members of one group, by the classic protocol, the
+consumer protocol or both, and by several libraries, process them. They join, leave, are killed (SIGKILL), frozen (SIGSTOP, then SIGCONT) and
 paused, and commit every record or every batch, always after processing; the broker is killed (SIGKILL) and started again.
 Then nothing more is done to anybody. What is held:
 

@@ -3,8 +3,8 @@
     watch_group.py ADDRESS GROUP TOPIC PARTITIONS
 
 Prints `seen FROM P:OFFSET...` for each look, FROM being the clock before it was asked for and the line's own that after;
-`ends P:OFFSET...` and `state NAME` when a line `ends` or `state` comes on stdin; ends when stdin does. Looks that fail, for
-the broker is down, are passed over.
+`ends P:OFFSET...` and `state NAME` when a line `ends` or `state` comes on stdin; ends when stdin does. What fails, for the
+broker is down, is told on stderr and passed over.
 """
 
 import os
@@ -13,44 +13,41 @@ import sys
 import threading
 import time
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from kafka import KafkaAdminClient, OffsetSpec, TopicPartition
+from kafka.errors import KafkaError
 
 address, group, topic = sys.argv[1:4]
 partitions = [TopicPartition(topic, partition) for partition in range(int(sys.argv[4]))]
 LOOK_S = 0.05
-CALL_S = 2
+CALL_MS = 3000
 
 
 def say(*words):
     os.write(1, (" ".join(map(str, (time.monotonic_ns(), *words))) + "\n").encode())
 
 
-def connected():
-    return AdminClient({"bootstrap.servers": address, "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 300, "log_level": 0})
-
-
 def look(admin):
     since = time.monotonic_ns()
-    [asked] = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, partitions)],
-                                                request_timeout=CALL_S).values()
-    offsets = asked.result().topic_partitions
-    for each in offsets:
-        if each.error:
-            raise KafkaException(each.error)
-    say("seen", since, *(f"{each.partition}:{each.offset}" for each in offsets if each.offset >= 0))
+    offsets = admin.list_group_offsets({group: partitions})[group]
+    say("seen", since, *(f"{at.partition}:{found.offset}" for at, found in offsets.items() if found.offset >= 0))
 
 
 def ends(admin):
-    asked = admin.list_offsets({partition: OffsetSpec.latest() for partition in partitions}, request_timeout=CALL_S)
-    say("ends", *(f"{partition.partition}:{answer.result().offset}" for partition, answer in asked.items()))
+    offsets = admin.list_partition_offsets({at: OffsetSpec.LATEST for at in partitions})
+    say("ends", *(f"{at.partition}:{found.offset}" for at, found in offsets.items()))
 
 
 def state(admin):
-    groups = admin.list_consumer_groups(request_timeout=CALL_S).result()
-    if groups.errors:
-        raise groups.errors[0]
-    say("state", *(each.state.name for each in groups.valid if each.group_id == group))
+    say("state", *(each["group_state"] for each in admin.list_groups() if each["group_id"] == group))
+
+
+def connected():
+    """Waits for the broker."""
+    while True:
+        try:
+            return KafkaAdminClient(bootstrap_servers=address, request_timeout_ms=CALL_MS, reconnect_backoff_max_ms=200)
+        except KafkaError as error:
+            print(time.monotonic_ns(), error, file=sys.stderr, flush=True)
 
 
 def read(orders):
@@ -72,9 +69,9 @@ def serve():
             return
         try:
             {"look": look, "ends": ends, "state": state}[order](admin)
-        except KafkaException as error:
+        except KafkaError as error:
             print(time.monotonic_ns(), order, error, file=sys.stderr, flush=True)
-            # librdkafka 2.16 goes on asking a coordinator that it has given up itself since its connection broke.
+            admin.close()
             admin = connected()
 
 
