@@ -195,15 +195,26 @@ class Round:
         """Does it, if there is a member to do it to; of a freeze it says who is to go on when."""
         self.counts[action] += 1
         if action == "restart":
-            self.server.kill()
-            time.sleep(self.rng.uniform(0, 0.5))
-            self.server.start()
+            self._restart()
         elif action == "join":
             if len(self._in("running", "frozen")) < MEMBERS_MAX:
                 self._join()
         elif member := self._one_of("running", *(["frozen"] if action == "kill" else [])):
             return self._befall(member, action)
         return None
+
+    def _restart(self):
+        """Half of them while all members stand still, so that what the broker has kept is seen before anybody commits again."""
+        still = self._in("running") if self.rng.random() < 0.5 else []
+        for member in still:
+            member.signal(signal.SIGSTOP, "frozen")
+        self.server.kill()
+        time.sleep(self.rng.uniform(0, 0.5))
+        self.server.start()
+        if still:
+            self._until(LEAVE_S, "no look at the group after a restart", self._looked_after(time.monotonic_ns()))
+        for member in still:
+            member.signal(signal.SIGCONT, "running")
 
     def _befall(self, member, action):
         if action == "kill":
