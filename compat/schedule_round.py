@@ -21,6 +21,8 @@ SCHEDULE_S = 3.5
 CATCH_UP_S = 30
 LEAVE_S = 40
 MEMBERS_MAX = 6
+# What scripts/group_member.py ends with where the group went back to the classic protocol without it.
+GROUP_GONE = 3
 ACTIONS = {"join": 6, "kill": 4, "freeze": 4, "leave": 2, "pause": 2, "commit": 2}
 
 
@@ -67,8 +69,8 @@ def plan(seed):
     restarts = rng.choice([0, 1, 1, 1, 2])
     actions[:restarts] = ["restart"] * restarts
     rng.shuffle(actions)
-    return Plan(seed=seed, partitions=rng.randint(1, 8), records=rng.randint(1000, 3000), protocol=protocol, assignor=assignor,
-                kinds=tuple(kinds), session_ms=rng.choice([1000, 2000]), poll_ms=rng.choice([2500, 5000]),
+    return Plan(seed=seed, partitions=rng.randint(1, 8), records=rng.randint(1000, 3000), protocol=protocol,
+                assignor=assignor, kinds=tuple(kinds), session_ms=rng.choice([1000, 2000]), poll_ms=rng.choice([2500, 5000]),
                 initial_delay_ms=rng.choice([0, 300]), work_ms=rng.choice([0, 1, 2]), first_members=rng.randint(1, 3),
                 steps=tuple(zip(sorted(rng.uniform(0.2, SCHEDULE_S) for _ in range(count)), actions)))
 
@@ -97,12 +99,14 @@ def quiet_port():
 class Talker:
     """A process whose lines go to a file, where they outlive its being killed."""
 
-    def __init__(self, folder, name, command):
+    def __init__(self, folder, name, command, may_end_with=()):
         self.name = name
+        self.may_end_with = may_end_with
         self.told = folder / f"{name}.txt"
         self.errors = folder / f"{name}.err"
         with open(self.told, "wb") as out, open(self.errors, "wb") as errors:
-            self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=out, stderr=errors)
+            command = [str(part) for part in command]
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=errors)
         self.state = "running"
 
     def order(self, words):
@@ -120,13 +124,13 @@ class Talker:
     def trouble(self):
         """That it has ended otherwise than told to, or None."""
         code = self.process.poll()
-        if code is None or code == 0 and self.state == "leaving" or self.state == "killed":
+        if code is None or code == 0 and self.state == "leaving" or self.state == "killed" or code in self.may_end_with:
             return None
         return f"{self.name} ended by itself with {code}: {self.errors.read_text(errors='replace')[-1500:]}"
 
 
 class Round:
-    """Runs a plan in a folder; findings() after it."""
+    """Runs a plan in a folder; judge() after it."""
 
     def __init__(self, plan, folder):
         self.plan = plan
@@ -154,6 +158,7 @@ class Round:
             self._finish()
         except Stuck as stuck:
             self.findings.append(str(stuck))
+            self._ask_where_they_stand()
         finally:
             for talker in talkers + self.members:
                 talker.process.kill()
@@ -204,7 +209,7 @@ class Round:
         return None
 
     def _restart(self):
-        """Half of them while all members stand still, so that what the broker has kept is seen before anybody commits again."""
+        """Half of them while all members stand still: what the broker has kept is seen before anybody commits again."""
         still = self._in("running") if self.rng.random() < 0.5 else []
         for member in still:
             member.signal(signal.SIGSTOP, "frozen")
@@ -233,7 +238,7 @@ class Round:
         return None
 
     def _in(self, *states):
-        return [member for member in self.members if member.state in states]
+        return [member for member in self.members if member.state in states and member.process.poll() is None]
 
     def _one_of(self, *states):
         there = self._in(*states)
@@ -249,20 +254,19 @@ class Round:
             command = [*install.java_member(), "tell", *words]
         else:
             command = [install.python_clients(), clients.SCRIPTS / "group_member.py", library, *words]
-        self.members.append(Talker(self.folder, f"member-{len(self.members) + 1}-{library}-{protocol}", command))
+        may_end_with = [GROUP_GONE] if self.plan.protocol == "mixed" and protocol == "consumer" else []
+        name = f"member-{len(self.members) + 1}-{library}-{protocol}"
+        self.members.append(Talker(self.folder, name, command, may_end_with))
 
     def _finish(self):
         """Nothing is done to anybody any more: all is consumed and committed, all leave, and the group is empty."""
-        if not self._in("running"):
-            self._join()
         for member in self._in("running"):
             member.order("commit batch")
             member.order("work 0")
         self._until(CATCH_UP_S, "not all records are produced", lambda: self.producer.process.poll() is not None)
         self._until(CATCH_UP_S, "the ends of the logs are not told", lambda: self._asked("ends"))
         expected = {partition: end for partition, end in offsets(self._latest("ends").rest).items() if end}
-        self._until(CATCH_UP_S, f"the group has not committed all of {expected}",
-                    lambda: self._seen() == expected)
+        self._until(CATCH_UP_S, f"the group has not committed all of {expected}", lambda: self._caught_up(expected))
         for member in self._in("running"):
             member.order("stop")
             member.state = "leaving"
@@ -270,12 +274,21 @@ class Round:
         self._until(LEAVE_S, "all members have left or are dead, and the group is not empty", self._empty)
         self._until(LEAVE_S, "no further look at the group", self._looked_after(time.monotonic_ns()))
 
+    def _caught_up(self, expected):
+        if not self._in("running"):
+            self._join()
+        line = self._latest("seen")
+        return line and offsets(line.rest[1:]) == expected
+
+    def _ask_where_they_stand(self):
+        """Members in Python tell it on stderr."""
+        for member in self.members:
+            if "java" not in member.name:
+                member.process.send_signal(signal.SIGUSR1)
+        time.sleep(0.5)
+
     def _latest(self, word):
         return next((line for line in reversed(lines(self.watcher.told)) if line.word == word), None)
-
-    def _seen(self):
-        line = self._latest("seen")
-        return offsets(line.rest[1:]) if line else {}
 
     def _all_gone(self):
         return all(member.process.poll() is not None for member in self.members)

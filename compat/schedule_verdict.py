@@ -143,7 +143,7 @@ class Verdict:
         """At the end."""
         missing = sorted(set(self.acked) - self.delivered)
         if missing:
-            self.findings.append(f"{len(missing)} records were delivered to nobody, the first at partition and offset {missing[0]}")
+            self.findings.append(f"{len(missing)} records were delivered to nobody, the first at {missing[0]}")
         for partition, end in ends.items():
             produced = sum(1 for at, _ in self.acked if at == partition)
             if end != produced:

@@ -19,6 +19,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.GroupIdNotFoundException;
 
 /** Speaks as scripts/group_member.py does; what the words mean is told there. */
 final class TellingMember implements ConsumerRebalanceListener {
@@ -26,6 +27,8 @@ final class TellingMember implements ConsumerRebalanceListener {
             "range", "org.apache.kafka.clients.consumer.RangeAssignor",
             "roundrobin", "org.apache.kafka.clients.consumer.RoundRobinAssignor",
             "cooperative-sticky", "org.apache.kafka.clients.consumer.CooperativeStickyAssignor");
+    /** As in scripts/group_member.py. */
+    private static final int GROUP_GONE = 3;
     private static final Duration CALL = Duration.ofSeconds(5);
 
     private final FileOutputStream out = new FileOutputStream(FileDescriptor.out);
@@ -62,6 +65,18 @@ final class TellingMember implements ConsumerRebalanceListener {
         reader.setDaemon(true);
         reader.start();
         consumer.subscribe(List.of(topic), this);
+        try {
+            consume();
+        } catch (GroupIdNotFoundException gone) {
+            System.err.println(gone);
+            System.exit(GROUP_GONE);
+        }
+        commit();
+        consumer.close();
+        say("left");
+    }
+
+    private void consume() throws InterruptedException {
         while (obey()) {
             // After a commit that failed the batch goes on without: each further one might take as long to fail.
             boolean goesWell = true;
@@ -75,9 +90,6 @@ final class TellingMember implements ConsumerRebalanceListener {
                 commit();
             }
         }
-        commit();
-        consumer.close();
-        say("left");
     }
 
     private void readOrders() {
@@ -120,7 +132,7 @@ final class TellingMember implements ConsumerRebalanceListener {
         try {
             consumer.commitSync(offsets, CALL);
         } catch (KafkaException failed) {
-            say("failed " + number + " " + failed.getClass().getSimpleName() + " " + String.valueOf(failed.getMessage()).replace('\n', ' '));
+            say("failed " + number + " " + failed.toString().replace('\n', ' '));
             return false;
         }
         say("committed " + number);

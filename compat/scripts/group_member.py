@@ -4,14 +4,15 @@
 
 Names: address, topic, group, protocol, assignor, session_ms, poll_ms (the longest time between two polls), commit (record or
 batch), work_ms (what a record takes). Lines on stdin are orders: `pause SECONDS` (takes no records, but stays a member),
-`commit record`, `commit batch`, `work MS`, `stop`. Lines on stdout begin with the monotonic clock in nanoseconds, which all processes of a machine share:
+`commit record`, `commit batch`, `work MS`, `stop`. Lines on stdout begin with the monotonic clock in nanoseconds, which all
+processes of a machine share:
 
     assigned P...              before the committed offsets of these partitions are asked for
     revoked P...
     record P OFFSET VALUE      this is what processing a record means here
     committing N P:OFFSET...   before the request
     committed N                after the answer
-    failed N WHY               whether the broker has taken it is not known
+    failed N WHY...            whether the broker has taken it is not known
     left
 
 What is processed is committed at once, or after each batch; partitions that are taken away are committed in the callback
@@ -19,8 +20,11 @@ where the library allows it there (confluent-kafka), and forgotten.
 """
 
 import asyncio
+import faulthandler
+import logging
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -32,6 +36,8 @@ session_ms, poll_ms = int(given["session_ms"]), int(given["poll_ms"])
 HEARTBEAT_MS = 200
 BATCH = 50
 CALL_S = 5
+# Exit code of a member by the consumer protocol whose group went back to the classic one without it, as Kafka has it.
+GROUP_GONE = 3
 
 
 def say(*words):
@@ -114,8 +120,10 @@ class Confluent:
     def __init__(self, ledger):
         from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-        self.ledger, self.partition = ledger, TopicPartition
-        self.passing = (KafkaError._MAX_POLL_EXCEEDED, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
+        self.ledger, self.partition, self.fatal = ledger, TopicPartition, KafkaError._FATAL
+        # The last is what a group that changes its protocol says to those who are about to join it.
+        self.passing = (KafkaError._MAX_POLL_EXCEEDED, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT,
+                        KafkaError.REBALANCE_IN_PROGRESS)
         settings = {"bootstrap.servers": given["address"], "group.id": given["group"], "enable.auto.commit": False,
                     "auto.offset.reset": "earliest", "group.protocol": given["protocol"], "fetch.wait.max.ms": 100,
                     "max.poll.interval.ms": poll_ms, "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 300}
@@ -138,6 +146,9 @@ class Confluent:
                 return
             if not message.error():
                 yield message.partition(), message.offset(), message.value()
+            elif message.error().code() == self.fatal and "group id does not exist" in message.error().str():
+                print(f"poll: {message.error()}", file=sys.stderr, flush=True)
+                os._exit(GROUP_GONE)
             elif message.error().code() not in self.passing:
                 sys.exit(f"poll: {message.error()}")
 
@@ -178,9 +189,9 @@ class KafkaPython:
 
         try:
             taken = self.consumer.poll(timeout_ms=100)
-        except KafkaConnectionError:
+        except KafkaConnectionError as error:
             # The broker is down, and this library leaves it to its user to go on.
-            time.sleep(0.1)
+            passed_over(error)
             return
         for messages in taken.values():
             for message in messages:
@@ -194,6 +205,11 @@ class KafkaPython:
 
     def close(self):
         self.consumer.close()
+
+
+def passed_over(error):
+    print(time.monotonic_ns(), repr(error), file=sys.stderr, flush=True)
+    time.sleep(0.1)
 
 
 def numbers(partitions):
@@ -234,6 +250,7 @@ def run(make):
 
 async def aiokafka():
     from aiokafka.abc import ConsumerRebalanceListener
+    from aiokafka.errors import KafkaError
 
     orders, ledger = Orders(), Ledger()
     # The library rebalances beside the loop below. Its callback waits until what is being processed has been committed.
@@ -252,7 +269,12 @@ async def aiokafka():
     consumer = await aiokafka_started(Listener())
     while (pause_s := orders.next()) is not None:
         await asyncio.sleep(pause_s)
-        taken = await consumer.getmany(timeout_ms=100, max_records=BATCH)
+        try:
+            taken = await consumer.getmany(timeout_ms=100, max_records=BATCH)
+        except KafkaError as error:
+            # What its coordination met is told once, and it goes on.
+            passed_over(error)
+            continue
         async with turn:
             goes_well = True
             for partition, messages in taken.items():
@@ -274,7 +296,7 @@ async def aiokafka_started(listener):
     from aiokafka import AIOKafkaConsumer
     from aiokafka.coordinator.assignors.range import RangePartitionAssignor
     from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-    from aiokafka.errors import KafkaConnectionError
+    from aiokafka.errors import KafkaError
 
     assignors = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
     while True:
@@ -288,10 +310,10 @@ async def aiokafka_started(listener):
         try:
             await consumer.start()
             return consumer
-        except KafkaConnectionError:
-            # The broker is down, and this library does not wait for it.
+        except KafkaError as error:
+            # The broker is down, or the group changes its protocol, and this library does not wait for the end of it.
             await consumer.stop()
-            await asyncio.sleep(0.1)
+            passed_over(error)
 
 
 async def aiokafka_commit(consumer, ledger):
@@ -310,6 +332,9 @@ async def aiokafka_commit(consumer, ledger):
     return True
 
 
+# For whoever reads what a finding has left: what the library did, and where it stands when it is asked.
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+faulthandler.register(signal.SIGUSR1)
 if library == "aiokafka":
     asyncio.run(aiokafka())
 else:
