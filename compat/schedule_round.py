@@ -18,7 +18,7 @@ GROUP, TOPIC = "readers", "numbers"
 # Seconds that joins, kills and the like go on; the producer is at work meanwhile.
 SCHEDULE_S = 3.5
 # Far more than any timeout of the schedule: who takes longer is stuck.
-CATCH_UP_S = 30
+CATCH_UP_S = 60
 LEAVE_S = 40
 MEMBERS_MAX = 6
 # What scripts/group_member.py ends with where the group went back to the classic protocol without it.
