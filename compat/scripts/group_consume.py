@@ -13,6 +13,23 @@ protocol = sys.argv[6] if len(sys.argv) > 6 else "classic"
 out = sys.stdout.buffer
 
 
+class Idle:
+    """How long a member has had nothing to do, counted from when it is in the group: that takes its time on a busy machine."""
+
+    def __init__(self):
+        self.since = None
+
+    def joined(self):
+        if self.since is None:
+            self.since = time.monotonic()
+
+    def busy(self):
+        self.since = time.monotonic()
+
+    def over(self):
+        return self.since is not None and time.monotonic() - self.since >= float(idle_s)
+
+
 def confluent():
     from confluent_kafka import Consumer
 
@@ -21,34 +38,42 @@ def confluent():
     if protocol == "classic":
         settings["session.timeout.ms"] = 6000
     consumer = Consumer(settings)
-    assigned = []
-    consumer.subscribe([topic], on_assign=lambda _, partitions: assigned.append(len(partitions)))
-    last = time.monotonic()
-    while not assigned or time.monotonic() - last < float(idle_s):
+    idle = Idle()
+    consumer.subscribe([topic], on_assign=lambda *_: idle.joined())
+    while not idle.over():
         messages = consumer.consume(500, 0.2)
         for message in messages:
             if message.error():
                 sys.exit(str(message.error()))
             out.write(message.key() + b"\t" + message.value() + b"\n")
         if messages:
-            last = time.monotonic()
+            idle.busy()
             consumer.commit(asynchronous=False)
     consumer.close()
 
 
 def kafka_python():
-    from kafka import KafkaConsumer
+    from kafka import ConsumerRebalanceListener, KafkaConsumer
 
-    consumer = KafkaConsumer(topic, bootstrap_servers=address, group_id=group, auto_offset_reset="earliest",
+    idle = Idle()
+
+    class Listener(ConsumerRebalanceListener):
+        def on_partitions_revoked(self, _):
+            pass
+
+        def on_partitions_assigned(self, _):
+            idle.joined()
+
+    consumer = KafkaConsumer(bootstrap_servers=address, group_id=group, auto_offset_reset="earliest",
                              enable_auto_commit=False, session_timeout_ms=6000, heartbeat_interval_ms=500)
-    last = time.monotonic()
-    while not consumer.assignment() and time.monotonic() - last < 30 or time.monotonic() - last < float(idle_s):
+    consumer.subscribe([topic], listener=Listener())
+    while not idle.over():
         polled = consumer.poll(timeout_ms=200, max_records=500)
         for messages in polled.values():
             for message in messages:
                 out.write(message.key + b"\t" + message.value + b"\n")
         if polled:
-            last = time.monotonic()
+            idle.busy()
             consumer.commit()
     consumer.close()
 
@@ -58,7 +83,7 @@ async def aiokafka_member():
     from aiokafka.abc import ConsumerRebalanceListener
 
     # The library rebalances beside the loop below: it has to wait until what has been taken is committed.
-    turn, joined, held = asyncio.Lock(), asyncio.Event(), set()
+    turn, held, idle = asyncio.Lock(), set(), Idle()
 
     class Listener(ConsumerRebalanceListener):
         async def on_partitions_revoked(self, _):
@@ -67,14 +92,13 @@ async def aiokafka_member():
 
         async def on_partitions_assigned(self, assigned):
             held.update(assigned)
-            joined.set()
+            idle.joined()
 
     consumer = AIOKafkaConsumer(bootstrap_servers=address, group_id=group, auto_offset_reset="earliest",
                                 enable_auto_commit=False, session_timeout_ms=6000, heartbeat_interval_ms=500)
     consumer.subscribe([topic], listener=Listener())
     await consumer.start()
-    last = time.monotonic()
-    while not joined.is_set() or time.monotonic() - last < float(idle_s):
+    while not idle.over():
         taken = await consumer.getmany(timeout_ms=200, max_records=500)
         async with turn:
             # What was taken away between the two lines above is left to whoever has it next.
@@ -83,7 +107,7 @@ async def aiokafka_member():
                 for message in messages:
                     out.write(message.key + b"\t" + message.value + b"\n")
             if kept:
-                last = time.monotonic()
+                idle.busy()
                 await consumer.commit({partition: messages[-1].offset + 1 for partition, messages in kept.items()})
     await consumer.stop()
 
