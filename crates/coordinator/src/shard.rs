@@ -85,6 +85,7 @@ impl GroupShard {
         if changes.has_created || self.rules.topics_created_in.is_none() {
             self.rules.topics_created_in = Some(changes.version);
         }
+        self.rules.topic_hashes.forget();
         for group in self.groups.values_mut() {
             if let Group::Consumer(group) = group
                 && changes.names.iter().any(|name| group.is_subscribed_to(name))

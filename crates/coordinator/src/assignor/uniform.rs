@@ -1,23 +1,12 @@
 //! The same number of partitions, give or take one, for members that all read the same topics.
 
-use std::collections::HashSet;
-
 use model::Uuid;
 
 use super::{Partitions, Plan, Subscriber, gathered};
 
 pub fn assign(plan: &Plan<'_>) -> Vec<Partitions> {
     let Some(topics) = plan.members.first().map(|member| &*member.topics) else { return Vec::new() };
-    let held: HashSet<(Uuid, i32)> = plan.members.iter().flat_map(|member| each(member.before)).collect();
-    let all = topics.iter().flat_map(|topic| (0..plan.partitions(*topic)).map(move |index| (*topic, index)));
-    let mut count = 0;
-    let mut free = Vec::new();
-    for partition in all {
-        count += 1;
-        if !held.contains(&partition) {
-            free.push(partition);
-        }
-    }
+    let (count, mut free) = not_held(plan, topics);
     let least = count / plan.members.len();
     let mut extra = count % plan.members.len();
     let mut assigned = Vec::with_capacity(plan.members.len());
@@ -37,6 +26,27 @@ pub fn assign(plan: &Plan<'_>) -> Vec<Partitions> {
         own.extend(free.by_ref().take(*room));
     }
     assigned.into_iter().map(|(own, _)| gathered(own)).collect()
+}
+
+/// How many partitions there are, and those that nobody has.
+fn not_held(plan: &Plan<'_>, topics: &[Uuid]) -> (usize, Vec<(Uuid, i32)>) {
+    let size = |topic: &Uuid| usize::try_from(plan.partitions(*topic)).unwrap_or_default();
+    let mut held: Vec<Vec<bool>> = topics.iter().map(|topic| vec![false; size(topic)]).collect();
+    for (topic, indexes) in plan.members.iter().flat_map(|member| member.before.iter()) {
+        let Some(held) = topics.binary_search(topic).ok().and_then(|place| held.get_mut(place)) else {
+            continue;
+        };
+        for index in indexes.iter() {
+            if let Some(held) = usize::try_from(*index).ok().and_then(|index| held.get_mut(index)) {
+                *held = true;
+            }
+        }
+    }
+    let count = held.iter().map(Vec::len).sum();
+    let free = topics.iter().zip(&held).flat_map(|(topic, held)| {
+        (0..).zip(held).filter(|(_, held)| !**held).map(|(index, _)| (*topic, index))
+    });
+    (count, free.collect())
 }
 
 /// What a member keeps, and how many more it gets; what is too much goes to `free`.

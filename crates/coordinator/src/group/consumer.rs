@@ -38,6 +38,7 @@ pub use self::check::{Refusal, check_form};
 pub use self::commit::CommitRule;
 pub use self::member::{Current, Member, MemberState, Owned};
 pub use self::members::Members;
+pub use self::metadata_hash::TopicHashes;
 pub use self::regex::{Regexes, Resolution, Resolved};
 pub use self::target::Target;
 pub use self::timers::Watch;
@@ -72,6 +73,8 @@ pub struct Turn<'a> {
     pub pace: Pace,
     /// The cluster's topics.
     pub topics: &'a dyn TopicView,
+    /// What the topics amount to, as far as that was computed.
+    pub topic_hashes: &'a TopicHashes,
     /// The version of the metadata in which topics were last created, as far as that is known.
     pub topics_created_in: Option<i64>,
     /// What is brought about.

@@ -1,7 +1,7 @@
 //! OffsetFetch.
 
 use model::ErrorCode;
-use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
 };
@@ -18,18 +18,7 @@ impl GroupShard {
             return OffsetFetchResponseGroup { group_id, error_code, ..OffsetFetchResponseGroup::default() };
         }
         let topics = match &request.topics {
-            Some(topics) => topics
-                .iter()
-                .map(|topic| OffsetFetchResponseTopics {
-                    name: topic.name.to_string().into(),
-                    topic_id: topic.topic_id,
-                    partitions: topic
-                        .partition_indexes
-                        .iter()
-                        .map(|index| shown(*index, self.offsets.get(&request.group_id, &topic.name, *index)))
-                        .collect(),
-                })
-                .collect(),
+            Some(topics) => topics.iter().map(|topic| self.offsets_of(&request.group_id, topic)).collect(),
             None => self.all_offsets(&request.group_id),
         };
         OffsetFetchResponseGroup { group_id, topics, ..OffsetFetchResponseGroup::default() }
@@ -41,6 +30,20 @@ impl GroupShard {
                 group.check_fetch(request.member_id.as_deref(), request.member_epoch)
             }
             Some(Group::Classic(_)) | None => Ok(()),
+        }
+    }
+
+    fn offsets_of(
+        &self,
+        group: &str,
+        topic: &OffsetFetchRequestTopics<'_>,
+    ) -> OffsetFetchResponseTopics<'static> {
+        let known = self.offsets.of_group(group).and_then(|topics| topics.get(&*topic.name));
+        let committed = |index: &i32| shown(*index, known.and_then(|partitions| partitions.get(index)));
+        OffsetFetchResponseTopics {
+            name: topic.name.to_string().into(),
+            topic_id: topic.topic_id,
+            partitions: topic.partition_indexes.iter().map(committed).collect(),
         }
     }
 

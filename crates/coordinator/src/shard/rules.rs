@@ -16,6 +16,7 @@ pub struct Rules {
     pub overrides: HashMap<Arc<str>, GroupOverrides>,
     /// The version of the metadata in which topics were last created; `None` before the host has told of any.
     pub topics_created_in: Option<i64>,
+    pub topic_hashes: consumer::TopicHashes,
 }
 
 impl Rules {
@@ -48,6 +49,7 @@ impl Rules {
             settings: &self.settings,
             pace: self.pace(group),
             topics,
+            topic_hashes: &self.topic_hashes,
             topics_created_in: self.topics_created_in,
             step,
         }

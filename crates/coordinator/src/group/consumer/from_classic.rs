@@ -52,7 +52,7 @@ impl ConsumerGroup {
         for (id, metadata, _) in arrivals {
             upgraded.write(Record::member(&group.id, id, metadata.value()), turn);
         }
-        let hash = upgraded.hash_of_topics(turn.topics);
+        let hash = upgraded.hash_of_topics(turn);
         upgraded.write(Record::consumer_group(&group.id, epoch, hash), turn);
         for (id, _, partitions) in arrivals {
             upgraded.write(Record::target(&group.id, id, partitions), turn);

@@ -78,7 +78,7 @@ impl ConsumerGroup {
                 self.write(Record::regex_gone(&self.id, &regex), turn);
             }
         }
-        let hash = self.hash_of_topics(turn.topics);
+        let hash = self.hash_of_topics(turn);
         self.bump_epoch(hash, format!("member {last} is gone: {cause}"), turn);
         None
     }

@@ -180,7 +180,7 @@ impl ConsumerGroup {
             asks |= known.map_or(!resolved.topics.is_empty(), |known| known.topics != resolved.topics);
             self.write(Record::regex(&self.id, &regex, &resolved), turn);
         }
-        let hash = self.hash_of_topics(turn.topics);
+        let hash = self.hash_of_topics(turn);
         if asks || hash != self.metadata_hash {
             self.refresh_topics(asks, "regular expressions match other topics".to_owned(), turn);
         }

@@ -44,7 +44,7 @@ impl ConsumerGroup {
 
     /// Looks at the group's topics again. Where they are not what they were, or `asks`, its epoch grows.
     pub(super) fn refresh_topics(&mut self, asks: bool, cause: String, turn: &mut Turn<'_>) {
-        let hash = self.hash_of_topics(turn.topics);
+        let hash = self.hash_of_topics(turn);
         if asks || hash != self.metadata_hash {
             self.bump_epoch(hash, cause, turn);
         }

@@ -1,6 +1,8 @@
 //! What members shall have, computed for an epoch of the group.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Iter;
+use std::iter::Peekable;
 use std::sync::Arc;
 
 use model::Uuid;
@@ -36,12 +38,28 @@ impl Target {
         self.by_member.get(member)
     }
 
+    /// For who asks for many members, in the order of their ids.
+    fn in_order(&self) -> InOrder<'_> {
+        InOrder(self.by_member.iter().peekable())
+    }
+
     pub fn set(&mut self, member: Arc<str>, partitions: Partitions) {
         self.by_member.insert(member, partitions);
     }
 
     pub fn remove(&mut self, member: &str) {
         self.by_member.remove(member);
+    }
+}
+
+/// A walk over the targets of members.
+struct InOrder<'t>(Peekable<Iter<'t, Arc<str>, Partitions>>);
+
+impl<'t> InOrder<'t> {
+    /// As [`Target::of`]; ids may only ascend.
+    fn of(&mut self, member: &str) -> Option<&'t Partitions> {
+        while self.0.next_if(|(id, _)| ***id < *member).is_some() {}
+        self.0.next_if(|(id, _)| ***id == *member).map(|(_, partitions)| partitions)
     }
 }
 
@@ -61,10 +79,8 @@ impl ConsumerGroup {
         if self.target.epoch >= self.epoch || !self.may_compute(turn) {
             return;
         }
-        for (id, partitions) in self.compute(turn) {
-            if heir == Some(&*id) || self.target.of(&id) != Some(&partitions) {
-                self.write(Record::target(&self.id, &id, &partitions), turn);
-            }
+        for (id, partitions) in self.compute(heir, turn) {
+            self.write(Record::target(&self.id, &id, &partitions), turn);
         }
         self.write(Record::target_epoch(&self.id, self.epoch, turn.now_ms), turn);
     }
@@ -76,11 +92,18 @@ impl ConsumerGroup {
         computed_at_ms == 0 || interval_ms == 0 || turn.now_ms >= computed_at_ms.saturating_add(interval_ms)
     }
 
-    fn compute(&self, turn: &Turn<'_>) -> Vec<(Arc<str>, Partitions)> {
+    /// Those who shall have something else than before, and the heir.
+    fn compute(&self, heir: Option<&str>, turn: &Turn<'_>) -> Vec<(Arc<str>, Partitions)> {
         let nothing = Partitions::new();
         let plan = self.plan(&nothing, turn.topics);
-        let ids: Vec<Arc<str>> = self.members.ids();
-        ids.into_iter().zip(self.assignor(turn).assign(&plan)).collect()
+        let assigned = self.assignor(turn).assign(&plan);
+        let mut before = self.target.in_order();
+        let each = self.members.iter().zip(assigned);
+        each.filter(|(member, partitions)| {
+            before.of(&member.id) != Some(partitions) || heir == Some(&*member.id)
+        })
+        .map(|(member, partitions)| (Arc::clone(&member.id), partitions))
+        .collect()
     }
 
     /// The way to assign that most members ask for, or the default one.
@@ -95,6 +118,7 @@ impl ConsumerGroup {
         // All members read the same: what the first reads is looked up once.
         let mut shared: Option<Arc<[Uuid]>> = None;
         let mut members = Vec::with_capacity(self.members.len());
+        let mut before = self.target.in_order();
         for member in self.members.iter() {
             let read = match shared.clone().filter(|_| is_uniform) {
                 Some(read) => read,
@@ -109,7 +133,7 @@ impl ConsumerGroup {
                 id: &member.id,
                 instance_id: member.metadata.instance_id.as_deref(),
                 topics: read,
-                before: self.target.of(&member.id).unwrap_or(nothing),
+                before: before.of(&member.id).unwrap_or(nothing),
             });
         }
         Plan { members, topics: counts, is_uniform }
