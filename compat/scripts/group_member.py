@@ -169,12 +169,14 @@ class KafkaPython:
         from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
         class Listener(ConsumerRebalanceListener):
-            def on_partitions_assigned(self, assigned):
+            def on_partitions_assigned(_, assigned):
                 ledger.assigned(numbers(assigned))
+                self.goes_by_itself = True
 
-            def on_partitions_revoked(self, revoked):
+            def on_partitions_revoked(_, revoked):
                 ledger.revoked(numbers(revoked))
 
+        self.goes_by_itself = False
         assignors = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
         self.consumer = KafkaConsumer(bootstrap_servers=given["address"], group_id=given["group"],
                                       auto_offset_reset="earliest", enable_auto_commit=False, fetch_max_wait_ms=100,
@@ -189,6 +191,9 @@ class KafkaPython:
 
         try:
             taken = self.consumer.poll(timeout_ms=100)
+            if self.goes_by_itself:
+                self.go_to_committed()
+                return
         except KafkaConnectionError as error:
             # The broker is down, and this library leaves it to its user to go on.
             passed_over(error)
@@ -196,6 +201,21 @@ class KafkaPython:
         for messages in taken.values():
             for message in messages:
                 yield message.partition, message.offset, message.value
+
+    def go_to_committed(self):
+        """This library goes on from its own place in a partition that it had before, even where it was out of the group in
+        between and others have gone further: what it has read from there is let go of."""
+        from kafka.errors import KafkaError
+
+        try:
+            for partition in self.consumer.assignment():
+                offset = self.consumer.committed(partition, timeout_ms=CALL_S * 1000)
+                self.consumer.seek(partition, offset or 0)
+        except KafkaError as error:
+            # Once more behind the next poll.
+            passed_over(error)
+        else:
+            self.goes_by_itself = False
 
     def commit(self, due):
         from kafka.structs import OffsetAndMetadata, TopicPartition
