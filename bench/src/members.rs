@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::encoded::groups;
 
 /// How often a member of the classic protocol is heard of: often, because it learns of a rebalance only then.
-const BEAT: Duration = Duration::from_millis(100);
+pub const BEAT: Duration = Duration::from_millis(100);
 /// How long a group may take to become stable.
 const STABLE_MAX: Duration = Duration::from_secs(120);
 

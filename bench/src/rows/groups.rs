@@ -7,7 +7,7 @@ use crate::crowd::{Exchange, Until, closed_loops};
 use crate::effort::Effort;
 use crate::encoded::groups;
 use crate::latency::Latencies;
-use crate::members::{Group, Members, Protocol};
+use crate::members::{BEAT, Group, Members, Protocol};
 use crate::pairs::{Figure, Figures};
 use crate::process::Server;
 use crate::product::{THROUGHPUT, TURNS_OF_GROUPS};
@@ -90,24 +90,36 @@ fn members(
     id: &str,
     protocol: Protocol,
 ) -> Result<Members, String> {
-    let clients = (0..effort.scaled(MEMBERS)).map(|_| server.connect()).collect::<Result<Vec<_>, _>>()?;
+    let clients = (0..effort.scaled(MEMBERS)).map(|_| accepted(server)).collect::<Result<Vec<_>, _>>()?;
     let group = Group { id: id.to_owned(), topic: topic.to_owned(), partitions: PARTITIONS, protocol };
     Members::new(group, clients)
+}
+
+/// A connection that the server has taken up, so that this is no part of what is measured.
+fn accepted(server: &Server) -> Result<Client, String> {
+    let mut client = server.connect()?;
+    groups::coordinator_found(client.call(&groups::find_coordinator("any"))?)?;
+    Ok(client)
 }
 
 fn rebalances(server: &Server, effort: &Effort, topic: &str, protocol: Protocol) -> Result<Figures, String> {
     let mut figures = Figures::new();
     let mut members = members(server, effort, topic, topic, protocol)?;
-    let mut measure = |what: &str, act: &mut dyn FnMut() -> Result<Duration, String>| {
+    let mut measure = |what: &str, is_told: bool, act: &mut dyn FnMut() -> Result<Duration, String>| {
         let cpu_s_before = server.cpu_s()?;
         let took = act()?;
         figures.push(Figure::lower(&format!("{what}, s"), took.as_secs_f64()));
+        if is_told {
+            // Those who stay are told by the answers to their heartbeats, the last of them after that long.
+            let beyond = took.saturating_sub(BEAT).max(Duration::from_millis(1));
+            figures.push(Figure::lower(&format!("{what}, s beyond a heartbeat"), beyond.as_secs_f64()));
+        }
         figures.push(Figure::lower(&format!("{what}, CPU s"), server.cpu_s()? - cpu_s_before));
         Ok::<(), String>(())
     };
-    measure("form", &mut || members.join_all())?;
-    measure("one leaves", &mut || members.leave(1))?;
-    measure("rolling 10 %", &mut || members.roll(effort.scaled(ROLLED)))?;
+    measure("form", false, &mut || members.join_all())?;
+    measure("one leaves", true, &mut || members.leave(1))?;
+    measure("rolling 10 %", true, &mut || members.roll(effort.scaled(ROLLED)))?;
     members.leave(effort.scaled(MEMBERS) - 1)?;
     Ok(figures)
 }
