@@ -1,5 +1,6 @@
 //! One request on its way through a handler, and what becomes of it.
 
+use std::cell::OnceCell;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -26,6 +27,8 @@ pub struct ConnectionFacts {
     pub listener: Arc<ListenerInfo>,
     /// Name and version of the client library, once ApiVersions has told (KIP-511).
     pub client_software: Option<(String, String)>,
+    /// For those who ask for it, as groups do with each request.
+    client_host: OnceCell<Box<str>>,
 }
 
 /// A request whose header has been read.
@@ -87,7 +90,12 @@ pub type Served = Result<Outcome, CloseConnection>;
 impl ConnectionFacts {
     /// A connection nothing has been read from yet.
     pub fn new(peer: SocketAddr, listener: Arc<ListenerInfo>) -> ConnectionFacts {
-        ConnectionFacts { peer, listener, client_software: None }
+        ConnectionFacts { peer, listener, client_software: None, client_host: OnceCell::new() }
+    }
+
+    /// Where the client is, as Kafka writes it: a slash and the address.
+    pub fn client_host(&self) -> &str {
+        self.client_host.get_or_init(|| format!("/{}", self.peer.ip()).into())
     }
 }
 

@@ -116,7 +116,9 @@ impl HostedShard {
         drop(state);
         match receiver.try_recv() {
             Ok(answer) => Ok(Asked::Answered(answer)),
-            Err(_) => Ok(Asked::Waits(WaitingRequest { shard: Arc::clone(self), reply, receiver })),
+            Err(_) => {
+                Ok(Asked::Waits(WaitingRequest { shard: Arc::clone(self), reply, receiver, has_place: true }))
+            }
         }
     }
 

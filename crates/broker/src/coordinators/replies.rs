@@ -41,17 +41,23 @@ pub struct WaitingRequest {
     pub(super) shard: Arc<HostedShard>,
     pub(super) reply: ReplyTo,
     pub(super) receiver: oneshot::Receiver<Answer>,
+    /// The shard may still keep its place.
+    pub(super) has_place: bool,
 }
 
 impl WaitingRequest {
     /// The answer; `None` where the shard has gone from this broker meanwhile.
     pub async fn answer(mut self) -> Option<Answer> {
-        (&mut self.receiver).await.ok()
+        let answer = (&mut self.receiver).await.ok();
+        self.has_place = false;
+        answer
     }
 }
 
 impl Drop for WaitingRequest {
     fn drop(&mut self) {
-        self.shard.forget(self.reply);
+        if self.has_place {
+            self.shard.forget(self.reply);
+        }
     }
 }

@@ -53,13 +53,12 @@ fn asked(
 ) -> Result<Asked, ErrorCode> {
     let broker = request.broker();
     let topics = ImageTopics(broker.metadata.image());
-    let client_host = format!("/{}", request.facts.peer.ip());
     broker.groups.shard_of(group)?.ask(broker, |shard, reply| {
         let asker = Asker {
             reply,
             api_version: request.version(),
             client_id: request.client_id().unwrap_or_default(),
-            client_host: &client_host,
+            client_host: request.facts.client_host(),
             fresh_id: broker.clock.random_id(),
             wall_ms: broker.clock.now_ms(),
         };

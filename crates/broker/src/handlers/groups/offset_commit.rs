@@ -26,19 +26,19 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     let mut asked: OffsetCommitRequest<'_> = request.decode(body)?;
     let image = request.broker().metadata.image();
     let mut refused = Vec::new();
+    let by_id = request.version() >= IDS_SINCE;
     for mut topic in std::mem::take(&mut asked.topics) {
-        let known = match request.version() >= IDS_SINCE {
+        let known = match by_id {
             true => image.topics.get_by_id(topic.topic_id),
             false => image.topics.get(&topic.name),
         };
         let Some(known) = known else {
-            let by_id = request.version() >= IDS_SINCE;
             let code =
                 if by_id { ErrorCode::UNKNOWN_TOPIC_ID } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION };
             refused.push(answered(&topic, code));
             continue;
         };
-        (topic.name, topic.topic_id) = (Cow::Owned(known.name.to_string()), known.id);
+        (topic.name, topic.topic_id) = (Cow::Borrowed(&*known.name), known.id);
         if let Some(unknown) = take_unknown(&image, &mut topic) {
             refused.push(unknown);
         }
