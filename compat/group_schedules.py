@@ -43,14 +43,14 @@ import schedule_verdict_checks
 
 AT_ONCE = 2
 KEPT = install.TARGET / "schedules"
-QUICK_ROUNDS, FULL_ROUNDS = 3, 200
+ROUNDS, FULL_ROUNDS = 3, 200
 
 
 def listed(full):
-    """Pairs of name and function."""
+    """Pairs of name and function; the quick form only looks whether faults would be found."""
     yield from schedule_verdict_checks.listed()
-    count = FULL_ROUNDS if full else QUICK_ROUNDS
-    yield f"groups: {count} random schedules of joins, kills, pauses and commits", lambda _: as_check(count)
+    if full:
+        yield f"groups: {FULL_ROUNDS} random schedules of joins, kills, pauses and commits", lambda _: as_check(FULL_ROUNDS)
 
 
 def as_check(count):
@@ -89,7 +89,7 @@ def played(seeds, at_once):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=QUICK_ROUNDS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--at-once", type=int, default=AT_ONCE)
     options = parser.parse_args()
