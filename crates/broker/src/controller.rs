@@ -56,7 +56,7 @@ impl Controller {
 pub fn forward(request: &Request<'_>, body: &[u8]) -> Outcome {
     let broker = Arc::clone(request.broker());
     let (head, body) = (request.head, body.to_vec());
-    head.park_exclusive(async move {
+    Outcome::parked_exclusive(async move {
         let answered = broker.controller.call(head.api_key, head.version, body).await;
         broker.metadata.caught_up().await;
         answer_with_body(head, answered)

@@ -76,6 +76,18 @@ pub struct Parked {
     pub exclusive: bool,
 }
 
+impl Outcome {
+    /// Parks a request whose answer `work` gives; those behind it on the connection are served meanwhile.
+    pub fn parked(work: impl Future<Output = Answer> + 'static) -> Outcome {
+        Outcome::Parked(Parked { answer: Box::pin(work), exclusive: false })
+    }
+
+    /// Parks a request whose answer `work` gives; nothing behind it on the connection is served meanwhile.
+    pub fn parked_exclusive(work: impl Future<Output = Answer> + 'static) -> Outcome {
+        Outcome::Parked(Parked { answer: Box::pin(work), exclusive: true })
+    }
+}
+
 /// A handled request, for the metrics.
 pub struct Handled {
     /// The row it is counted in.
@@ -169,15 +181,5 @@ impl ResponseHead {
     pub fn failed(self, error: impl std::fmt::Display) -> CloseConnection {
         tracing::error!(api = ?self.api_key, version = self.version, %error, "an answer could not be encoded");
         CloseConnection(format!("the answer to {:?} could not be encoded: {error}", self.api_key))
-    }
-
-    /// Parks a request whose answer `work` gives; those behind it on the connection are served meanwhile.
-    pub fn park(self, work: impl Future<Output = Answer> + 'static) -> Outcome {
-        Outcome::Parked(Parked { answer: Box::pin(work), exclusive: false })
-    }
-
-    /// Parks a request whose answer `work` gives; nothing behind it on the connection is served meanwhile.
-    pub fn park_exclusive(self, work: impl Future<Output = Answer> + 'static) -> Outcome {
-        Outcome::Parked(Parked { answer: Box::pin(work), exclusive: true })
     }
 }

@@ -35,14 +35,39 @@ fn ask<R: Message<'static> + 'static>(
     respond: impl FnOnce(Result<Answer, ErrorCode>, i16) -> R + 'static,
 ) -> Served {
     let version = request.version();
-    match asked(request, group, decide) {
-        Ok(Asked::Answered(answer)) => request.answer(out, &respond(Ok(answer), version)),
-        Ok(Asked::Waits(waiting)) => Ok(later(request, async move {
-            let answer = waiting.answer().await.ok_or(ErrorCode::NOT_COORDINATOR);
-            respond(answer, version)
-        })),
-        Err(error) => request.answer(out, &respond(Err(error), version)),
-    }
+    let asked = asked(request, group, decide);
+    answer(request, out, asked, move |outcome| respond(outcome, version), Behind::Waits)
+}
+
+/// What becomes of the requests behind one that waits.
+#[derive(Debug, Clone, Copy)]
+enum Behind {
+    Waits,
+    GoesOn,
+}
+
+/// Answers with what `respond` makes of what was asked, now or once it is known.
+fn answer<R: Message<'static> + 'static>(
+    request: &Request<'_>,
+    out: &mut Outbound,
+    asked: Result<Asked, ErrorCode>,
+    respond: impl FnOnce(Result<Answer, ErrorCode>) -> R + 'static,
+    behind: Behind,
+) -> Served {
+    let waiting = match asked {
+        Ok(Asked::Answered(answer)) => return request.answer(out, &respond(Ok(answer))),
+        Ok(Asked::Waits(waiting)) => waiting,
+        Err(error) => return request.answer(out, &respond(Err(error))),
+    };
+    let head = request.head;
+    let work = async move {
+        let answer = waiting.answer().await.ok_or(ErrorCode::NOT_COORDINATOR);
+        encoded(head, &respond(answer))
+    };
+    Ok(match behind {
+        Behind::Waits => Outcome::parked_exclusive(work),
+        Behind::GoesOn => Outcome::parked(work),
+    })
 }
 
 /// Has the shard of `group` decide.
@@ -72,7 +97,7 @@ fn later<R: Message<'static> + 'static>(
     response: impl Future<Output = R> + 'static,
 ) -> Outcome {
     let head = request.head;
-    head.park_exclusive(async move { encoded(head, &response.await) })
+    Outcome::parked_exclusive(async move { encoded(head, &response.await) })
 }
 
 /// The answer for a request that was parked.

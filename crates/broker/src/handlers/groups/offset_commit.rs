@@ -11,8 +11,7 @@ use protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use protocol::{ApiKey, VersionRange};
 use transport::Outbound;
 
-use super::encoded;
-use crate::coordinators::Asked;
+use super::{Behind, answer};
 use crate::dispatch::Api;
 use crate::request::{Request, Served};
 
@@ -53,18 +52,9 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     let shape: Vec<_> = asked.topics.iter().map(|topic| answered(topic, ErrorCode::NONE)).collect();
     let decide =
         |shard: &mut GroupShard, asker: &Asker<'_>, now_ms, _: &_| shard.commit(&asked, asker, now_ms);
-    match super::asked(request, &asked.group_id, decide) {
-        Ok(Asked::Answered(answer)) => request.answer(out, &respond(Ok(answer), shape, refused)),
-        // Those behind it may be commits of the same pass.
-        Ok(Asked::Waits(waiting)) => Ok(request.head.park({
-            let head = request.head;
-            async move {
-                let answer = waiting.answer().await.ok_or(ErrorCode::NOT_COORDINATOR);
-                encoded(head, &respond(answer, shape, refused))
-            }
-        })),
-        Err(error) => request.answer(out, &respond(Err(error), shape, refused)),
-    }
+    let outcome = super::asked(request, &asked.group_id, decide);
+    // Those behind it may be commits of the same pass.
+    answer(request, out, outcome, move |outcome| respond(outcome, shape, refused), Behind::GoesOn)
 }
 
 /// Takes out the partitions that there are not, with their answer.
