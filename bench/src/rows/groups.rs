@@ -28,6 +28,10 @@ const MEMBERS: usize = 500;
 const PARTITIONS: i32 = 1000;
 /// Members of a rolling restart: a tenth.
 const ROLLED: usize = 50;
+/// Groups of each turn.
+const GROUPS: usize = 5;
+/// What is told where nothing is measurable beyond a heartbeat.
+const BEYOND_MIN_S: f64 = 0.001;
 /// Groups that commit at once, each on a connection of its own with so many requests in flight.
 const COMMITTING: usize = 200;
 const IN_FLIGHT: usize = 5;
@@ -41,13 +45,18 @@ fn run(effort: &Effort) -> Result<(), String> {
     let sides = Sides::start_with(effort, &THROUGHPUT, &TURNS_OF_GROUPS)?;
     sides.each(topics::wait_for_coordinator)?;
     for protocol in [Protocol::Classic, Protocol::Consumer] {
-        sides.each(|server| warm(server, effort, protocol))?;
-        let name = format!("group-{protocol:?}").to_lowercase();
-        let outcome =
-            sides.contest_on_topics(effort, &name, Shape::of(PARTITIONS), |effort, server, topic| {
-                rebalances(server, effort, topic, protocol)
-            })?;
         let named = format!("{protocol:?}").to_lowercase();
+        // One topic for all: what it costs to make one and to remove it is no part of this.
+        let topic = format!("groups-{named}");
+        sides.each(|server| warm(server, effort, &topic, protocol))?;
+        let mut count = 0;
+        let outcome = sides.contest(effort, |effort, server| {
+            let groups = (0..effort.scaled(GROUPS)).map(|_| {
+                count += 1;
+                format!("{topic}-{count}")
+            });
+            rebalances(server, effort, &topic, groups.collect(), protocol)
+        })?;
         let title = format!("a group of {MEMBERS} members and {PARTITIONS} partitions, {named} protocol");
         Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)?;
     }
@@ -68,15 +77,14 @@ fn fetched_topics() -> Vec<String> {
 }
 
 /// Groups that come and go, until the Java machine has compiled what that takes.
-fn warm(server: &Server, effort: &Effort, protocol: Protocol) -> Result<(), String> {
-    let topic = format!("warm-{protocol:?}").to_lowercase();
-    topics::create_with(server, &topic, Shape::of(PARTITIONS))?;
+fn warm(server: &Server, effort: &Effort, topic: &str, protocol: Protocol) -> Result<(), String> {
+    topics::create_with(server, topic, Shape::of(PARTITIONS))?;
     let time = Duration::from_secs_f64(effort.seconds(30.0));
     let begin = Instant::now();
     let mut number = 0;
     while number == 0 || begin.elapsed() < time {
         number += 1;
-        let mut members = members(server, effort, &topic, &format!("warm-{number}"), protocol)?;
+        let mut members = members(server, effort, topic, &format!("warm-{topic}-{number}"), protocol)?;
         members.join_all()?;
         members.leave(effort.scaled(MEMBERS))?;
     }
@@ -102,26 +110,56 @@ fn accepted(server: &Server) -> Result<Client, String> {
     Ok(client)
 }
 
-fn rebalances(server: &Server, effort: &Effort, topic: &str, protocol: Protocol) -> Result<Figures, String> {
+/// What the rebalances of one group after the other took, each on average.
+fn rebalances(
+    server: &Server,
+    effort: &Effort,
+    topic: &str,
+    groups: Vec<String>,
+    protocol: Protocol,
+) -> Result<Figures, String> {
+    let mut taken = [Taken::default(); 3];
+    let count = groups.len() as f64;
+    for group in groups {
+        let mut members = members(server, effort, topic, &group, protocol)?;
+        let [form, leave, roll] = &mut taken;
+        form.measure(server, || members.join_all())?;
+        leave.measure(server, || members.leave(1))?;
+        roll.measure(server, || members.roll(effort.scaled(ROLLED)))?;
+        members.leave(effort.scaled(MEMBERS) - 1)?;
+    }
     let mut figures = Figures::new();
-    let mut members = members(server, effort, topic, topic, protocol)?;
-    let mut measure = |what: &str, is_told: bool, act: &mut dyn FnMut() -> Result<Duration, String>| {
-        let cpu_s_before = server.cpu_s()?;
-        let took = act()?;
-        figures.push(Figure::lower(&format!("{what}, s"), took.as_secs_f64()));
-        if is_told {
+    for (what, taken) in ["form", "one leaves", "rolling 10 %"].into_iter().zip(taken) {
+        let seconds = taken.time.as_secs_f64() / count;
+        figures.push(Figure::lower(&format!("{what}, s"), seconds));
+        if what != "form" {
             // Those who stay are told by the answers to their heartbeats, the last of them after that long.
-            let beyond = took.saturating_sub(BEAT).max(Duration::from_millis(1));
-            figures.push(Figure::lower(&format!("{what}, s beyond a heartbeat"), beyond.as_secs_f64()));
+            let beyond = (seconds - BEAT.as_secs_f64()).max(BEYOND_MIN_S);
+            figures.push(Figure::lower(&format!("{what}, s beyond a heartbeat"), beyond));
         }
-        figures.push(Figure::lower(&format!("{what}, CPU s"), server.cpu_s()? - cpu_s_before));
-        Ok::<(), String>(())
-    };
-    measure("form", false, &mut || members.join_all())?;
-    measure("one leaves", true, &mut || members.leave(1))?;
-    measure("rolling 10 %", true, &mut || members.roll(effort.scaled(ROLLED)))?;
-    members.leave(effort.scaled(MEMBERS) - 1)?;
+        figures.push(Figure::lower(&format!("{what}, CPU s"), taken.cpu_s / count));
+    }
     Ok(figures)
+}
+
+/// What rebalances of one kind took together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Taken {
+    time: Duration,
+    cpu_s: f64,
+}
+
+impl Taken {
+    fn measure(
+        &mut self,
+        server: &Server,
+        act: impl FnOnce() -> Result<Duration, String>,
+    ) -> Result<(), String> {
+        let cpu_s_before = server.cpu_s()?;
+        self.time += act()?;
+        self.cpu_s += server.cpu_s()? - cpu_s_before;
+        Ok(())
+    }
 }
 
 /// A commit of one partition, by a group without members.
