@@ -26,6 +26,7 @@ use crate::options::BrokerOptions;
 use crate::partitions::Registry;
 use crate::producer_ids::ProducerIds;
 use crate::traffic::CoreCounters;
+use crate::wakeups::Wakeups;
 
 /// How long a fetch session is safe from giving way to another (`min.incremental.fetch.session.eviction.ms` in Kafka).
 const SESSION_EVICTION_MS: i64 = 120_000;
@@ -104,6 +105,8 @@ pub struct Core {
     pub(crate) produce_items: Cell<Vec<Item>>,
     /// For the partitions of a Fetch request.
     pub(crate) fetch_attempt: Cell<Attempt>,
+    /// Of the requests parked here.
+    pub(crate) wakeups: Arc<Wakeups>,
     index: usize,
 }
 
@@ -165,13 +168,14 @@ impl Broker {
 }
 
 impl Core {
-    /// The core of that number.
+    /// The core of that number, on its own thread.
     pub fn new(broker: Arc<Broker>, index: usize) -> Core {
         Core {
             broker,
             scratch: RefCell::new(Scratch::new()),
             produce_items: Cell::default(),
             fetch_attempt: Cell::default(),
+            wakeups: Wakeups::of_this_core(),
             index,
         }
     }

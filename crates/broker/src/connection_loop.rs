@@ -20,6 +20,7 @@ use crate::broker::Core;
 use crate::dispatch;
 use crate::listeners::ListenerInfo;
 use crate::request::{ConnectionFacts, Outcome, Parked};
+use crate::wakeups::{ParkingWaker, Wakeups};
 
 /// Requests of one connection that may be parked at the same time.
 const PARKED_MAX: usize = 64;
@@ -60,6 +61,8 @@ struct ConnectionLoop {
     facts: ConnectionFacts,
     core: Rc<Core>,
     slots: VecDeque<Slot>,
+    /// Of the requests in `slots`.
+    parking: ParkingWaker,
     /// Memory of answers that wait for requests before them, in bytes.
     slot_bytes: usize,
     /// A complete frame may be waiting in the buffer.
@@ -83,12 +86,15 @@ pub async fn serve(
         facts,
         core,
         slots: VecDeque::new(),
+        parking: ParkingWaker::default(),
         slot_bytes: 0,
         more_frames: false,
         closing: None,
     };
     let mut last_active = Instant::now();
     let mut idle = std::pin::pin!(tokio::time::sleep(idle_max));
+    // Asked once for the life of the connection: to ask anew costs every turn an entry in a list that all share.
+    let mut closed = std::pin::pin!(closing.wait_for(|closing| *closing));
     loop {
         let turn = tokio::select! {
             biased;
@@ -102,7 +108,7 @@ pub async fn serve(
                 idle.as_mut().reset(tokio::time::Instant::now() + left);
                 continue;
             }
-            _ = closing.wait_for(|closing| *closing) => {
+            _ = closed.as_mut() => {
                 state.drain().await;
                 break;
             }
@@ -139,7 +145,7 @@ impl ConnectionLoop {
         let may_read = self.may_take() && !self.more_frames;
         tokio::select! {
             biased;
-            answer = front_answer(&mut self.slots), if !self.slots.is_empty() => {
+            answer = front_answer(&mut self.slots, &mut self.parking, &self.core.wakeups), if !self.slots.is_empty() => {
                 self.finish_front(answer?);
                 Ok(true)
             }
@@ -246,9 +252,16 @@ impl ConnectionLoop {
 }
 
 /// Waits for the answer at the front of the queue; the front is always a waiting one.
-async fn front_answer(slots: &mut VecDeque<Slot>) -> Answer {
+async fn front_answer(
+    slots: &mut VecDeque<Slot>,
+    parking: &mut ParkingWaker,
+    wakeups: &Arc<Wakeups>,
+) -> Answer {
     std::future::poll_fn(|context: &mut Context<'_>| match slots.front_mut() {
-        Some(Slot::Waiting(waiting)) => waiting.answer.as_mut().poll(context),
+        Some(Slot::Waiting(waiting)) => {
+            let waker = parking.of(context.waker(), wakeups);
+            waiting.answer.as_mut().poll(&mut Context::from_waker(waker))
+        }
         Some(Slot::Answered(answered)) => Poll::Ready(Ok(std::mem::take(answered))),
         None => Poll::Pending,
     })

@@ -141,6 +141,7 @@ struct CoreParts {
 async fn run_core(mut parts: CoreParts) {
     let pool = Rc::new(BufferPool::new(parts.broker.options.pooled_bytes_per_core_max));
     let core = Rc::new(Core::new(Arc::clone(&parts.broker), parts.index));
+    tokio::task::spawn_local(Arc::clone(&core.wakeups).deliver());
     tokio::task::spawn_local(coordinators::run(Arc::clone(&parts.broker), parts.index));
     let mut trim = tokio::time::interval(TRIM_INTERVAL);
     let mut stopping = parts.stopping.clone();

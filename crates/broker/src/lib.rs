@@ -30,6 +30,7 @@ mod producer_ids;
 pub mod registration;
 mod request;
 mod traffic;
+mod wakeups;
 
 pub use broker::{Broker, BrokerParts};
 pub use coordinators::{GroupLag, PartitionLag, Rebalance, RebalanceCounts};
