@@ -29,12 +29,12 @@ pub enum Assignor {
 /// A member to be given partitions.
 #[derive(Debug, Clone)]
 pub struct Subscriber<'a> {
-    pub id: &'a str,
+    pub id: &'a Arc<str>,
     pub instance_id: Option<&'a str>,
     /// Topics that it reads and that there are, ascending.
     pub topics: Arc<[Uuid]>,
-    /// What it was given before.
-    pub before: &'a Partitions,
+    /// What it was given before; `None` where nobody has thought of it yet.
+    pub before: Option<&'a Partitions>,
 }
 
 /// What there is to assign, and to whom.
@@ -82,13 +82,24 @@ impl Assignor {
         [Assignor::Uniform, Assignor::Range].into_iter().find(|assignor| assignor.name() == name)
     }
 
-    /// What each member of the plan has from now on, in the plan's order.
-    pub(crate) fn assign(self, plan: &Plan<'_>) -> Vec<Partitions> {
-        match self {
-            Assignor::Range => range::assign(plan),
-            Assignor::Uniform if plan.is_uniform => uniform::assign(plan),
+    /// Members that have something else than before from now on, by their places in the plan, and what.
+    pub(crate) fn assign(self, plan: &Plan<'_>) -> Vec<(usize, Partitions)> {
+        let assigned = match self {
+            Assignor::Uniform if plan.is_uniform => return uniform::assign(plan),
             Assignor::Uniform => balance::assign(plan),
-        }
+            Assignor::Range => range::assign(plan),
+        };
+        let each = plan.members.iter().zip(assigned).enumerate();
+        each.filter(|(_, (member, own))| member.before != Some(own))
+            .map(|(place, (_, own))| (place, own))
+            .collect()
+    }
+}
+
+impl<'a> Subscriber<'a> {
+    /// Of what it was given before, each topic's partitions.
+    fn had(&self) -> impl Iterator<Item = (&'a Uuid, &'a SortedSet<i32>)> {
+        self.before.into_iter().flatten()
     }
 }
 

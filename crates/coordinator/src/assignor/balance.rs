@@ -51,7 +51,7 @@ impl Balance {
 
     fn keep(&mut self, plan: &Plan<'_>) {
         for (place, member) in plan.members.iter().enumerate() {
-            for (topic, indexes) in member.before {
+            for (topic, indexes) in member.had() {
                 if member.topics.binary_search(topic).is_err() {
                     continue;
                 }

@@ -33,19 +33,24 @@ fn assigned(input: &str) -> String {
     let topics: BTreeMap<Uuid, i32> = line.words[1..].iter().map(size).collect();
     let members: Vec<Line<'_>> = input[1..].iter().map(|text| Line::new(text)).collect();
     let before: Vec<Partitions> = members.iter().map(|member| had(member.text("had"))).collect();
+    let ids: Vec<Arc<str>> = members.iter().map(|member| member.word(0).into()).collect();
     let read = |member: &Line<'_>| -> Arc<[Uuid]> {
         member.word(1).split(',').filter(|topic| *topic != "-").map(id).collect()
     };
-    let subscribers = members.iter().zip(&before).map(|(member, before)| Subscriber {
-        id: member.word(0),
+    let subscribers = members.iter().zip(&before).zip(&ids).map(|((member, before), id)| Subscriber {
+        id,
         instance_id: member.text("instance"),
         topics: read(member),
-        before,
+        before: Some(before),
     });
     let is_uniform = members.windows(2).all(|two| two[0].word(1) == two[1].word(1));
     let plan = Plan { members: subscribers.collect(), topics, is_uniform };
+    let mut changed: BTreeMap<usize, Partitions> = assignor.assign(&plan).into_iter().collect();
     let mut shown = String::new();
-    for (member, own) in members.iter().zip(assignor.assign(&plan)) {
+    for (place, member) in members.iter().enumerate() {
+        // Nobody is told what it has already.
+        assert_ne!(changed.get(&place), Some(&before[place]));
+        let own = changed.remove(&place).unwrap_or_else(|| before[place].clone());
         shown.push_str(member.word(0));
         for (topic, indexes) in own {
             let indexes: Vec<String> = indexes.iter().map(ToString::to_string).collect();

@@ -3,36 +3,56 @@
 use model::Uuid;
 
 use super::{Partitions, Plan, Subscriber, gathered};
+use crate::sorted::SortedSet;
 
-pub fn assign(plan: &Plan<'_>) -> Vec<Partitions> {
+/// What a member has from now on: so many of those that it had and still reads, from the first on, and so many others.
+struct Share {
+    kept: usize,
+    others: usize,
+}
+
+pub fn assign(plan: &Plan<'_>) -> Vec<(usize, Partitions)> {
     let Some(topics) = plan.members.first().map(|member| &*member.topics) else { return Vec::new() };
     let (count, mut free) = not_held(plan, topics);
     let least = count / plan.members.len();
     let mut extra = count % plan.members.len();
-    let mut assigned = Vec::with_capacity(plan.members.len());
+    let mut shares = Vec::with_capacity(plan.members.len());
     for (place, member) in plan.members.iter().enumerate() {
         let bonus = usize::from(extra > 0);
-        let (own, mut room) = kept(member, topics, least + bonus, &mut free);
+        let quota = least + bonus;
+        let still_read = readable(member, topics).map(|(_, indexes)| indexes.len()).sum::<usize>();
+        let kept = still_read.min(quota);
+        if still_read > kept {
+            free.extend(each(member, topics).skip(kept));
+        }
+        let mut others = quota - kept;
         // Who has no use yet for one partition more leaves it to those who come, while there are enough of them.
-        if bonus == 1 && room > 0 && plan.members.len() - place > extra {
-            room -= 1;
+        if bonus == 1 && others > 0 && plan.members.len() - place > extra {
+            others -= 1;
         } else {
             extra -= bonus;
         }
-        assigned.push((own, room));
+        shares.push(Share { kept, others });
     }
     let mut free = free.into_iter();
-    for (own, room) in &mut assigned {
-        own.extend(free.by_ref().take(*room));
+    let mut changed = Vec::new();
+    for (place, (member, share)) in plan.members.iter().zip(shares).enumerate() {
+        let others = free.by_ref().take(share.others);
+        let had = member.had().map(|(_, indexes)| indexes.len()).sum::<usize>();
+        // Most keep what they have.
+        if member.before.is_some() && share.kept == had && others.len() == 0 {
+            continue;
+        }
+        changed.push((place, gathered(each(member, topics).take(share.kept).chain(others).collect())));
     }
-    assigned.into_iter().map(|(own, _)| gathered(own)).collect()
+    changed
 }
 
 /// How many partitions there are, and those that nobody has.
 fn not_held(plan: &Plan<'_>, topics: &[Uuid]) -> (usize, Vec<(Uuid, i32)>) {
     let size = |topic: &Uuid| usize::try_from(plan.partitions(*topic)).unwrap_or_default();
     let mut held: Vec<Vec<bool>> = topics.iter().map(|topic| vec![false; size(topic)]).collect();
-    for (topic, indexes) in plan.members.iter().flat_map(|member| member.before.iter()) {
+    for (topic, indexes) in plan.members.iter().flat_map(Subscriber::had) {
         let Some(held) = topics.binary_search(topic).ok().and_then(|place| held.get_mut(place)) else {
             continue;
         };
@@ -49,29 +69,15 @@ fn not_held(plan: &Plan<'_>, topics: &[Uuid]) -> (usize, Vec<(Uuid, i32)>) {
     (count, free.collect())
 }
 
-/// What a member keeps, and how many more it gets; what is too much goes to `free`.
-fn kept(
-    member: &Subscriber<'_>,
+/// What a member had of topics that it still reads.
+fn readable<'p>(
+    member: &Subscriber<'p>,
     topics: &[Uuid],
-    quota: usize,
-    free: &mut Vec<(Uuid, i32)>,
-) -> (Vec<(Uuid, i32)>, usize) {
-    let mut own = Vec::new();
-    let mut room = quota;
-    for (topic, index) in each(member.before) {
-        if topics.binary_search(&topic).is_err() {
-            continue;
-        }
-        if room == 0 {
-            free.push((topic, index));
-        } else {
-            room -= 1;
-            own.push((topic, index));
-        }
-    }
-    (own, room)
+) -> impl Iterator<Item = (Uuid, &'p SortedSet<i32>)> {
+    let is_read = |topic: &Uuid| topics.binary_search(topic).is_ok();
+    member.had().map(|(topic, indexes)| (*topic, indexes)).filter(move |(topic, _)| is_read(topic))
 }
 
-fn each(partitions: &Partitions) -> impl Iterator<Item = (Uuid, i32)> {
-    partitions.iter().flat_map(|(topic, indexes)| indexes.iter().map(move |index| (*topic, *index)))
+fn each<'p>(member: &Subscriber<'p>, topics: &[Uuid]) -> impl Iterator<Item = (Uuid, i32)> {
+    readable(member, topics).flat_map(|(topic, indexes)| indexes.iter().map(move |index| (topic, *index)))
 }

@@ -73,12 +73,10 @@ impl World {
 
     fn pass(&mut self, time_ms: i64) {
         let end_ms = self.now_ms + time_ms;
-        while let Some((key, at_ms)) = self.timers.take_next(end_ms) {
-            self.now_ms = self.now_ms.max(at_ms);
+        while let Some(key) = self.timers.next_by(end_ms, &mut self.now_ms) {
             let step = self.shard.expired(&key, self.now_ms, &Topics::default());
             self.bring_about(step);
         }
-        self.now_ms = end_ms;
     }
 
     /// Somebody who does what it should joins, and has its assignment within that time.

@@ -100,8 +100,8 @@ impl Host {
         ids.iter().for_each(|id| assert!(self.join(group, id).is_none()));
         // The wait of an empty group for more members, and once more because some came.
         for _ in 0..2 {
-            self.now_ms += 3_000;
-            while let Some((key, _)) = self.timers.take_next(self.now_ms) {
+            let end_ms = self.now_ms + 3_000;
+            while let Some(key) = self.timers.next_by(end_ms, &mut self.now_ms) {
                 let step = self.shard.expired(&key, self.now_ms, &self.topics);
                 self.bring_about(step);
             }

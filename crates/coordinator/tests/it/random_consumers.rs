@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use coordinator::{Answer, Asker, GroupEvent, GroupSettings, GroupShard, ReplyTo, Step, TopicChanges};
+use coordinator::{Answer, GroupEvent, GroupSettings, GroupShard, Step, TopicChanges};
 use model::{ErrorCode, Uuid};
 use protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
@@ -12,7 +12,7 @@ use protocol::messages::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, OffsetCommitRequest,
 };
 
-use crate::simulation::{Log, Random, Timers};
+use crate::simulation::{self, Log, Random, Timers};
 use crate::topics::Topics;
 
 const GROUP: &str = "g";
@@ -177,7 +177,12 @@ impl World {
         };
         self.clients[number].is_full = false;
         self.clients[number].beats_at_ms = self.now_ms + HEARTBEAT_MS;
-        let step = self.shard.consumer_heartbeat(&request, &asker(), self.now_ms, &self.topics);
+        let step = self.shard.consumer_heartbeat(
+            &request,
+            &simulation::asker(1, self.now_ms),
+            self.now_ms,
+            &self.topics,
+        );
         self.bring_about(step);
         // Now and then an answer is lost.
         match self.answer.take() {
@@ -234,7 +239,12 @@ impl World {
             ..ConsumerGroupHeartbeatRequest::default()
         };
         self.restart(number);
-        let step = self.shard.consumer_heartbeat(&request, &asker(), self.now_ms, &self.topics);
+        let step = self.shard.consumer_heartbeat(
+            &request,
+            &simulation::asker(1, self.now_ms),
+            self.now_ms,
+            &self.topics,
+        );
         self.bring_about(step);
         self.answer = None;
     }
@@ -285,7 +295,7 @@ impl World {
             topics: vec![topic],
             ..OffsetCommitRequest::default()
         };
-        let step = self.shard.commit(&request, &asker(), self.now_ms);
+        let step = self.shard.commit(&request, &simulation::asker(1, self.now_ms), self.now_ms);
         let mut others = self.clients.iter().enumerate().filter(|(other, _)| *other != number);
         let is_others = others.any(|(_, other)| other.owned.contains(&(topic_id, partition_index)));
         if is_others && epoch < client.epoch {
@@ -296,12 +306,10 @@ impl World {
 
     fn pass(&mut self, time_ms: i64) {
         let end_ms = self.now_ms + time_ms;
-        while let Some((key, at_ms)) = self.timers.take_next(end_ms) {
-            self.now_ms = self.now_ms.max(at_ms);
+        while let Some(key) = self.timers.next_by(end_ms, &mut self.now_ms) {
             let step = self.shard.expired(&key, self.now_ms, &self.topics);
             self.bring_about(step);
         }
-        self.now_ms = end_ms;
     }
 
     fn bring_about(&mut self, step: Step) {
@@ -350,16 +358,5 @@ impl World {
                 assert_eq!(other, None, "seed {}: {partition:?} of {}", self.seed, client.id);
             }
         }
-    }
-}
-
-fn asker() -> Asker<'static> {
-    Asker {
-        reply: ReplyTo(1),
-        api_version: 9,
-        client_id: "c",
-        client_host: "/127.0.0.1",
-        fresh_id: Uuid::ONE,
-        wall_ms: 1_000_000,
     }
 }

@@ -44,14 +44,16 @@ impl Timers {
         }
     }
 
-    /// Takes the first that ends by `end_ms`.
-    pub fn take_next(&mut self, end_ms: i64) -> Option<(TimerKey, i64)> {
-        if self.in_turn.first()?.0 > end_ms {
+    /// Takes the first that ends by `end_ms`, and it is then; without one it is `end_ms`.
+    pub fn next_by(&mut self, end_ms: i64, now_ms: &mut i64) -> Option<TimerKey> {
+        if self.in_turn.first().is_none_or(|(at_ms, _)| *at_ms > end_ms) {
+            *now_ms = end_ms;
             return None;
         }
         let (at_ms, key) = self.in_turn.pop_first()?;
+        *now_ms = at_ms.max(*now_ms);
         self.ends.remove(&key);
-        Some((key, at_ms))
+        Some(key)
     }
 
     pub fn len(&self) -> usize {

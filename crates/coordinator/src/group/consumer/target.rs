@@ -94,16 +94,17 @@ impl ConsumerGroup {
 
     /// Those who shall have something else than before, and the heir.
     fn compute(&self, heir: Option<&str>, turn: &Turn<'_>) -> Vec<(Arc<str>, Partitions)> {
-        let nothing = Partitions::new();
-        let plan = self.plan(&nothing, turn.topics);
-        let assigned = self.assignor(turn).assign(&plan);
-        let mut before = self.target.in_order();
-        let each = self.members.iter().zip(assigned);
-        each.filter(|(member, partitions)| {
-            before.of(&member.id) != Some(partitions) || heir == Some(&*member.id)
-        })
-        .map(|(member, partitions)| (Arc::clone(&member.id), partitions))
-        .collect()
+        let plan = self.plan(turn.topics);
+        let changed = self.assignor(turn).assign(&plan);
+        let id = |place: usize| plan.members.get(place).map(|member| Arc::clone(member.id));
+        let mut told: Vec<_> =
+            changed.into_iter().filter_map(|(place, partitions)| Some((id(place)?, partitions))).collect();
+        if let Some(heir) = heir.filter(|heir| told.iter().all(|(id, _)| **id != **heir))
+            && let Some(member) = plan.members.iter().find(|member| **member.id == *heir)
+        {
+            told.push((Arc::clone(member.id), member.before.cloned().unwrap_or_default()));
+        }
+        told
     }
 
     /// The way to assign that most members ask for, or the default one.
@@ -112,7 +113,7 @@ impl ConsumerGroup {
         self.members.preferred_assignor().and_then(Assignor::named).unwrap_or(default)
     }
 
-    fn plan<'a>(&'a self, nothing: &'a Partitions, topics: &dyn TopicView) -> Plan<'a> {
+    fn plan(&self, topics: &dyn TopicView) -> Plan<'_> {
         let is_uniform = self.is_uniform();
         let mut counts = BTreeMap::new();
         // All members read the same: what the first reads is looked up once.
@@ -133,7 +134,7 @@ impl ConsumerGroup {
                 id: &member.id,
                 instance_id: member.metadata.instance_id.as_deref(),
                 topics: read,
-                before: before.of(&member.id).unwrap_or(nothing),
+                before: before.of(&member.id),
             });
         }
         Plan { members, topics: counts, is_uniform }
