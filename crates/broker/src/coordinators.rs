@@ -53,7 +53,7 @@ pub(crate) struct GroupCoordinators {
     expiry_interval: Duration,
     /// `offsets.topic.compression.codec`.
     compression: Compression,
-    /// How long offset commits wait for others.
+    /// How long records wait for others.
     linger: Linger,
     /// Most bytes of records that are read at once to load a shard (`offsets.load.buffer.size`).
     load_bytes: usize,

@@ -1,7 +1,7 @@
-//! Offset commits that come in one pass of a core: they are appended as one batch.
+//! Offset commits and changes of consumer groups that come in one pass of a core: they are appended as one batch.
 //!
-//! A pass is what a core does for the connections that were ready when it looked. The first commit of it leaves a task
-//! behind those connections in the core's queue, and that task appends what has come until then. Whatever else is
+//! A pass is what a core does for the connections that were ready when it looked. The first of these decisions leaves a
+//! task behind those connections in the core's queue, and that task appends what has come until then. Whatever else is
 //! decided in the shard meanwhile is appended behind them.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use protocol::messages::GroupKey;
 
 use super::appending::{Batch, Encoded};
 
-/// How long commits wait for others (`group.coordinator.append.linger.ms`).
+/// How long records wait for others (`group.coordinator.append.linger.ms`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Linger {
     /// Not at all.
@@ -34,7 +34,7 @@ impl Linger {
     }
 }
 
-/// Commits that are appended together.
+/// Decisions that are appended together.
 #[derive(Debug)]
 pub struct Gathering {
     /// Their records.
@@ -51,7 +51,7 @@ impl Gathering {
         Gathering { batch, records: Vec::new(), answers: Vec::new() }
     }
 
-    /// Adds a commit, whose records are `encoded`.
+    /// Adds a decision, whose records are `encoded`.
     pub fn add(
         &mut self,
         records: Vec<Record>,
@@ -65,11 +65,15 @@ impl Gathering {
     }
 }
 
-/// True for the records of an OffsetCommit.
-pub fn are_commits(records: &[Record]) -> bool {
-    let is_commit =
-        |record: &Record| matches!(record.key, GroupKey::OffsetCommit(_)) && record.value.is_some();
-    !records.is_empty() && records.iter().all(is_commit)
+/// True for records that may wait: nothing that is decided before they are appended depends on that. Offsets hold once
+/// they are; consumer groups have changed already, and only who asked has to wait.
+pub fn may_wait(records: &[Record]) -> bool {
+    let may_wait = |record: &Record| match record.key {
+        GroupKey::OffsetCommit(_) | GroupKey::ConsumerGroupMetadata(_) => record.value.is_some(),
+        GroupKey::GroupMetadata(_) => false,
+        _ => true,
+    };
+    !records.is_empty() && records.iter().all(may_wait)
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ struct Active {
     shard: GroupShard,
     replies: Replies,
     rebalances: RebalanceLog,
-    /// Commits that are not appended yet.
+    /// Records that are not appended yet.
     gathering: Option<Gathering>,
     in_flight: InFlight,
 }

@@ -10,6 +10,7 @@ use protocol::messages::{
     ConsumerGroupHeartbeatResponse,
 };
 use protocol::{ApiKey, Reader};
+use records::next_batch;
 
 use crate::appends::until;
 use crate::client::Client;
@@ -53,8 +54,16 @@ fn send(
     client: &mut Client,
     request: &ConsumerGroupHeartbeatRequest<'_>,
 ) -> ConsumerGroupHeartbeatResponse<'static> {
+    begin(client, request);
+    answer(client)
+}
+
+fn begin(client: &mut Client, request: &ConsumerGroupHeartbeatRequest<'_>) {
     let frame = client.frame(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, request);
     client.send(&frame);
+}
+
+fn answer(client: &mut Client) -> ConsumerGroupHeartbeatResponse<'static> {
     let body = client.receive(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT).body;
     ConsumerGroupHeartbeatResponse::decode(&mut Reader::new(&body), HEARTBEAT).unwrap().into_owned()
 }
@@ -75,6 +84,41 @@ fn shown(client: &mut Client, group: &str) -> DescribedGroup<'static> {
     let body = client.receive(ApiKey::ConsumerGroupDescribe, DESCRIBE).body;
     let answer = ConsumerGroupDescribeResponse::decode(&mut Reader::new(&body), DESCRIBE).unwrap();
     answer.into_owned().groups.remove(0)
+}
+
+/// Batches that have been written for groups.
+fn batches(folder: &Path) -> usize {
+    let bytes = std::fs::read(folder.join(format!("__consumer_offsets-0/{:020}.log", 0))).unwrap();
+    let mut rest = bytes.as_slice();
+    let next = || {
+        let size = next_batch(rest).unwrap()?.size();
+        rest = &rest[size..];
+        Some(())
+    };
+    std::iter::from_fn(next).count()
+}
+
+#[test]
+fn changes_of_consumer_groups_that_come_together_are_one_batch_and_hold_after_a_start() {
+    for (linger_ms, expected) in [("300", 1..3), ("0", 3..4)] {
+        let folder = tempfile::tempdir().unwrap();
+        let first = node(folder.path(), &[("group.coordinator.append.linger.ms", linger_ms)]);
+        let members = ["a", "b", "c"];
+        let mut clients = members.map(|_| first.connect());
+        for (client, member) in clients.iter_mut().zip(members) {
+            begin(client, &says("g", member, 0));
+        }
+        let told = clients.each_mut().map(|client| answer(client));
+        assert!(told.iter().all(|answer| answer.error_code.is_none()), "{told:?}");
+        let written = batches(folder.path());
+        assert!(expected.contains(&written), "{written} batches");
+        let before = shown(&mut clients[0], "g");
+        assert_eq!(before.members.len(), 3);
+        drop((clients, first));
+        let again = node(folder.path(), &[]);
+        let mut client = again.connect();
+        until("the group is loaded", || shown(&mut client, "g") == before);
+    }
 }
 
 #[test]

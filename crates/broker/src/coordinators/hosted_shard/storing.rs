@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::{Active, HostedShard, State};
 use crate::broker::Broker;
 use crate::coordinators::appending::{Appending, Batch, Committed, Encoded, Wait, append};
-use crate::coordinators::gathering::{Gathering, Linger, are_commits};
+use crate::coordinators::gathering::{Gathering, Linger, may_wait};
 use crate::coordinators::in_flight::AppendNumber;
 use crate::coordinators::refusal;
 
@@ -36,7 +36,7 @@ impl HostedShard {
             }
             let outstanding = Outstanding { answers: step.answers, stored: step.stored, written: None };
             next = match broker.groups.linger {
-                Linger::Pass | Linger::For(_) if are_commits(&step.records) => {
+                Linger::Pass | Linger::For(_) if outstanding.stored.is_none() && may_wait(&step.records) => {
                     self.gather(broker, active, step.records, outstanding);
                     None
                 }
@@ -45,7 +45,7 @@ impl HostedShard {
         }
     }
 
-    /// Leaves the records of a commit to the end of the pass.
+    /// Leaves records to the end of the pass.
     fn gather(
         self: &Arc<Self>,
         broker: &Arc<Broker>,
@@ -55,7 +55,10 @@ impl HostedShard {
     ) {
         let encoded = match Encoded::of(&records) {
             Ok(encoded) => encoded,
-            Err(code) => return drop(active.settle(broker, outstanding, Err(code))),
+            Err(code) => {
+                self.appended(broker, active, Appending::Refused(code), &records, outstanding);
+                return;
+            }
         };
         let size_max = self.partition.topic.settings.load().batch_bytes_max;
         if active.gathering.as_ref().is_some_and(|known| !known.batch.has_room(&encoded, size_max)) {
@@ -69,7 +72,7 @@ impl HostedShard {
         gathering.add(records, &encoded, outstanding.answers, broker.clock.now_ms());
     }
 
-    /// Appends the commits of a pass at its end.
+    /// Appends what a pass has left, at its end.
     async fn end_pass(self: Arc<Self>, broker: Arc<Broker>) {
         if let Linger::For(time) = broker.groups.linger {
             tokio::time::sleep(time).await;
@@ -79,7 +82,7 @@ impl HostedShard {
         }
     }
 
-    /// Appends the commits that wait for that.
+    /// Appends the records that wait for that.
     pub(super) fn append_gathered(self: &Arc<Self>, broker: &Arc<Broker>, active: &mut Active) {
         if let Some(Gathering { batch, records, answers }) = active.gathering.take() {
             let appending = append(broker, &self.partition, &batch);
