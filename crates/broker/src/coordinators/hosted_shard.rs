@@ -110,16 +110,14 @@ impl HostedShard {
         let mut state = self.state.lock();
         let active = self.active(&mut state)?;
         let reply = ReplyTo(self.requests.fetch_add(1, Ordering::Relaxed));
-        let mut receiver = active.replies.expect(reply);
+        active.replies.begin(reply);
         let step = decide(&mut active.shard, reply);
         self.carry_out(broker, active, step);
-        drop(state);
-        match receiver.try_recv() {
-            Ok(answer) => Ok(Asked::Answered(answer)),
-            Err(_) => {
-                Ok(Asked::Waits(WaitingRequest { shard: Arc::clone(self), reply, receiver, has_place: true }))
-            }
+        if let Some(answer) = active.replies.take_current() {
+            return Ok(Asked::Answered(answer));
         }
+        let receiver = active.replies.expect(reply);
+        Ok(Asked::Waits(WaitingRequest { shard: Arc::clone(self), reply, receiver, has_place: true }))
     }
 
     /// Has the shard know something that brings nothing about by itself.

@@ -11,10 +11,22 @@ use super::hosted_shard::HostedShard;
 /// The requests that a shard has not answered yet.
 #[derive(Debug, Default)]
 pub struct Replies {
+    /// The request that is being decided, and its answer once that is known: most are answered at once.
+    current: Option<(ReplyTo, Option<Answer>)>,
     waiting: HashMap<u64, oneshot::Sender<Answer>>,
 }
 
 impl Replies {
+    /// The request that is known as `reply` is being decided.
+    pub fn begin(&mut self, reply: ReplyTo) {
+        self.current = Some((reply, None));
+    }
+
+    /// It has been decided; its answer, where that is known already.
+    pub fn take_current(&mut self) -> Option<Answer> {
+        self.current.take()?.1
+    }
+
     /// A place for the answer to the request that is known as `reply`.
     pub fn expect(&mut self, reply: ReplyTo) -> oneshot::Receiver<Answer> {
         let (sender, receiver) = oneshot::channel();
@@ -24,8 +36,13 @@ impl Replies {
 
     /// Delivers an answer; the client may have gone.
     pub fn deliver(&mut self, reply: ReplyTo, answer: Answer) {
-        if let Some(sender) = self.waiting.remove(&reply.0) {
-            let _ = sender.send(answer);
+        match &mut self.current {
+            Some((current, known)) if *current == reply => *known = Some(answer),
+            _ => {
+                if let Some(sender) = self.waiting.remove(&reply.0) {
+                    let _ = sender.send(answer);
+                }
+            }
         }
     }
 
