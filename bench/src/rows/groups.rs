@@ -39,7 +39,9 @@ const COMMITS: usize = 100_000;
 /// Offsets that are fetched at once: of so many partitions in each of these topics.
 const FETCHED_TOPICS: usize = 10;
 const FETCHED_PARTITIONS: i32 = 1000;
-const FETCHES: usize = 50;
+const FETCHES: usize = 500;
+/// How long servers have for what ten thousand new partitions leave to be done behind the answer.
+const SETTLE_S: f64 = 10.0;
 
 fn run(effort: &Effort) -> Result<(), String> {
     let sides = Sides::start_with(effort, &THROUGHPUT, &TURNS_OF_GROUPS)?;
@@ -65,7 +67,13 @@ fn run(effort: &Effort) -> Result<(), String> {
     Table { row: &ROW, title, promises: &[], outcome, alone: None }.finish(effort)?;
     let fetched = fetched_topics();
     sides.each(|server| {
-        fetched.iter().try_for_each(|topic| topics::create_with(server, topic, Shape::of(FETCHED_PARTITIONS)))
+        for topic in &fetched {
+            topics::create_with(server, topic, Shape::of(FETCHED_PARTITIONS))?;
+            let commit = groups::commit("fetches", topic, FETCHED_PARTITIONS);
+            groups::committed(server.connect()?.call(&commit)?)?;
+        }
+        std::thread::sleep(Duration::from_secs_f64(effort.seconds(SETTLE_S)));
+        Ok(())
     })?;
     let outcome = sides.contest(effort, fetches)?;
     let title = format!("OffsetFetch of {} partitions", FETCHED_TOPICS * FETCHED_PARTITIONS as usize);
@@ -195,9 +203,6 @@ fn commits(effort: &Effort, server: &Server, topic: &str) -> Result<Figures, Str
 fn fetches(effort: &Effort, server: &Server) -> Result<Figures, String> {
     let topics = fetched_topics();
     let mut client = server.connect()?;
-    for topic in &topics {
-        groups::committed(client.call(&groups::commit("fetches", topic, FETCHED_PARTITIONS))?)?;
-    }
     let request = groups::fetch_offsets("fetches", &topics, FETCHED_PARTITIONS);
     let mut latencies = Latencies::new();
     let cpu_s_before = server.cpu_s()?;

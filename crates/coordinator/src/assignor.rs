@@ -51,11 +51,11 @@ pub struct Plan<'a> {
 /// Partitions in any order.
 fn gathered(mut partitions: Vec<(Uuid, i32)>) -> Partitions {
     partitions.sort_unstable();
-    let mut by_topic = Partitions::new();
-    for (topic, index) in partitions {
-        by_topic.at(topic).insert(index);
-    }
-    by_topic
+    let of_one = |of_one: &[(Uuid, i32)]| {
+        let indexes = of_one.iter().map(|(_, index)| *index);
+        Some((of_one.first()?.0, indexes.collect()))
+    };
+    partitions.chunk_by(|one, other| one.0 == other.0).filter_map(of_one).collect()
 }
 
 /// What is said of topics in any order, and perhaps of one several times.
