@@ -87,16 +87,29 @@ impl Batch {
         Batch(BatchBuilder::new().compression(broker.groups.compression))
     }
 
-    /// How many of `records`, from the first on, fit into a batch of `size_max` bytes; the first is always one of them.
-    pub fn count_fitting(records: &[Record], size_max: usize) -> usize {
-        let empty = BatchBuilder::new().plain_size();
-        let mut left = size_max.saturating_sub(empty);
-        let fits = |record: &&Record| {
-            // One that cannot be encoded takes no room, and is refused when it is appended.
-            let size = Encoded::of(std::slice::from_ref(*record)).map_or(0, |encoded| encoded.size_max());
-            left.checked_sub(size).map(|less| left = less).is_some()
-        };
-        records.iter().take_while(fits).count().max(1)
+    /// Adds as many of `records`, from the first on, as fit into a batch of `size_max` bytes, and tells how many those are;
+    /// the first is always one of them. An error where the first cannot be encoded.
+    pub fn fill(
+        &mut self,
+        records: &[Record],
+        size_max: usize,
+        now_ms: TimestampMs,
+    ) -> Result<usize, ErrorCode> {
+        let mut count = 0;
+        for record in records {
+            let encoded = match Encoded::of(std::slice::from_ref(record)) {
+                Ok(encoded) => encoded,
+                Err(code) if count == 0 => return Err(code),
+                // It is the first of the next batch.
+                Err(_) => break,
+            };
+            if count > 0 && !self.has_room(&encoded, size_max) {
+                break;
+            }
+            self.push(&encoded, now_ms);
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// Adds records.
@@ -167,11 +180,13 @@ mod tests {
         let key = |partition| OffsetCommitKey { group: name.clone().into(), topic: "t".into(), partition };
         let ends: Vec<Record> =
             (0..100).map(|index| Record { key: GroupKey::OffsetCommit(key(index)), value: None }).collect();
-        let fitting = Batch::count_fitting(&ends, 1 << 20);
+        let fill = |size_max| {
+            let mut batch = Batch(BatchBuilder::new());
+            (batch.fill(&ends, size_max, 0).unwrap(), batch.0.plain_size())
+        };
+        let (fitting, size) = fill(1 << 20);
         assert_eq!(fitting, 34);
-        let mut batch = Batch(BatchBuilder::new());
-        batch.push(&Encoded::of(&ends[..fitting]).unwrap(), 0);
-        assert!(((1 << 20) - 30_100..=1 << 20).contains(&batch.0.plain_size()));
-        assert_eq!((Batch::count_fitting(&ends, 100), Batch::count_fitting(&ends, usize::MAX)), (1, 100));
+        assert!(((1 << 20) - 30_100..=1 << 20).contains(&size), "{size}");
+        assert_eq!((fill(100).0, fill(usize::MAX).0), (1, 100));
     }
 }

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use self::storing::Outstanding;
-use super::appending::{Batch, Committed};
+use super::appending::{Appending, Batch, Committed, append};
 use super::gathering::Gathering;
 use super::in_flight::InFlight;
 use super::rebalance_log::{Rebalance, RebalanceCounts, RebalanceLog};
@@ -197,9 +197,14 @@ impl HostedShard {
         let size_max = self.partition.topic.settings.load().batch_bytes_max;
         let mut rest = found.as_slice();
         while !rest.is_empty() {
-            let fitting = Batch::count_fitting(rest, size_max).min(ENDED_AT_ONCE);
-            let (records, later) = rest.split_at(fitting);
-            self.store(broker, active, records, Outstanding::default());
+            let mut batch = Batch::new(broker);
+            let together = rest.get(..ENDED_AT_ONCE).unwrap_or(rest);
+            let (appending, count) = match batch.fill(together, size_max, broker.clock.now_ms()) {
+                Ok(count) => (append(broker, &self.partition, &batch), count),
+                Err(code) => (Appending::Refused(code), 1),
+            };
+            let (records, later) = rest.split_at(count);
+            self.appended(broker, active, appending, records, Outstanding::default());
             rest = later;
         }
         Ok(())

@@ -116,7 +116,7 @@ impl HostedShard {
     }
 
     /// Tells those who wait for `records` what became of them; the step that follows, if that is known already.
-    fn appended(
+    pub(super) fn appended(
         self: &Arc<Self>,
         broker: &Arc<Broker>,
         active: &mut Active,
