@@ -10,16 +10,29 @@ use crate::group::consumer::embedded;
 use crate::sorted::SortedMap;
 use crate::topics::TopicView;
 
-/// Who has which partitions: a topic's id and a partition with its member, which goes by its static name where it has
-/// one.
+/// Who has which partitions: by topic each with its member, which goes by its static name where it has one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owners(SortedMap<(Uuid, i32), Arc<str>>);
+pub struct Owners(SortedMap<Uuid, SortedMap<i32, Arc<str>>>);
 
 impl Owners {
     /// Partitions that are somebody else's there; those that nobody had or has have not moved.
     pub fn moved_to(&self, later: &Owners) -> usize {
-        let is_moved = |(partition, owner)| self.0.get(partition).is_some_and(|before| before != owner);
-        later.0.iter().filter(|entry| is_moved(*entry)).count()
+        let moved = |(topic, owners): (&Uuid, &SortedMap<i32, Arc<str>>)| {
+            let Some(known) = self.0.get(topic) else { return 0 };
+            let is_moved = |(index, owner)| known.get(index).is_some_and(|before| before != owner);
+            owners.iter().filter(|entry| is_moved(*entry)).count()
+        };
+        later.0.iter().map(moved).sum()
+    }
+
+    /// In any order.
+    fn of(mut owners: Vec<(Uuid, i32, Arc<str>)>) -> Owners {
+        owners.sort_by_key(|(topic, ..)| *topic);
+        let of_one = |owners: &[(Uuid, i32, Arc<str>)]| {
+            let each = owners.iter().map(|(_, index, owner)| (*index, Arc::clone(owner)));
+            Some((owners.first()?.0, each.collect()))
+        };
+        Owners(owners.chunk_by(|one, other| one.0 == other.0).filter_map(of_one).collect())
     }
 }
 
@@ -38,7 +51,7 @@ impl GroupShard {
                         // A leader may write whatever it likes.
                         let real =
                             given.partitions.iter().filter(|index| (0..topic.partitions).contains(*index));
-                        owners.extend(real.map(|index| ((topic.id, *index), Arc::clone(&owner))));
+                        owners.extend(real.map(|index| (topic.id, *index, Arc::clone(&owner))));
                     }
                 }
             }
@@ -46,13 +59,13 @@ impl GroupShard {
                 for member in group.members.iter() {
                     let owner = owner(member.metadata.instance_id.as_deref(), &member.id);
                     for (topic, partitions) in &member.current.assigned {
-                        owners.extend(partitions.keys().map(|index| ((*topic, *index), Arc::clone(&owner))));
+                        owners.extend(partitions.keys().map(|index| (*topic, *index, Arc::clone(&owner))));
                     }
                 }
             }
             _ => {}
         }
-        Owners(owners.into_iter().collect())
+        Owners::of(owners)
     }
 
     /// The groups that are here.
@@ -70,7 +83,7 @@ mod tests {
     use super::*;
 
     fn owners(of: &[(i32, &str)]) -> Owners {
-        Owners(of.iter().map(|(index, owner)| ((Uuid::ZERO, *index), Arc::from(*owner))).collect())
+        Owners::of(of.iter().map(|(index, owner)| (Uuid::ZERO, *index, Arc::from(*owner))).collect())
     }
 
     #[test]
