@@ -48,24 +48,10 @@ pub struct Plan<'a> {
     pub is_uniform: bool,
 }
 
-/// Partitions in any order.
-fn gathered(mut partitions: Vec<(Uuid, i32)>) -> Partitions {
-    partitions.sort_unstable();
-    let of_one = |of_one: &[(Uuid, i32)]| {
-        let indexes = of_one.iter().map(|(_, index)| *index);
-        Some((of_one.first()?.0, indexes.collect()))
-    };
-    partitions.chunk_by(|one, other| one.0 == other.0).filter_map(of_one).collect()
-}
-
 /// What is said of topics in any order, and perhaps of one several times.
-pub fn by_topic(mut said: Vec<(Uuid, &[i32])>) -> Partitions {
-    said.sort_by_key(|(topic, _)| *topic);
-    let of_one = |said: &[(Uuid, &[i32])]| {
-        let indexes = said.iter().flat_map(|(_, indexes)| indexes.iter().copied());
-        Some((said.first()?.0, indexes.collect()))
-    };
-    said.chunk_by(|one, other| one.0 == other.0).filter_map(of_one).collect()
+pub fn by_topic(said: Vec<(Uuid, &[i32])>) -> Partitions {
+    let lists: SortedMap<Uuid, Vec<&[i32]>> = SortedMap::gathered(said);
+    lists.into_iter().map(|(topic, lists)| (topic, lists.into_iter().flatten().copied().collect())).collect()
 }
 
 impl Assignor {
@@ -82,16 +68,16 @@ impl Assignor {
         [Assignor::Uniform, Assignor::Range].into_iter().find(|assignor| assignor.name() == name)
     }
 
-    /// Members that have something else than before from now on, by their places in the plan, and what.
-    pub(crate) fn assign(self, plan: &Plan<'_>) -> Vec<(usize, Partitions)> {
+    /// Members that have something else than before from now on, in the plan's order, and what.
+    pub(crate) fn assign(self, plan: &Plan<'_>) -> Vec<(Arc<str>, Partitions)> {
         let assigned = match self {
             Assignor::Uniform if plan.is_uniform => return uniform::assign(plan),
             Assignor::Uniform => balance::assign(plan),
             Assignor::Range => range::assign(plan),
         };
-        let each = plan.members.iter().zip(assigned).enumerate();
-        each.filter(|(_, (member, own))| member.before != Some(own))
-            .map(|(place, (_, own))| (place, own))
+        let each = plan.members.iter().zip(assigned);
+        each.filter(|(member, own)| member.before != Some(own))
+            .map(|(member, own)| (Arc::clone(member.id), own))
             .collect()
     }
 }

@@ -77,6 +77,23 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.0.iter_mut().map(|(_, value)| value)
     }
 
+    /// What is said of keys in any order, and perhaps of one several times, gathered for each.
+    pub fn gathered<E>(mut said: Vec<(K, E)>) -> SortedMap<K, V>
+    where
+        V: FromIterator<E>,
+    {
+        said.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut said = said.into_iter().peekable();
+        let mut map = Vec::new();
+        while let Some((key, first)) = said.next() {
+            let others = std::iter::from_fn(|| said.next_if(|(other, _)| *other == key));
+            let value = std::iter::once(first).chain(others.map(|(_, entry)| entry)).collect();
+            map.push((key, value));
+        }
+        map.shrink_to_fit();
+        SortedMap(map)
+    }
+
     /// Where a key is, or where it would be.
     fn place<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
     where
@@ -234,6 +251,15 @@ mod tests {
         assert!(set.iter().eq(["a", "b"]));
         assert!(set.contains("a") && !set.contains("c"));
         assert_eq!((set.len(), set.is_empty()), (2, false));
+    }
+
+    #[test]
+    fn what_is_said_of_a_key_is_gathered_whatever_the_order() {
+        let said = || numbers().into_iter().map(|number| (number % 7, number));
+        let gathered: SortedMap<u32, SortedSet<u32>> = SortedMap::gathered(said().collect());
+        let mut tree: BTreeMap<u32, SortedSet<u32>> = BTreeMap::new();
+        said().for_each(|(key, number)| tree.entry(key).or_default().insert(number));
+        assert!(gathered.iter().eq(&tree));
     }
 
     #[test]

@@ -45,12 +45,13 @@ fn assigned(input: &str) -> String {
     });
     let is_uniform = members.windows(2).all(|two| two[0].word(1) == two[1].word(1));
     let plan = Plan { members: subscribers.collect(), topics, is_uniform };
-    let mut changed: BTreeMap<usize, Partitions> = assignor.assign(&plan).into_iter().collect();
+    let mut changed: BTreeMap<Arc<str>, Partitions> = assignor.assign(&plan).into_iter().collect();
     let mut shown = String::new();
-    for (place, member) in members.iter().enumerate() {
+    for (member, before) in members.iter().zip(&before) {
+        let own = changed.remove(member.word(0));
         // Nobody is told what it has already.
-        assert_ne!(changed.get(&place), Some(&before[place]));
-        let own = changed.remove(&place).unwrap_or_else(|| before[place].clone());
+        assert_ne!(own.as_ref(), Some(before));
+        let own = own.unwrap_or_else(|| before.clone());
         shown.push_str(member.word(0));
         for (topic, indexes) in own {
             let indexes: Vec<String> = indexes.iter().map(ToString::to_string).collect();

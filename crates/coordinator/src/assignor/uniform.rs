@@ -1,8 +1,10 @@
 //! The same number of partitions, give or take one, for members that all read the same topics.
 
+use std::sync::Arc;
+
 use model::Uuid;
 
-use super::{Partitions, Plan, Subscriber, gathered};
+use super::{Partitions, Plan, Subscriber};
 use crate::sorted::SortedSet;
 
 /// What a member has from now on: so many of those that it had and still reads, from the first on, and so many others.
@@ -11,7 +13,7 @@ struct Share {
     others: usize,
 }
 
-pub fn assign(plan: &Plan<'_>) -> Vec<(usize, Partitions)> {
+pub fn assign(plan: &Plan<'_>) -> Vec<(Arc<str>, Partitions)> {
     let Some(topics) = plan.members.first().map(|member| &*member.topics) else { return Vec::new() };
     let (count, mut free) = not_held(plan, topics);
     let least = count / plan.members.len();
@@ -36,14 +38,15 @@ pub fn assign(plan: &Plan<'_>) -> Vec<(usize, Partitions)> {
     }
     let mut free = free.into_iter();
     let mut changed = Vec::new();
-    for (place, (member, share)) in plan.members.iter().zip(shares).enumerate() {
+    for (member, share) in plan.members.iter().zip(shares) {
         let others = free.by_ref().take(share.others);
         let had = member.had().map(|(_, indexes)| indexes.len()).sum::<usize>();
         // Most keep what they have.
         if member.before.is_some() && share.kept == had && others.len() == 0 {
             continue;
         }
-        changed.push((place, gathered(each(member, topics).take(share.kept).chain(others).collect())));
+        let own = each(member, topics).take(share.kept).chain(others).collect();
+        changed.push((Arc::clone(member.id), Partitions::gathered(own)));
     }
     changed
 }

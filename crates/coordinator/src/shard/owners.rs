@@ -24,16 +24,6 @@ impl Owners {
         };
         later.0.iter().map(moved).sum()
     }
-
-    /// In any order.
-    fn of(mut owners: Vec<(Uuid, i32, Arc<str>)>) -> Owners {
-        owners.sort_by_key(|(topic, ..)| *topic);
-        let of_one = |owners: &[(Uuid, i32, Arc<str>)]| {
-            let each = owners.iter().map(|(_, index, owner)| (*index, Arc::clone(owner)));
-            Some((owners.first()?.0, each.collect()))
-        };
-        Owners(owners.chunk_by(|one, other| one.0 == other.0).filter_map(of_one).collect())
-    }
 }
 
 impl GroupShard {
@@ -51,7 +41,7 @@ impl GroupShard {
                         // A leader may write whatever it likes.
                         let real =
                             given.partitions.iter().filter(|index| (0..topic.partitions).contains(*index));
-                        owners.extend(real.map(|index| (topic.id, *index, Arc::clone(&owner))));
+                        owners.extend(real.map(|index| (topic.id, (*index, Arc::clone(&owner)))));
                     }
                 }
             }
@@ -59,13 +49,13 @@ impl GroupShard {
                 for member in group.members.iter() {
                     let owner = owner(member.metadata.instance_id.as_deref(), &member.id);
                     for (topic, partitions) in &member.current.assigned {
-                        owners.extend(partitions.keys().map(|index| (*topic, *index, Arc::clone(&owner))));
+                        owners.extend(partitions.keys().map(|index| (*topic, (*index, Arc::clone(&owner)))));
                     }
                 }
             }
             _ => {}
         }
-        Owners::of(owners)
+        Owners(SortedMap::gathered(owners))
     }
 
     /// The groups that are here.
@@ -83,7 +73,8 @@ mod tests {
     use super::*;
 
     fn owners(of: &[(i32, &str)]) -> Owners {
-        Owners::of(of.iter().map(|(index, owner)| (Uuid::ZERO, *index, Arc::from(*owner))).collect())
+        let said = of.iter().map(|(index, owner)| (Uuid::ZERO, (*index, Arc::from(*owner))));
+        Owners(SortedMap::gathered(said.collect()))
     }
 
     #[test]

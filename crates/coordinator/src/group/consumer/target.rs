@@ -79,8 +79,14 @@ impl ConsumerGroup {
         if self.target.epoch >= self.epoch || !self.may_compute(turn) {
             return;
         }
-        for (id, partitions) in self.compute(heir, turn) {
+        let changed = self.assignor(turn).assign(&self.plan(turn.topics));
+        let heir = heir.filter(|heir| changed.iter().all(|(id, _)| **id != **heir));
+        for (id, partitions) in changed {
             self.write(Record::target(&self.id, &id, &partitions), turn);
+        }
+        if let Some(heir) = heir {
+            let same = self.target.of(heir).cloned().unwrap_or_default();
+            self.write(Record::target(&self.id, heir, &same), turn);
         }
         self.write(Record::target_epoch(&self.id, self.epoch, turn.now_ms), turn);
     }
@@ -90,21 +96,6 @@ impl ConsumerGroup {
         let computed_at_ms = self.target.computed_at_ms;
         // Without an interval a clock that was set back holds nothing up.
         computed_at_ms == 0 || interval_ms == 0 || turn.now_ms >= computed_at_ms.saturating_add(interval_ms)
-    }
-
-    /// Those who shall have something else than before, and the heir.
-    fn compute(&self, heir: Option<&str>, turn: &Turn<'_>) -> Vec<(Arc<str>, Partitions)> {
-        let plan = self.plan(turn.topics);
-        let changed = self.assignor(turn).assign(&plan);
-        let id = |place: usize| plan.members.get(place).map(|member| Arc::clone(member.id));
-        let mut told: Vec<_> =
-            changed.into_iter().filter_map(|(place, partitions)| Some((id(place)?, partitions))).collect();
-        if let Some(heir) = heir.filter(|heir| told.iter().all(|(id, _)| **id != **heir))
-            && let Some(member) = plan.members.iter().find(|member| **member.id == *heir)
-        {
-            told.push((Arc::clone(member.id), member.before.cloned().unwrap_or_default()));
-        }
-        told
     }
 
     /// The way to assign that most members ask for, or the default one.
