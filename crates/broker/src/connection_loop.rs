@@ -94,7 +94,7 @@ pub async fn serve(
     let mut last_active = Instant::now();
     let mut idle = std::pin::pin!(tokio::time::sleep(idle_max));
     // Asked once for the life of the connection: to ask anew costs every turn an entry in a list that all share.
-    let mut closed = std::pin::pin!(closing.wait_for(|closing| *closing));
+    let mut listener_closes = std::pin::pin!(closing.wait_for(|closing| *closing));
     loop {
         let turn = tokio::select! {
             biased;
@@ -108,7 +108,7 @@ pub async fn serve(
                 idle.as_mut().reset(tokio::time::Instant::now() + left);
                 continue;
             }
-            _ = closed.as_mut() => {
+            _ = listener_closes.as_mut() => {
                 state.drain().await;
                 break;
             }

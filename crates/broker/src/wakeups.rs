@@ -22,14 +22,9 @@ pub struct Wakeups {
 
 /// The waker that one task parks its requests with; made when the first is.
 #[derive(Debug, Default)]
-pub struct ParkingWaker(Option<Made>);
+pub struct ParkingWaker(Option<(Arc<Relay>, Waker)>);
 
 #[derive(Debug)]
-struct Made {
-    task: Waker,
-    relayed: Waker,
-}
-
 struct Relay {
     task: Waker,
     wakeups: Arc<Wakeups>,
@@ -66,14 +61,14 @@ impl Wakeups {
 impl ParkingWaker {
     /// Wakes what `task` wakes.
     pub fn of(&mut self, task: &Waker, wakeups: &Arc<Wakeups>) -> &Waker {
-        if self.0.as_ref().is_some_and(|made| !made.task.will_wake(task)) {
+        if self.0.as_ref().is_some_and(|(relay, _)| !relay.task.will_wake(task)) {
             self.0 = None;
         }
-        let made = self.0.get_or_insert_with(|| {
-            let relay = Relay { task: task.clone(), wakeups: Arc::clone(wakeups) };
-            Made { task: task.clone(), relayed: Waker::from(Arc::new(relay)) }
+        let (_, waker) = self.0.get_or_insert_with(|| {
+            let relay = Arc::new(Relay { task: task.clone(), wakeups: Arc::clone(wakeups) });
+            (Arc::clone(&relay), Waker::from(relay))
         });
-        &made.relayed
+        waker
     }
 }
 

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use self::storing::Outstanding;
-use super::appending::{Appending, Batch, Committed, append};
+use super::appending::Committed;
 use super::gathering::Gathering;
 use super::in_flight::InFlight;
 use super::rebalance_log::{Rebalance, RebalanceCounts, RebalanceLog};
@@ -23,9 +23,6 @@ use super::topic_view::ImageTopics;
 use super::{loading, settings};
 use crate::broker::Broker;
 use crate::partitions::Partition;
-
-/// Records of one append where many end together, as when offsets expire.
-const ENDED_AT_ONCE: usize = 1_000;
 
 /// A shard on its partition.
 #[derive(Debug)]
@@ -117,7 +114,7 @@ impl HostedShard {
             return Ok(Asked::Answered(answer));
         }
         let receiver = active.replies.expect(reply);
-        Ok(Asked::Waits(WaitingRequest { shard: Arc::clone(self), reply, receiver, has_place: true }))
+        Ok(Asked::Waits(WaitingRequest { shard: Arc::clone(self), reply, receiver }))
     }
 
     /// Has the shard know something that brings nothing about by itself.
@@ -194,19 +191,7 @@ impl HostedShard {
         let active = self.active(&mut state)?;
         self.append_gathered(broker, active);
         let found = find(&active.shard);
-        let size_max = self.partition.topic.settings.load().batch_bytes_max;
-        let mut rest = found.as_slice();
-        while !rest.is_empty() {
-            let mut batch = Batch::new(broker);
-            let together = rest.get(..ENDED_AT_ONCE).unwrap_or(rest);
-            let (appending, count) = match batch.fill(together, size_max, broker.clock.now_ms()) {
-                Ok(count) => (append(broker, &self.partition, &batch), count),
-                Err(code) => (Appending::Refused(code), 1),
-            };
-            let (records, later) = rest.split_at(count);
-            self.appended(broker, active, appending, records, Outstanding::default());
-            rest = later;
-        }
+        self.store_in_parts(broker, active, &found);
         Ok(())
     }
 

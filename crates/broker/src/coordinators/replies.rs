@@ -58,22 +58,19 @@ pub struct WaitingRequest {
     pub(super) shard: Arc<HostedShard>,
     pub(super) reply: ReplyTo,
     pub(super) receiver: oneshot::Receiver<Answer>,
-    /// The shard may still keep its place.
-    pub(super) has_place: bool,
 }
 
 impl WaitingRequest {
     /// The answer; `None` where the shard has gone from this broker meanwhile.
     pub async fn answer(mut self) -> Option<Answer> {
-        let answer = (&mut self.receiver).await.ok();
-        self.has_place = false;
-        answer
+        (&mut self.receiver).await.ok()
     }
 }
 
 impl Drop for WaitingRequest {
     fn drop(&mut self) {
-        if self.has_place {
+        // Who has its answer has no place any more.
+        if !self.receiver.is_terminated() {
             self.shard.forget(self.reply);
         }
     }

@@ -13,6 +13,9 @@ use crate::coordinators::gathering::{Gathering, Linger, may_wait};
 use crate::coordinators::in_flight::AppendNumber;
 use crate::coordinators::refusal;
 
+/// Records of one append where many end together, as when offsets expire.
+const STORED_AT_ONCE: usize = 1_000;
+
 /// Who learns when the records of a step are committed, or could not be.
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
@@ -115,8 +118,29 @@ impl HostedShard {
         self.appended(broker, active, appending, records, outstanding)
     }
 
+    /// Appends records that nobody waits for and that need not all be there, a part of them at a time.
+    pub(super) fn store_in_parts(
+        self: &Arc<Self>,
+        broker: &Arc<Broker>,
+        active: &mut Active,
+        mut records: &[Record],
+    ) {
+        let size_max = self.partition.topic.settings.load().batch_bytes_max;
+        while !records.is_empty() {
+            let mut batch = Batch::new(broker);
+            let together = records.get(..STORED_AT_ONCE).unwrap_or(records);
+            let (appending, count) = match batch.fill(together, size_max, broker.clock.now_ms()) {
+                Ok(count) => (append(broker, &self.partition, &batch), count),
+                Err(code) => (Appending::Refused(code), 1),
+            };
+            let (stored, later) = records.split_at(count);
+            self.appended(broker, active, appending, stored, Outstanding::default());
+            records = later;
+        }
+    }
+
     /// Tells those who wait for `records` what became of them; the step that follows, if that is known already.
-    pub(super) fn appended(
+    fn appended(
         self: &Arc<Self>,
         broker: &Arc<Broker>,
         active: &mut Active,
