@@ -19,7 +19,7 @@ use transport::{Connection, Outbound};
 use crate::broker::Core;
 use crate::dispatch;
 use crate::listeners::ListenerInfo;
-use crate::request::{ConnectionFacts, Outcome, Parked};
+use crate::request::{Behind, ConnectionFacts, Outcome, Parked};
 use crate::wakeups::{ParkingWaker, Wakeups};
 
 /// Requests of one connection that may be parked at the same time.
@@ -42,8 +42,7 @@ enum Slot {
 
 struct WaitingRequest {
     answer: Pin<Box<dyn Future<Output = Answer>>>,
-    /// Nothing behind it is looked at before it is answered.
-    exclusive: bool,
+    behind: Behind,
     kind: Option<RequestKind>,
     times: RequestTimes,
     parked_at: Instant,
@@ -190,11 +189,11 @@ impl ConnectionLoop {
                 self.count(handled.kind, times);
             }
             Outcome::NoAnswer => self.count(handled.kind, times),
-            Outcome::Parked(Parked { answer, exclusive }) => {
+            Outcome::Parked(Parked { answer, behind }) => {
                 let (kind, parked_at) = (handled.kind, Instant::now());
                 self.slots.push_back(Slot::Waiting(WaitingRequest {
                     answer,
-                    exclusive,
+                    behind,
                     kind,
                     times,
                     parked_at,
@@ -210,10 +209,11 @@ impl ConnectionLoop {
         if self.slots.is_empty() {
             return true;
         }
-        let exclusive = |slot: &Slot| matches!(slot, Slot::Waiting(waiting) if waiting.exclusive);
+        let holds_up =
+            |slot: &Slot| matches!(slot, Slot::Waiting(waiting) if waiting.behind == Behind::Waits);
         self.slots.len() < PARKED_MAX
             && self.slot_bytes < OUTPUT_BEFORE_WRITE
-            && !self.slots.back().is_some_and(exclusive)
+            && !self.slots.back().is_some_and(holds_up)
             && self.core.broker.budget.has_room()
     }
 

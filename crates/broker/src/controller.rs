@@ -8,7 +8,7 @@ use protocol::{ApiKey, Message, Reader, Writer};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection_loop::{Answer, CloseConnection};
-use crate::request::{Outcome, Request, ResponseHead};
+use crate::request::{Behind, Outcome, Request, ResponseHead};
 
 /// Who asks where nobody has to prove who they are.
 const ANONYMOUS: &str = "User:ANONYMOUS";
@@ -56,7 +56,7 @@ impl Controller {
 pub fn forward(request: &Request<'_>, body: &[u8]) -> Outcome {
     let broker = Arc::clone(request.broker());
     let (head, body) = (request.head, body.to_vec());
-    Outcome::parked_exclusive(async move {
+    Outcome::parked(Behind::Waits, async move {
         let answered = broker.controller.call(head.api_key, head.version, body).await;
         broker.metadata.caught_up().await;
         answer_with_body(head, answered)

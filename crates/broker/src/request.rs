@@ -72,19 +72,23 @@ pub enum Outcome {
 pub struct Parked {
     /// Ends with the answer.
     pub answer: Pin<Box<dyn Future<Output = Answer>>>,
-    /// Requests behind it have to wait, because they could see its effect.
-    pub exclusive: bool,
+    /// What becomes of the requests behind it on the connection.
+    pub behind: Behind,
+}
+
+/// What becomes of the requests behind one that is parked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// They wait, because they could see its effect.
+    Waits,
+    /// They are served meanwhile.
+    GoesOn,
 }
 
 impl Outcome {
-    /// Parks a request whose answer `work` gives; those behind it on the connection are served meanwhile.
-    pub fn parked(work: impl Future<Output = Answer> + 'static) -> Outcome {
-        Outcome::Parked(Parked { answer: Box::pin(work), exclusive: false })
-    }
-
-    /// Parks a request whose answer `work` gives; nothing behind it on the connection is served meanwhile.
-    pub fn parked_exclusive(work: impl Future<Output = Answer> + 'static) -> Outcome {
-        Outcome::Parked(Parked { answer: Box::pin(work), exclusive: true })
+    /// Parks a request whose answer `work` gives.
+    pub fn parked(behind: Behind, work: impl Future<Output = Answer> + 'static) -> Outcome {
+        Outcome::Parked(Parked { answer: Box::pin(work), behind })
     }
 }
 

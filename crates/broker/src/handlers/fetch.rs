@@ -25,7 +25,7 @@ use crate::delayed::FetchWait;
 use crate::dispatch::Api;
 use crate::fetch_sessions::{FINAL_EPOCH, FetchSession, FetchTarget, INITIAL_EPOCH, NO_SESSION, TopicKey};
 use crate::partitions::Partition;
-use crate::request::{Outcome, Request, ResponseHead, Served, malformed};
+use crate::request::{Behind, Outcome, Request, ResponseHead, Served, malformed};
 
 /// The handler's row in the table of APIs.
 pub const API: Api = Api { key: ApiKey::Fetch, versions: VersionRange::new(4, 18), serve };
@@ -86,7 +86,7 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
         return answered.map(|()| Outcome::Answered);
     }
     let answer = wait_and_answer(Rc::clone(request.core), plan, attempt, wait);
-    Ok(Outcome::parked(answer))
+    Ok(Outcome::parked(Behind::GoesOn, answer))
 }
 
 /// The answer to an isolation level that is none: the error for the whole and, where topics have names, for each

@@ -23,7 +23,7 @@ use transport::Outbound;
 
 use crate::connection_loop::CloseConnection;
 use crate::coordinators::{Asked, Committed, ImageTopics};
-use crate::request::{Outcome, Request, ResponseHead, Served};
+use crate::request::{Behind, Outcome, Request, ResponseHead, Served};
 
 /// Has the shard of `group` decide, and answers with what `respond` makes of the shard's answer or of the error, at the
 /// version of the request. Nothing behind it on the connection is served before.
@@ -37,13 +37,6 @@ fn ask<R: Message<'static> + 'static>(
     let version = request.version();
     let asked = asked(request, group, decide);
     answer(request, out, asked, move |outcome| respond(outcome, version), Behind::Waits)
-}
-
-/// What becomes of the requests behind one that waits.
-#[derive(Debug, Clone, Copy)]
-enum Behind {
-    Waits,
-    GoesOn,
 }
 
 /// Answers with what `respond` makes of what was asked, now or once it is known.
@@ -64,10 +57,7 @@ fn answer<R: Message<'static> + 'static>(
         let answer = waiting.answer().await.ok_or(ErrorCode::NOT_COORDINATOR);
         encoded(head, &respond(answer))
     };
-    Ok(match behind {
-        Behind::Waits => Outcome::parked_exclusive(work),
-        Behind::GoesOn => Outcome::parked(work),
-    })
+    Ok(Outcome::parked(behind, work))
 }
 
 /// Has the shard of `group` decide.
@@ -97,7 +87,7 @@ fn later<R: Message<'static> + 'static>(
     response: impl Future<Output = R> + 'static,
 ) -> Outcome {
     let head = request.head;
-    Outcome::parked_exclusive(async move { encoded(head, &response.await) })
+    Outcome::parked(Behind::Waits, async move { encoded(head, &response.await) })
 }
 
 /// The answer for a request that was parked.

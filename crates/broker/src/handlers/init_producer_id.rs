@@ -8,7 +8,7 @@ use protocol::{ApiKey, VersionRange};
 use transport::Outbound;
 
 use crate::dispatch::Api;
-use crate::request::{Outcome, Request, Served};
+use crate::request::{Behind, Outcome, Request, Served};
 
 /// The handler's row in the table of APIs. Version 6 is not stable in Kafka 4.3 and not offered.
 pub const API: Api = Api { key: ApiKey::InitProducerId, versions: VersionRange::new(0, 5), serve };
@@ -30,7 +30,7 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
         return request.answer(out, &given(producer_id));
     }
     let head = request.head;
-    Ok(Outcome::parked_exclusive(async move {
+    Ok(Outcome::parked(Behind::Waits, async move {
         let image = broker.metadata.image();
         let node_id = broker.options.node_id;
         let epoch = image.brokers.get(&node_id).map_or(-1, |broker| broker.epoch);

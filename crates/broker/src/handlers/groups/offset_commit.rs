@@ -11,9 +11,9 @@ use protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use protocol::{ApiKey, VersionRange};
 use transport::Outbound;
 
-use super::{Behind, answer};
+use super::answer;
 use crate::dispatch::Api;
-use crate::request::{Request, Served};
+use crate::request::{Behind, Request, Served};
 
 /// The handler's row in the table of APIs.
 pub const API: Api = Api { key: ApiKey::OffsetCommit, versions: VersionRange::new(2, 10), serve };

@@ -6,7 +6,7 @@ use transport::Outbound;
 
 use super::{Item, State, flush, outcomes};
 use crate::connection_loop::CloseConnection;
-use crate::request::{Outcome, ResponseHead};
+use crate::request::{Behind, Outcome, ResponseHead};
 
 /// Some batches were left to another thread: the answer waits for them.
 pub fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, acks: i16) -> Outcome {
@@ -32,7 +32,7 @@ pub fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, acks: i16) -> Out
         let mut out = Outbound::default();
         head.answer(&mut out, &response).map(|()| out)
     };
-    Outcome::parked(answer)
+    Outcome::parked(Behind::GoesOn, answer)
 }
 
 /// Nobody waits for an answer, but the connection keeps its place: who is not held back by answers would fill the memory
@@ -47,7 +47,7 @@ pub fn park_unanswered(items: Vec<Item>) -> Outcome {
         }
         Ok(Outbound::default())
     };
-    Outcome::parked(answer)
+    Outcome::parked(Behind::GoesOn, answer)
 }
 
 async fn wait(item: Item, acks: i16) -> PartitionProduceResponse<'static> {
