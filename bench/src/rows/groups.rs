@@ -137,11 +137,12 @@ fn rebalances(
         members.leave(effort.scaled(MEMBERS) - 1)?;
     }
     let mut figures = Figures::new();
-    for (what, taken) in ["form", "one leaves", "rolling 10 %"].into_iter().zip(taken) {
+    // Those who stay are told by the answers to their heartbeats, the last of them after that long.
+    let kinds = [("form", false), ("one leaves", true), ("rolling 10 %", true)];
+    for ((what, waits_for_heartbeats), taken) in kinds.into_iter().zip(taken) {
         let seconds = taken.time.as_secs_f64() / count;
         figures.push(Figure::lower(&format!("{what}, s"), seconds));
-        if what != "form" {
-            // Those who stay are told by the answers to their heartbeats, the last of them after that long.
+        if waits_for_heartbeats {
             let beyond = (seconds - BEAT.as_secs_f64()).max(BEYOND_MIN_S);
             figures.push(Figure::lower(&format!("{what}, s beyond a heartbeat"), beyond));
         }
