@@ -5,6 +5,7 @@ mod contest;
 mod crowd;
 mod effort;
 mod encoded;
+mod floor;
 mod group_load;
 mod idle_members;
 mod instructions;
@@ -43,6 +44,7 @@ usage: bench --row ROW[,ROW ..] [OPTION ..]
                                         rates of FILE where it is given
        bench --profile ROW FILE         run Naru alone, and write to FILE where its time goes
        bench --instructions             what a request costs in instructions, and whether that is too much
+       bench --floor [--scale P]        the least a small request can cost: a server that receives, appends and sends
        bench --load-offsets [--scale P] a million commits of a thousand groups: how soon they are there after a start
        bench --idle-members [--scale P] a hundred thousand members that do nothing: memory and wake-ups
        bench --report FILE [--into PAGE]
@@ -88,6 +90,9 @@ fn run(arguments: &[&str]) -> Result<(), String> {
         }
         ["--calibrate", options @ ..] => rows::calibrate(None, &Effort::of(options)?),
         ["--instructions"] => instructions::run(),
+        ["--floor", options @ ..] => floor::run(options),
+        [floor::SERVE] => floor::serve(None),
+        [floor::SERVE, folder] => floor::serve(Some(Path::new(folder))),
         ["--load-offsets", options @ ..] => group_load::run(options),
         ["--idle-members", options @ ..] => {
             allow_many_files()?;

@@ -177,6 +177,11 @@ fn spread(mut values: Vec<f64>) -> Option<[f64; 3]> {
     Some([*values.first()?, f64::midpoint(lower, upper), *values.last()?])
 }
 
+/// The median of some values, with the least and the greatest of them.
+pub fn summary(values: Vec<f64>) -> String {
+    cell(spread(values))
+}
+
 fn cell(spread: Option<[f64; 3]>) -> String {
     let Some([least, median, greatest]) = spread else { return "-".to_owned() };
     format!("{} ({} .. {})", digits(median), digits(least), digits(greatest))

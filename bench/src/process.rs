@@ -106,10 +106,7 @@ impl Server {
 
     /// CPU seconds of all its threads, those that ended included.
     pub fn cpu_s(&self) -> Result<f64, String> {
-        let failed = |error| format!("{} has no CPU clock: {error}", self.product);
-        let pid = i32::try_from(self.pid()).map_err(|error| error.to_string())?;
-        let clock = nix::time::clock_getcpuclockid(nix::unistd::Pid::from_raw(pid)).map_err(failed)?;
-        Ok(Duration::from(clock.now().map_err(failed)?).as_secs_f64())
+        cpu_s(self.pid()).map_err(|error| format!("{}: {error}", self.product))
     }
 
     /// Per cent of one core that it uses within `time` from now.
@@ -231,6 +228,14 @@ impl Drop for Server {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// CPU seconds of all threads of a process, those that ended included.
+pub fn cpu_s(pid: u32) -> Result<f64, String> {
+    let failed = |error| format!("process {pid} has no CPU clock: {error}");
+    let id = i32::try_from(pid).map_err(|error| error.to_string())?;
+    let clock = nix::time::clock_getcpuclockid(nix::unistd::Pid::from_raw(id)).map_err(failed)?;
+    Ok(Duration::from(clock.now().map_err(failed)?).as_secs_f64())
 }
 
 /// Writes all dirty pages of the file system that holds `folder`, so that a run begins without the debts of the one
