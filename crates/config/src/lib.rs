@@ -2,10 +2,11 @@
 //!
 //! Reading order: [`tables`] declares, [`Setting::parse`] reads one value, [`load()`] turns what a user
 //! wrote into [`BrokerConfig`], [`Layers`] adds dynamic settings, [`describe`] and [`alter`] serve the
-//! requests about settings.
+//! requests about settings. [`ClientSettings`] is what a client's user wrote.
 
 pub mod alter;
 mod broker_config;
+mod client;
 pub mod describe;
 pub mod docs;
 mod environment;
@@ -25,6 +26,7 @@ pub use broker_config::{
     BrokerConfig, ControllerConfig, GroupLagDetail, ListenerLimits, Listeners, LogsConfig, NetworkConfig,
     OwnConfig, TopicsConfig,
 };
+pub use client::{ClientKind, ClientSettings};
 pub use environment::{EnvironmentSetting, EnvironmentSettings};
 pub use layers::{ConfigSource, Given, Layers, Origin, Overrides, StaticSettings};
 pub use listener::{Listener, SecurityProtocol};

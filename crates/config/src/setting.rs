@@ -58,6 +58,8 @@ pub enum Validator {
     Between(i64, i64),
     /// Doubles from 0 to an upper bound.
     Fraction(f64),
+    /// Doubles between two bounds, both included.
+    FractionBetween(f64, f64),
     /// One of these texts.
     OneOf(&'static [&'static str]),
     /// One of these texts in any case.
@@ -82,6 +84,8 @@ pub enum Validator {
     HostPorts,
     /// `latest`, `earliest` or `by_duration:` and an ISO 8601 duration that is not negative (KIP-1106).
     ShareOffsetReset,
+    /// The same, or `none`.
+    OffsetReset,
 }
 
 /// Kafka's grading of a setting.
@@ -183,6 +187,7 @@ impl fmt::Display for Validator {
             Self::AtLeast(low) => write!(f, "[{low},...]"),
             Self::Between(low, high) => write!(f, "[{low},...,{high}]"),
             Self::Fraction(high) => write!(f, "[0,...,{high}]"),
+            Self::FractionBetween(low, high) => write!(f, "[{low:?},...,{high:?}]"),
             Self::OneOf(texts) | Self::AnyOf(texts) | Self::SomeOf(texts) => {
                 write!(f, "[{}]", texts.join(", "))
             }
@@ -195,6 +200,7 @@ impl fmt::Display for Validator {
             Self::QuorumVoters => f.write_str("list of {id}@{host}:{port}"),
             Self::HostPorts => f.write_str("list of {host}:{port}"),
             Self::ShareOffsetReset => f.write_str("[latest, earliest, by_duration:PnDTnHnMn.nS]"),
+            Self::OffsetReset => f.write_str("[latest, earliest, none, by_duration:PnDTnHnMn.nS]"),
         }
     }
 }

@@ -8,7 +8,10 @@ pub(crate) fn check(setting: &Setting, value: &Value) -> Result<(), InvalidValue
     match (setting.validator, value) {
         (Validator::AtLeast(low), value) => check_range(setting, value, low, i64::MAX),
         (Validator::Between(low, high), value) => check_range(setting, value, low, high),
-        (Validator::Fraction(high), Value::Double(number)) => check_fraction(setting, *number, high),
+        (Validator::Fraction(high), Value::Double(number)) => check_fraction(setting, *number, 0.0, high),
+        (Validator::FractionBetween(low, high), Value::Double(number)) => {
+            check_fraction(setting, *number, low, high)
+        }
         (Validator::OneOf(texts), Value::Text(text)) if !texts.contains(&text.as_str()) => {
             Err(setting.invalid(text, &format!("String must be one of: {}", texts.join(", "))))
         }
@@ -22,7 +25,10 @@ pub(crate) fn check(setting: &Setting, value: &Value) -> Result<(), InvalidValue
             Err(setting.invalid("", "String must be non-empty"))
         }
         (Validator::GzipLevel, value) => check_gzip_level(setting, value),
-        (Validator::ShareOffsetReset, Value::Text(text)) => check_share_offset_reset(setting, text),
+        (Validator::ShareOffsetReset, Value::Text(text)) => check_offset_reset(setting, text, ""),
+        (Validator::OffsetReset, Value::Text(text)) if text != "none" => {
+            check_offset_reset(setting, text, ", 'none'")
+        }
         (validator, Value::List(elements)) => check_list(setting, validator, elements),
         _ => Ok(()),
     }
@@ -39,10 +45,10 @@ fn check_range(setting: &Setting, value: &Value, low: i64, high: i64) -> Result<
     Ok(())
 }
 
-fn check_fraction(setting: &Setting, number: f64, high: f64) -> Result<(), InvalidValue> {
+fn check_fraction(setting: &Setting, number: f64, low: f64, high: f64) -> Result<(), InvalidValue> {
     let shown = Value::Double(number).to_string();
-    if number < 0.0 {
-        return Err(setting.invalid(&shown, "Value must be at least 0"));
+    if number < low {
+        return Err(setting.invalid(&shown, &format!("Value must be at least {low}")));
     }
     if number > high {
         return Err(setting.invalid(&shown, &format!("Value must be no more than {high}")));
@@ -148,14 +154,15 @@ fn check_host_ports(setting: &Setting, elements: &[String]) -> Result<(), Invali
     Ok(())
 }
 
-fn check_share_offset_reset(setting: &Setting, text: &str) -> Result<(), InvalidValue> {
+/// `more` is what the sentence names besides, where the setting takes more.
+fn check_offset_reset(setting: &Setting, text: &str, more: &str) -> Result<(), InvalidValue> {
     let by_duration = |text: &str| text.strip_prefix("by_duration:").is_some_and(is_duration);
     if matches!(text, "latest" | "earliest") || by_duration(text) {
         return Ok(());
     }
     let key = setting.key;
     let reason = format!(
-        "Invalid value `{text}` for configuration {key}. The value must be either 'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'."
+        "Invalid value `{text}` for configuration {key}. The value must be either 'earliest', 'latest'{more} or of the format 'by_duration:<PnDTnHnMn.nS>'."
     );
     Err(setting.invalid(text, &reason))
 }

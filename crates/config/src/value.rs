@@ -39,6 +39,11 @@ impl Setting {
         Ok(value)
     }
 
+    /// The default as a value; `None` for "no value" and for settings Kafka requires.
+    pub fn default_value(&self) -> Option<Value> {
+        self.default_text().and_then(|text| self.parse(text).ok())
+    }
+
     fn read(&self, raw: &str) -> Result<Value, InvalidValue> {
         let text = raw.trim_matches(|c: char| c <= ' ');
         let not_a_number = || self.invalid(text, &format!("Not a number of type {}", self.kind.name()));

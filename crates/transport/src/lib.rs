@@ -2,7 +2,7 @@
 //!
 //! A [`Listener`] accepts within the [`ConnectionLimits`]; a [`Connection`] reads frames into pooled
 //! buffers within the [`MemoryBudget`] and writes buffers and file ranges in the order they were queued.
-//! Nothing here knows what a request means.
+//! [`Dialed`] is the client's side. Nothing here knows what a request means.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ mod buffer_pool;
 mod connection;
 mod connection_limits;
 mod connection_rate;
+mod dialed;
 mod frame_buffer;
 mod listener;
 mod memory_budget;
@@ -21,6 +22,7 @@ pub use connection::{Connection, ConnectionOptions};
 pub use connection_limits::{
     ConnectionBounds, ConnectionLimits, ConnectionPermit, LimitReached, ListenerBounds,
 };
+pub use dialed::{DialOptions, Dialed};
 pub use frame_buffer::{FrameBuffer, FrameError};
 pub use listener::{BindError, Listener, ListenerOptions};
 pub use memory_budget::{MemoryBudget, MemoryReservation};

@@ -1,6 +1,7 @@
 //! The declared tables: every setting there is, which topic setting follows which broker setting, what has gone.
 
 mod broker;
+mod client;
 mod client_metrics;
 mod group;
 mod naru;
@@ -10,6 +11,7 @@ mod synonyms;
 mod topic;
 
 pub use broker::BROKER;
+pub use client::{ADMIN, CLIENT, CONSUMER, PRODUCER};
 pub use client_metrics::{CLIENT_MATCHERS, CLIENT_METRICS};
 pub use group::GROUP;
 pub use naru::{NARU, NARU_TOPIC, explain};
