@@ -5,6 +5,7 @@ import socket
 import struct
 import subprocess
 
+import client_suite_checks
 import clients
 import flights
 import group_checks
@@ -13,6 +14,7 @@ import group_tool_checks
 import group_schedules
 import install
 import storage_checks
+import tool_checks
 from expect import contains, equal, need
 from server import Server, executable, free_port
 
@@ -31,6 +33,8 @@ def listed(full):
     yield "ready line and clean stop", ready_line_and_clean_stop
     yield "differential: the same scripted requests to Kafka and Naru", the_same_answers
     yield from storage_checks.listed()
+    yield from client_suite_checks.listed()
+    yield from tool_checks.listed(full)
     yield from group_checks.listed(full)
     yield from group_tool_checks.listed(full)
     yield from group_experiment_checks.listed(full)

@@ -13,12 +13,15 @@ from expect import need
 SOURCE = clients.HERE / "tool-runner" / "src" / "ToolRunner.java"
 CLASSES = install.TARGET / "tool-runner"
 MAIN_CLASSES = {
+    "kafka-broker-api-versions.sh": "org.apache.kafka.tools.BrokerApiVersionsCommand",
     "kafka-configs.sh": "kafka.admin.ConfigCommand",
     "kafka-console-consumer.sh": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "kafka-console-producer.sh": "org.apache.kafka.tools.ConsoleProducer",
     "kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
     "kafka-delete-records.sh": "org.apache.kafka.tools.DeleteRecordsCommand",
+    "kafka-get-offsets.sh": "org.apache.kafka.tools.GetOffsetShell",
     "kafka-groups.sh": "org.apache.kafka.tools.GroupsCommand",
+    "kafka-log-dirs.sh": "org.apache.kafka.tools.LogDirsCommand",
     "kafka-share-groups.sh": "org.apache.kafka.tools.consumer.group.ShareGroupCommand",
     "kafka-storage.sh": "kafka.tools.StorageTool",
     "kafka-streams-application-reset.sh": "org.apache.kafka.tools.StreamsResetter",

@@ -23,20 +23,21 @@ SHUFFLED = tuple(re.compile(pattern, re.MULTILINE) for pattern in (
     r"(scenarios: \[)(.*)(?=\]$)", r"(Valid \w+ are: )(.*)$", r"(options: )(.*)$", r"(topicPartitions=)([^)]*)"))
 
 
-def replay(name, session):
-    """The text of each block that differs from what the session's server has the tools print."""
+def replay(name, session, errors=lambda text: text):
+    """The text of each block that differs from what the session's server has the tools print; `errors` takes what counts out
+    of what they print to standard error."""
     differing = []
     for mark, line, expected in blocks(FOLDER / f"{name}.txt"):
-        seen = played(mark, line, session)
+        seen = played(mark, line, session, errors)
         if seen != expected:
             differing.append(difference(line, expected, seen))
     return differing
 
 
-def record(name, session):
+def record(name, session, errors=lambda text: text):
     """Writes the transcript anew, by what the session's server has the tools print."""
     path = FOLDER / f"{name}.txt"
-    path.write_text("".join(f"{mark} {line}\n{played(mark, line, session)}" for mark, line, _ in blocks(path)))
+    path.write_text("".join(f"{mark} {line}\n{played(mark, line, session, errors)}" for mark, line, _ in blocks(path)))
 
 
 def blocks(path):
@@ -45,9 +46,14 @@ def blocks(path):
     return list(zip(parts[1::3], parts[2::3], parts[3::3]))
 
 
-def played(mark, line, session):
+def first_line(text):
+    """The message: what follows is Java's stack or the table of options, and a hint of ours."""
+    return "".join(text.splitlines(keepends=True)[:1])
+
+
+def played(mark, line, session, errors):
     outcome = session.run(line)
-    printed = [masked(text, session) for text in (outcome.out, outcome.err)]
+    printed = [masked(text, session) for text in (outcome.out, errors(outcome.err))]
     if mark == "$~":
         printed = ["".join(sorted(text.splitlines(keepends=True))) for text in printed]
     out, err = (text if not text or text.endswith("\n") else text + "\n" for text in printed)

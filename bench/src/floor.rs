@@ -48,12 +48,13 @@ pub fn run(options: &[&str]) -> Result<(), String> {
     let effort = Effort::of(options)?;
     let folder = sides::folder()?;
     println!("CPU us/request of a server that does nothing else (median of {RUNS} runs, least and greatest)");
+    let mut folders = (0..).map(|number: usize| folder.path().join(number.to_string()));
     for (appends, work) in [(false, "receives and sends"), (true, "receives, appends and sends")] {
         for (sender, connections, placement) in SENDERS {
             let mut costs = Vec::new();
-            for number in 0..RUNS {
-                let name = folder.path().join(format!("{appends}-{connections}-{number}"));
-                costs.push(once(&effort, appends.then_some(name.as_path()), connections, placement)?);
+            for _ in 0..RUNS {
+                let folder = folders.next().filter(|_| appends);
+                costs.push(once(&effort, folder.as_deref(), connections, placement)?);
             }
             println!("  {work:<29}{sender:<48}{}", pairs::summary(costs));
         }

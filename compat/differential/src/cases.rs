@@ -8,6 +8,7 @@ mod create_topics;
 mod delete_topics;
 mod describe_cluster;
 mod describe_topic_partitions;
+mod elections;
 mod fetch;
 mod frames;
 mod group_members;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Case> {
         describe_topic_partitions::CASES,
         create_topics::CASES,
         delete_topics::CASES,
+        elections::CASES,
         offsets_and_producers::CASES,
         configs::CASES,
         cluster::CASES,

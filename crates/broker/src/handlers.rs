@@ -2,6 +2,7 @@
 
 use crate::dispatch::Api;
 
+mod acls;
 pub mod api_versions;
 mod delete_records;
 mod describe_cluster;
@@ -15,6 +16,7 @@ mod groups;
 mod init_producer_id;
 mod list_config_resources;
 mod list_offsets;
+mod list_transactions;
 mod metadata;
 mod offset_for_leader_epoch;
 pub mod produce;
@@ -40,18 +42,25 @@ pub const ALL: &[&Api] = &[
     &delete_records::API,
     &init_producer_id::API,
     &offset_for_leader_epoch::API,
+    &acls::DESCRIBE,
+    &acls::CREATE,
+    &acls::DELETE,
     &describe_configs::API,
     &forwarded::ALTER_CONFIGS,
     &describe_log_dirs::API,
     &forwarded::CREATE_PARTITIONS,
     &groups::delete_groups::API,
+    &forwarded::ELECT_LEADERS,
     &forwarded::INCREMENTAL_ALTER_CONFIGS,
+    &forwarded::ALTER_PARTITION_REASSIGNMENTS,
+    &forwarded::LIST_PARTITION_REASSIGNMENTS,
     &groups::offset_delete::API,
     &forwarded::DESCRIBE_QUORUM,
     &forwarded::UPDATE_FEATURES,
     &describe_cluster::API,
     &describe_producers::API,
     &forwarded::UNREGISTER_BROKER,
+    &list_transactions::API,
     &list_config_resources::API,
     &describe_topic_partitions::API,
     &groups::consumer_group_heartbeat::API,

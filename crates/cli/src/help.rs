@@ -17,6 +17,12 @@ tools, also by their own name and with .sh:
   kafka-server-start    start a server with the settings of a file
   kafka-server-stop     stop the servers of this machine
   kafka-storage         make cluster ids, format log directories and show them
+  kafka-topics          create, describe, alter, list and delete topics
+  kafka-broker-api-versions
+                        show which requests brokers take, in which versions
+  kafka-get-offsets     print an offset of each partition
+  kafka-log-dirs        show what is in the log directories of brokers
+  kafka-delete-records  delete records below an offset
 
   naru help             this text
   naru --version        the version

@@ -5,12 +5,22 @@
 
 #![forbid(unsafe_code)]
 
+mod admin_tool;
+mod broker_api_versions;
 mod daemon;
+mod delete_records;
+mod failure;
+mod get_offsets;
 mod help;
+mod java;
+mod log_dirs;
+mod log_lines;
 pub mod names;
+mod options;
 mod server_start;
 mod server_stop;
 pub mod storage;
+mod topics;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -63,6 +73,11 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
         }
         Tool::KafkaServerStop => server_stop::run(&call.arguments, output),
         Tool::KafkaStorage => storage::run(&call.arguments, output),
+        Tool::KafkaTopics => topics::run(&call.arguments, !looks_like_kafka_3(variables), output),
+        Tool::KafkaBrokerApiVersions => broker_api_versions::run(&call.arguments, output),
+        Tool::KafkaGetOffsets => get_offsets::run(&call.arguments, output),
+        Tool::KafkaLogDirs => log_dirs::run(&call.arguments, output),
+        Tool::KafkaDeleteRecords => delete_records::run(&call.arguments, output),
         Tool::Help => written(output.out.write_all(help::text().as_bytes()), output),
         Tool::Version => {
             let line = format!("naru {VERSION}, compatible with Apache Kafka {KAFKA_VERSION}\n");
@@ -75,6 +90,11 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
         Tool::Unknown(name) => output.fail(format!("naru: '{name}' is no command; 'naru help' lists them")),
     };
     Outcome::Done(done)
+}
+
+/// True where `NARU_COMPAT=3.x` asks for output as Kafka 3 printed it.
+fn looks_like_kafka_3(variables: &[(String, String)]) -> bool {
+    variables.iter().any(|(name, value)| name == "NARU_COMPAT" && value.starts_with('3'))
 }
 
 /// Exit code of a tool whose whole work was to write.

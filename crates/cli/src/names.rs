@@ -13,6 +13,16 @@ pub enum Tool {
     KafkaServerStop,
     /// `kafka-storage`.
     KafkaStorage,
+    /// `kafka-topics`.
+    KafkaTopics,
+    /// `kafka-broker-api-versions`.
+    KafkaBrokerApiVersions,
+    /// `kafka-get-offsets`.
+    KafkaGetOffsets,
+    /// `kafka-log-dirs`.
+    KafkaLogDirs,
+    /// `kafka-delete-records`.
+    KafkaDeleteRecords,
     /// `naru help`.
     Help,
     /// `naru --version`.
@@ -53,18 +63,30 @@ const GONE: &[(&str, &str)] = &[
     ("zkserver", NO_ZOOKEEPER_SHELL),
 ];
 
+/// Tools of Apache Kafka that are here.
+const HERE: &[(&str, Tool)] = &[
+    ("kafka-broker-api-versions", Tool::KafkaBrokerApiVersions),
+    ("kafka-delete-records", Tool::KafkaDeleteRecords),
+    ("kafka-get-offsets", Tool::KafkaGetOffsets),
+    ("kafka-log-dirs", Tool::KafkaLogDirs),
+    ("kafka-server-start", Tool::KafkaServerStart),
+    ("kafka-server-stop", Tool::KafkaServerStop),
+    ("kafka-storage", Tool::KafkaStorage),
+    ("kafka-topics", Tool::KafkaTopics),
+];
+
 /// Tools of Apache Kafka 4.3.1 that are not here yet.
 #[rustfmt::skip]
 const MISSING: &[&str] = &[
     "connect-distributed", "connect-mirror-maker", "connect-plugin-path", "connect-standalone", "kafka-acls",
-    "kafka-broker-api-versions", "kafka-client-metrics", "kafka-cluster", "kafka-configs",
+    "kafka-client-metrics", "kafka-cluster", "kafka-configs",
     "kafka-console-consumer", "kafka-console-producer", "kafka-console-share-consumer",
-    "kafka-consumer-groups", "kafka-consumer-perf-test", "kafka-delegation-tokens", "kafka-delete-records",
-    "kafka-dump-log", "kafka-e2e-latency", "kafka-features", "kafka-get-offsets", "kafka-groups", "kafka-jmx",
-    "kafka-leader-election", "kafka-log-dirs", "kafka-metadata-quorum", "kafka-metadata-shell",
+    "kafka-consumer-groups", "kafka-consumer-perf-test", "kafka-delegation-tokens",
+    "kafka-dump-log", "kafka-e2e-latency", "kafka-features", "kafka-groups", "kafka-jmx",
+    "kafka-leader-election", "kafka-metadata-quorum", "kafka-metadata-shell",
     "kafka-producer-perf-test", "kafka-reassign-partitions", "kafka-replica-verification", "kafka-run-class",
     "kafka-share-consumer-perf-test", "kafka-share-groups", "kafka-streams-application-reset",
-    "kafka-streams-groups", "kafka-topics", "kafka-transactions", "kafka-verifiable-consumer",
+    "kafka-streams-groups", "kafka-transactions", "kafka-verifiable-consumer",
     "kafka-verifiable-producer", "kafka-verifiable-share-consumer", "trogdor",
 ];
 
@@ -95,11 +117,8 @@ fn named(path: &str) -> Option<Tool> {
     let file = Path::new(path).file_name()?.to_str()?;
     let name = file.strip_suffix(".sh").or_else(|| file.strip_suffix(".bat")).unwrap_or(file);
     let name = name.to_ascii_lowercase();
-    match name.as_str() {
-        "kafka-server-start" => return Some(Tool::KafkaServerStart),
-        "kafka-server-stop" => return Some(Tool::KafkaServerStop),
-        "kafka-storage" => return Some(Tool::KafkaStorage),
-        _ => {}
+    if let Some((_, tool)) = HERE.iter().find(|(here, _)| *here == name) {
+        return Some(tool.clone());
     }
     if let Some((_, instead)) = GONE.iter().find(|(gone, _)| *gone == name) {
         return Some(Tool::Gone { name, instead });
@@ -146,7 +165,7 @@ mod tests {
     fn what_is_not_here_is_told_apart() {
         assert!(matches!(call("naru zookeeper-server-start.sh f").tool, Tool::Gone { .. }));
         assert!(matches!(call("zkServer.sh status").tool, Tool::Gone { .. }));
-        assert_eq!(call("kafka-topics.sh --list").tool, Tool::Missing("kafka-topics".to_owned()));
+        assert_eq!(call("kafka-acls.sh --list").tool, Tool::Missing("kafka-acls".to_owned()));
         assert_eq!(call("naru kafka-topic").tool, Tool::Unknown("kafka-topic".to_owned()));
         assert_eq!(call("naru --version").tool, Tool::Version);
     }

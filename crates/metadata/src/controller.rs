@@ -8,9 +8,11 @@ use std::fmt;
 use model::NodeId;
 use protocol::messages::api_key::ApiKey;
 use protocol::messages::{
-    AllocateProducerIdsRequest, AlterConfigsRequest, AssignReplicasToDirsRequest, BrokerHeartbeatRequest,
-    BrokerRegistrationRequest, ControllerRegistrationRequest, CreatePartitionsRequest, CreateTopicsRequest,
-    DeleteTopicsRequest, IncrementalAlterConfigsRequest, UnregisterBrokerRequest, UpdateFeaturesRequest,
+    AllocateProducerIdsRequest, AlterConfigsRequest, AlterPartitionReassignmentsRequest,
+    AssignReplicasToDirsRequest, BrokerHeartbeatRequest, BrokerRegistrationRequest,
+    ControllerRegistrationRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
+    ElectLeadersRequest, IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest,
+    UnregisterBrokerRequest, UpdateFeaturesRequest,
 };
 use protocol::{DecodeError, EncodeError, Message, Reader, Request, Writer};
 
@@ -61,6 +63,9 @@ pub fn is_decided(api_key: ApiKey) -> bool {
             | ApiKey::IncrementalAlterConfigs
             | ApiKey::AlterConfigs
             | ApiKey::UpdateFeatures
+            | ApiKey::ElectLeaders
+            | ApiKey::AlterPartitionReassignments
+            | ApiKey::ListPartitionReassignments
             | ApiKey::BrokerRegistration
             | ApiKey::BrokerHeartbeat
             | ApiKey::UnregisterBroker
@@ -96,6 +101,13 @@ pub fn handle(
         ApiKey::UpdateFeatures => call.run(|asked: UpdateFeaturesRequest<'_>| {
             decide::update_features::decide(image, &asked, request.api_version, context)
         }),
+        ApiKey::ElectLeaders => {
+            call.run(|asked: ElectLeadersRequest<'_>| decide::elect_leaders::decide(image, &asked, context))
+        }
+        ApiKey::AlterPartitionReassignments => call
+            .run(|asked: AlterPartitionReassignmentsRequest<'_>| decide::reassignments::alter(image, &asked)),
+        ApiKey::ListPartitionReassignments => call
+            .run(|asked: ListPartitionReassignmentsRequest<'_>| decide::reassignments::list(image, &asked)),
         ApiKey::BrokerRegistration => call.run(|asked: BrokerRegistrationRequest<'_>| {
             decide::broker_registration::decide(image, &asked, context)
         }),

@@ -30,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("quorum", &["model", "records", "protocol", "metadata", "partition-log"]),
+    ("client", &["model", "config", "records", "protocol", "transport"]),
     (
         "server",
         &[
@@ -44,7 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quorum",
         ],
     ),
-    ("cli", &["model", "config", "metadata", "partition-log", "records", "protocol", "quorum"]),
+    ("cli", &["model", "config", "metadata", "partition-log", "records", "protocol", "quorum", "client"]),
     ("launcher", &["cli", "server"]),
 ];
 

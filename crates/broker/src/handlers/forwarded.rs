@@ -23,6 +23,12 @@ pub const DESCRIBE_QUORUM: Api = api(ApiKey::DescribeQuorum, 0, 2);
 pub const UPDATE_FEATURES: Api = api(ApiKey::UpdateFeatures, 0, 2);
 /// UnregisterBroker 0.
 pub const UNREGISTER_BROKER: Api = api(ApiKey::UnregisterBroker, 0, 0);
+/// ElectLeaders 0-2.
+pub const ELECT_LEADERS: Api = api(ApiKey::ElectLeaders, 0, 2);
+/// AlterPartitionReassignments 0-1.
+pub const ALTER_PARTITION_REASSIGNMENTS: Api = api(ApiKey::AlterPartitionReassignments, 0, 1);
+/// ListPartitionReassignments 0.
+pub const LIST_PARTITION_REASSIGNMENTS: Api = api(ApiKey::ListPartitionReassignments, 0, 0);
 
 const fn api(key: ApiKey, oldest: i16, newest: i16) -> Api {
     Api { key, versions: VersionRange::new(oldest, newest), serve }

@@ -97,9 +97,28 @@ pub(super) fn elect_where_none_leads(
     if partition.leader != NO_LEADER {
         return None;
     }
-    let may_lead = |id: NodeId| image.is_active_broker(id) && has_online_dir(image, partition, id);
+    let may_lead = |id: NodeId| may_lead(image, partition, id);
     let rules = rules_of(image, context, topic);
     change(image, partition, partition.isr.clone(), &may_lead, &[], rules).into_record(topic.id, index)
+}
+
+/// The same, whether or not the topic lets replicas lead that were not in sync: somebody asked for it.
+pub(super) fn elect_among_all(
+    image: &Image,
+    context: &DecisionContext<'_>,
+    topic: &Topic,
+    index: PartitionIndex,
+    partition: &Partition,
+) -> Option<PartitionChangeRecord> {
+    let may_lead = |id: NodeId| may_lead(image, partition, id);
+    let (min_insync_replicas, _) = rules_of(image, context, topic);
+    let rules = (min_insync_replicas, true);
+    change(image, partition, partition.isr.clone(), &may_lead, &[], rules).into_record(topic.id, index)
+}
+
+/// True for a broker that is there, with the directory that holds the partition.
+pub(super) fn may_lead(image: &Image, partition: &Partition, id: NodeId) -> bool {
+    image.is_active_broker(id) && has_online_dir(image, partition, id)
 }
 
 fn has_online_dir(image: &Image, partition: &Partition, id: NodeId) -> bool {

@@ -9,8 +9,10 @@ pub mod controller_registration;
 pub mod create_partitions;
 pub mod create_topics;
 pub mod delete_topics;
+pub mod elect_leaders;
 pub mod fencing;
 pub mod incremental_alter_configs;
+pub mod reassignments;
 pub mod unregister_broker;
 pub mod update_features;
 

@@ -1,0 +1,90 @@
+//! What Naru's clients promise, against any server of Kafka's protocol: the same cases for Naru and for Apache Kafka.
+//!
+//!     cargo run -p client-suite -- HOST:PORT            every case
+//!     cargo run -p client-suite -- HOST:PORT NAME       the cases whose name contains NAME
+//!     cargo run -p client-suite -- --partitions N       reads keys, a line each, and prints the partition of each
+
+mod admin;
+mod fetching;
+mod producing;
+
+use std::io::BufRead;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// What a case has at hand.
+pub struct Place {
+    /// `bootstrap.servers`.
+    pub servers: String,
+}
+
+/// A case under its name; it gets a runtime of its own.
+type Case = (&'static str, fn(&Place) -> Result<(), String>);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        ["--partitions", count] => partitions(count),
+        [servers] => run(servers, ""),
+        [servers, name] => run(servers, name),
+        _ => Err("usage: client-suite HOST:PORT [NAME] | client-suite --partitions N".to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(servers: &str, name: &str) -> Result<(), String> {
+    let place = Place { servers: servers.to_owned() };
+    let cases = admin::CASES.iter().chain(producing::CASES).filter(|(case, _)| case.contains(name));
+    let mut failed = Vec::new();
+    let mut count = 0;
+    for (case, script) in cases {
+        let begin = Instant::now();
+        count += 1;
+        match script(&place) {
+            Ok(()) => println!("ok   {case} ({:.1} s)", begin.elapsed().as_secs_f64()),
+            Err(error) => {
+                println!("FAIL {case}: {error}");
+                failed.push(*case);
+            }
+        }
+    }
+    match failed[..] {
+        [] if count > 0 => Ok(()),
+        [] => Err(format!("no case is called {name}")),
+        _ => Err(format!("{} of {count} failed", failed.len())),
+    }
+}
+
+/// For a comparison with another client's choices.
+fn partitions(count: &str) -> Result<(), String> {
+    let count = count.parse().map_err(|_| format!("{count} is no number of partitions"))?;
+    for line in std::io::stdin().lock().lines() {
+        let line = line.map_err(|error| error.to_string())?;
+        println!("{}", client::producer::partitioner::by_key(line.as_bytes(), count));
+    }
+    Ok(())
+}
+
+/// Runs a case to its end.
+pub fn block_on<T>(case: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(case)
+}
+
+/// Fails where two values are not the same.
+pub fn equal<T: PartialEq + std::fmt::Debug>(found: T, expected: T, what: &str) -> Result<(), String> {
+    let both = (found, expected);
+    if both.0 == both.1 { Ok(()) } else { Err(format!("{what}: {:?} instead of {:?}", both.0, both.1)) }
+}
+
+/// The message of anything that can be shown.
+pub fn shown(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,103 @@
+"""Naru's own tools and Kafka's, each against Naru and against Kafka: all print what stands in transcripts/tools-*.txt.
+
+    python3 compat/tool_checks.py --record      writes the transcripts anew, by what Kafka's tools print against Kafka
+"""
+
+import argparse
+import contextlib
+import os
+import tempfile
+
+import transcripts
+from kafka_peer import KafkaPeer
+from own_tools import OwnTools
+from server import Server
+from tool_runner import ToolRunner
+from tool_session import Session
+
+SETTINGS = (
+    "offsets.topic.replication.factor=1",
+    "offsets.topic.num.partitions=5",
+    "group.initial.rebalance.delay.ms=0",
+)
+
+
+def listed(full):
+    """Pairs of name and function; the full form also asks the tools about the other server, and whether the transcripts are
+    still Kafka's."""
+    yield "tools: ours print against Naru what Kafka's print against Kafka", ours_against_naru
+    if full:
+        yield "tools: ours print against Kafka what Kafka's print", ours_against_kafka
+        yield "tools: Kafka's print against Naru what they print against Kafka", kafkas_against_naru
+        yield "tools: the transcripts are Kafka's", kafkas_against_kafka
+
+
+def scenes():
+    """Pairs of a transcript and what has to happen before it."""
+    yield "tools-topics", lambda session: None
+    yield "tools-offsets", files_of_partitions
+
+
+def files_of_partitions(session):
+    for name, text in {
+        "keep.json": '{"partitions": [{"topic": "keep", "partition": 0, "offset": 0}], "version": 1}',
+        "beyond.json": '{"partitions": [{"topic": "keep", "partition": 0, "offset": 9}], "version": 1}',
+        "twice.json": '{"partitions": [{"topic": "keep", "partition": 0, "offset": 0}, {"topic": "keep", "partition": 0, "offset": 0}], "version": 1}',
+        "no-partitions.json": '{"version": 1}',
+        "version.json": '{"partitions": [], "version": 2}',
+        "broken.json": "{",
+    }.items():
+        (session.folder / name).write_text(text)
+
+
+def ours_against_naru(folder):
+    with OwnTools() as tools, Server(folder, SETTINGS) as server:
+        compare(tools, server, folder)
+
+
+def ours_against_kafka(folder):
+    with ToolRunner() as runner, OwnTools() as tools, KafkaPeer(folder, runner, SETTINGS) as server:
+        compare(tools, server, folder)
+
+
+def kafkas_against_naru(folder):
+    with ToolRunner() as runner, Server(folder, SETTINGS) as server:
+        compare(runner, server, folder)
+
+
+def kafkas_against_kafka(folder):
+    with ToolRunner() as runner, KafkaPeer(folder, runner, SETTINGS) as server:
+        compare(runner, server, folder)
+
+
+def compare(tools, server, folder):
+    found = []
+    with sessions(tools, server, folder) as session:
+        for scene, prepare in scenes():
+            prepare(session)
+            differing = transcripts.replay(scene, session, errors=transcripts.first_line)
+            found += [f"{scene}:", *differing] if differing else []
+    if found:
+        raise AssertionError("\n".join(found))
+
+
+@contextlib.contextmanager
+def sessions(tools, server, folder):
+    with tempfile.TemporaryDirectory(dir=folder) as files:
+        yield Session(tools, server, files)
+
+
+def record():
+    with ToolRunner() as runner, tempfile.TemporaryDirectory() as folder:
+        kafka = KafkaPeer(os.path.join(folder, "kafka"), runner, SETTINGS)
+        with kafka, sessions(runner, kafka, folder) as session:
+            for scene, prepare in scenes():
+                prepare(session)
+                transcripts.record(scene, session, errors=transcripts.first_line)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--record", action="store_true", required=True)
+    parser.parse_args()
+    record()

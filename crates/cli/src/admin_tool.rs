@@ -1,0 +1,98 @@
+//! What all tools have in common that talk to a cluster with an admin client.
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+
+use client::Admin;
+use config::{ClientKind, ClientSettings};
+
+use crate::failure::Failure;
+use crate::options::{Given, Options, Refusal};
+use crate::{FAILED, KAFKA_VERSION, Output, read_properties};
+
+/// Reads a command line, or answers it: help and the version are asked for, nothing at all is said, or it cannot be read.
+pub(crate) fn read(options: &Options, arguments: &[String], output: &mut Output<'_>) -> Result<Given, u8> {
+    if arguments.is_empty() {
+        return Err(usage(options, options.about, output));
+    }
+    let given = options.read(arguments).map_err(|refusal| refuse(options, &refusal, output))?;
+    answered(options, &given, output).map_or(Ok(given), Err)
+}
+
+/// The exit code of a line that asks for help or the version, which it gets.
+pub(crate) fn answered(options: &Options, given: &Given, output: &mut Output<'_>) -> Option<u8> {
+    if given.has("help") {
+        return Some(usage(options, options.about, output));
+    }
+    let version = given.has("version");
+    version.then(|| crate::written(writeln!(output.out, "{KAFKA_VERSION}"), output))
+}
+
+/// Tells why a command line is not followed.
+pub(crate) fn refuse(options: &Options, refusal: &Refusal, output: &mut Output<'_>) -> u8 {
+    match refusal {
+        Refusal::Sentence(sentence) => output.fail(sentence),
+        Refusal::Usage(sentence) => usage(options, sentence, output),
+    }
+}
+
+fn usage(options: &Options, sentence: &str, output: &mut Output<'_>) -> u8 {
+    let table = options.table();
+    output.fail(format!("{sentence}\n{}", table.trim_end()))
+}
+
+/// An admin client with the settings of `--command-config` and the servers of `--bootstrap-server`.
+pub(crate) fn connect(given: &Given) -> Result<Admin, Failure> {
+    crate::log_lines::to_stderr();
+    let file = given.value("command-config").map_err(refused)?;
+    let mut written: Vec<(String, String)> = Vec::new();
+    if let Some(file) = file {
+        let properties = read_properties(&PathBuf::from(file)).map_err(Failure::argument)?;
+        written.extend(properties.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
+    if let Some(servers) = given.value("bootstrap-server").map_err(refused)? {
+        written.push(("bootstrap.servers".to_owned(), servers.to_owned()));
+    }
+    let written = written.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let settings = ClientSettings::read(ClientKind::Admin, written)
+        .map_err(|error| Failure::setting(error.to_string()))?;
+    Ok(Admin::new(&settings)?)
+}
+
+/// A refusal where nobody shows the table of options.
+pub(crate) fn refused(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Sentence(sentence) | Refusal::Usage(sentence) => Failure::argument(sentence),
+    }
+}
+
+/// Runs the work of a tool to its end. Tools need one thread.
+pub(crate) fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::of_class("java.io.IOException", error.to_string()))?;
+    let outcome = runtime.block_on(work);
+    // A name that is still being looked up must not hold the tool up.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// What could not be written is a failure, but for a reader that has gone away.
+pub(crate) fn wrote(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::of_class(
+            "java.io.IOException",
+            format!("standard output cannot be written: {error}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Tells a failure as most tools do: a sentence on standard output, the exception as a line of the log on standard error.
+pub(crate) fn tell(failure: &Failure, sentence: &str, logger: &str, output: &mut Output<'_>) -> u8 {
+    // Where nothing can be written, nothing is left to tell anyone.
+    let _ = writeln!(output.out, "{sentence} : {}", failure.message());
+    let _ = output.out.flush();
+    crate::log_lines::error(logger, failure, output.err);
+    FAILED
+}

@@ -1,0 +1,50 @@
+//! What went wrong in a tool, as the originals tell it.
+
+use std::fmt;
+
+use client::Error;
+
+/// A failure with the name of the exception that the original tool would have met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    exception: String,
+    message: String,
+}
+
+impl Failure {
+    /// An argument that the tool itself refuses.
+    pub(crate) fn argument(message: impl Into<String>) -> Failure {
+        Failure { exception: "java.lang.IllegalArgumentException".to_owned(), message: message.into() }
+    }
+
+    /// Settings that the tool itself refuses.
+    pub(crate) fn setting(message: impl Into<String>) -> Failure {
+        Failure {
+            exception: "org.apache.kafka.common.config.ConfigException".to_owned(),
+            message: message.into(),
+        }
+    }
+
+    /// Any other exception, by its class.
+    pub(crate) fn of_class(exception: &str, message: impl Into<String>) -> Failure {
+        Failure { exception: exception.to_owned(), message: message.into() }
+    }
+
+    /// What is wrong, without the exception.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure { exception: error.exception(), message: error.to_string() }
+    }
+}
+
+impl fmt::Display for Failure {
+    /// As the first line of Java's stack trace.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.exception, self.message)
+    }
+}

@@ -1,0 +1,56 @@
+//! Habits of Java that show in what Kafka's tools print.
+
+/// Places of a `java.util.HashMap` that nobody gave a size.
+const PLACES: usize = 16;
+
+/// Sorts as a `java.util.HashMap` walks keys with these hash codes, those of one place in the order they came. The map was
+/// made for as many entries as it has.
+pub(crate) fn in_order_of_sized_map<T>(entries: &mut [T], hash_code: impl Fn(&T) -> u32) {
+    let count = entries.len();
+    in_order_of_map(entries, hash_code, count.max(1).next_power_of_two());
+}
+
+/// The same for a map that grew from nothing.
+pub(crate) fn in_order_of_grown_map<T>(entries: &mut [T], hash_code: impl Fn(&T) -> u32) {
+    in_order_of_map(entries, hash_code, PLACES);
+}
+
+fn in_order_of_map<T>(entries: &mut [T], hash_code: impl Fn(&T) -> u32, mut places: usize) {
+    // The table doubles when more than three quarters of it are taken.
+    while entries.len() * 4 > places * 3 {
+        places *= 2;
+    }
+    entries.sort_by_key(|entry| {
+        let hash = hash_code(entry);
+        (hash ^ (hash >> 16)) as usize & (places - 1)
+    });
+}
+
+/// `String.hashCode`.
+pub(crate) fn hash_of(text: &str) -> u32 {
+    text.encode_utf16().fold(0, |hash: u32, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
+}
+
+/// `TopicPartition.hashCode` of Kafka's clients.
+pub(crate) fn hash_of_partition(topic: &str, partition: i32) -> u32 {
+    let number = 31u32.wrapping_add(partition as u32);
+    number.wrapping_mul(31).wrapping_add(hash_of(topic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_as_java_has_them() {
+        assert_eq!(hash_of("orders"), 3_286_196_965);
+        let sorted = |names: &[&'static str]| {
+            let mut names = names.to_vec();
+            in_order_of_sized_map(&mut names, |name| hash_of(name));
+            names
+        };
+        assert_eq!(sorted(&["placed", "plain"]), ["plain", "placed"]);
+        let all = ["keep", "my.dotted_topic", "orders", "placed", "plain"];
+        assert_eq!(sorted(&all), ["my.dotted_topic", "orders", "placed", "plain", "keep"]);
+    }
+}

@@ -1,0 +1,53 @@
+//! Lines of the log on standard error, in the layout of Kafka's tools: what is worth a warning in a client, and why a tool
+//! failed.
+
+use std::fmt;
+use std::io::Write;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+
+/// Writes what clients warn of, from now on.
+pub(crate) fn to_stderr() {
+    let subscriber = tracing_subscriber::registry().with(Warnings);
+    // Set already where several tools ran in one process.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Writes a line of level ERROR.
+pub(crate) fn error(logger: &str, what: impl fmt::Display, to: &mut dyn Write) {
+    // Where standard error is closed, nothing is left to tell anyone.
+    let _ = writeln!(to, "{}", line(&Level::ERROR, &what, logger));
+}
+
+fn line(level: &Level, what: &dyn fmt::Display, logger: &str) -> String {
+    let now = jiff::Zoned::now();
+    let (time, millis) = (now.strftime("%Y-%m-%d %H:%M:%S"), now.millisecond());
+    format!("[{time},{millis:03}] {level} {what} ({logger})")
+}
+
+struct Warnings;
+
+impl<S: Subscriber> Layer<S> for Warnings {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let metadata = event.metadata();
+        if *metadata.level() <= Level::WARN {
+            let mut message = Message::default();
+            event.record(&mut message);
+            let _ = writeln!(std::io::stderr(), "{}", line(metadata.level(), &message.0, metadata.target()));
+        }
+    }
+}
+
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Command lines of Kafka's tools, read as the originals read them.
+//!
+//! Their parser (joptsimple) takes `--name value`, `--name=value` and `-name value`, no abbreviations, an option's value even
+//! where it begins with a dash, and names in its complaints the option without dashes. Each tool has one table of options,
+//! from which its help follows.
+
+use std::fmt::Write as _;
+
+/// What stands behind an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// Nothing.
+    Nothing,
+    /// A value, which help calls by this name.
+    Value(&'static str),
+}
+
+/// One option of a tool.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opt {
+    pub(crate) name: &'static str,
+    pub(crate) takes: Takes,
+    /// What help says of it.
+    pub(crate) help: &'static str,
+}
+
+/// What a tool is for, and its options.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) about: &'static str,
+    pub(crate) options: &'static [Opt],
+}
+
+/// What a command line said.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    options: Vec<(&'static str, Option<String>)>,
+    /// Words that belong to no option.
+    pub(crate) words: Vec<String>,
+}
+
+/// Why a command line is not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The sentence is all there is to say.
+    Sentence(String),
+    /// The sentence, and after it the table of options.
+    Usage(String),
+}
+
+impl Opt {
+    /// An option without a value.
+    pub(crate) const fn flag(name: &'static str, help: &'static str) -> Opt {
+        Opt { name, takes: Takes::Nothing, help }
+    }
+
+    /// An option with a value, which help calls `value`.
+    pub(crate) const fn value(name: &'static str, value: &'static str, help: &'static str) -> Opt {
+        Opt { name, takes: Takes::Value(value), help }
+    }
+}
+
+/// Options that every tool has.
+const COMMON: [Opt; 2] = [
+    Opt::flag("help", "Print this text."),
+    Opt::flag("version", "Print the version of Kafka that this tool stands for."),
+];
+
+impl Options {
+    /// Reads a command line.
+    pub(crate) fn read(&self, arguments: &[String]) -> Result<Given, Refusal> {
+        let mut given = Given { options: Vec::new(), words: Vec::new() };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            if argument == "--" {
+                given.words.extend(arguments.by_ref().cloned());
+                break;
+            }
+            let Some(text) = argument
+                .strip_prefix("--")
+                .or_else(|| argument.strip_prefix('-'))
+                .filter(|text| !text.is_empty())
+            else {
+                given.words.push(argument.clone());
+                continue;
+            };
+            let (name, inline) = match text.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (text, None),
+            };
+            let option = self
+                .find(name)
+                .ok_or_else(|| Refusal::Sentence(format!("{name} is not a recognized option")))?;
+            let value =
+                match option.takes {
+                    Takes::Nothing if inline.is_some() => {
+                        return Err(Refusal::Sentence(format!("{name} is not a recognized option")));
+                    }
+                    Takes::Nothing => None,
+                    Takes::Value(_) => {
+                        let value = inline.or_else(|| arguments.next().cloned());
+                        Some(value.ok_or_else(|| {
+                            Refusal::Sentence(format!("Option {name} requires an argument"))
+                        })?)
+                    }
+                };
+            given.options.push((option.name, value));
+        }
+        Ok(given)
+    }
+
+    /// The table of options, as help shows it.
+    pub(crate) fn table(&self) -> String {
+        let mut rows: Vec<(String, &str)> = self.all().map(|option| (option.shown(), option.help)).collect();
+        rows.sort();
+        let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default().min(40);
+        let mut table = String::new();
+        for (name, help) in rows {
+            // Writing to a string cannot fail.
+            let _ = writeln!(table, "{name:<width$}  {help}");
+        }
+        table
+    }
+
+    fn find(&self, name: &str) -> Option<&Opt> {
+        self.all().find(|option| option.name == name)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Opt> {
+        self.options.iter().chain(&COMMON)
+    }
+}
+
+impl Opt {
+    fn shown(&self) -> String {
+        match self.takes {
+            Takes::Nothing => format!("--{}", self.name),
+            Takes::Value(value) => format!("--{} <{value}>", self.name),
+        }
+    }
+}
+
+impl Given {
+    /// True where the option was given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.options.iter().any(|(option, _)| *option == name)
+    }
+
+    /// All values of an option.
+    pub(crate) fn values<'g>(&'g self, name: &'g str) -> impl Iterator<Item = &'g str> {
+        self.options
+            .iter()
+            .filter(move |(option, _)| *option == name)
+            .filter_map(|(_, value)| value.as_deref())
+    }
+
+    /// The value of an option that may be given once.
+    pub(crate) fn value(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        let mut values = self.options.iter().filter(|(option, _)| *option == name);
+        let value = values.next().and_then(|(_, value)| value.as_deref());
+        if values.next().is_some() {
+            return Err(Refusal::Sentence(format!(
+                "Found multiple arguments for option {name}, but you asked for only one"
+            )));
+        }
+        Ok(value)
+    }
+
+    /// The same, as a whole number of Java's type `int`.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<i32>, Refusal> {
+        let Some(text) = self.value(name)? else { return Ok(None) };
+        let number = text
+            .parse()
+            .map_err(|_| Refusal::Sentence(format!("Cannot parse argument '{text}' of option {name}")));
+        number.map(Some)
+    }
+
+    /// Refuses a line without one of these options.
+    pub(crate) fn require(&self, names: &[&str]) -> Result<(), Refusal> {
+        match names.iter().find(|name| !self.has(name)) {
+            Some(missing) => Err(Refusal::Usage(format!("Missing required argument \"[{missing}]\""))),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a line with an option and another one that it does not go with.
+    pub(crate) fn exclude(&self, name: &str, others: &[&str]) -> Result<(), Refusal> {
+        match others.iter().find(|other| self.has(name) && self.has(other)) {
+            Some(other) => {
+                Err(Refusal::Usage(format!("Option \"[{name}]\" can't be used with option \"[{other}]\"")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: Options = Options {
+        about: "This tool does things.",
+        options: &[
+            Opt::flag("list", "List all things."),
+            Opt::value("topic", "topic", "A topic."),
+            Opt::value("state", "state", "A state."),
+            Opt::value("shift-by", "n", "How far."),
+        ],
+    };
+
+    fn read(line: &str) -> Result<Given, Refusal> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        OPTIONS.read(&words)
+    }
+
+    #[test]
+    fn one_option_is_read_in_every_spelling() {
+        for line in ["--topic a", "--topic=a", "-topic a", "-topic=a"] {
+            assert_eq!(read(line).unwrap().value("topic"), Ok(Some("a")), "{line}");
+        }
+        let given = read("x --list --state S --topic a -- --topic b").unwrap();
+        assert!(given.has("list") && given.has("state") && !given.has("shift-by"));
+        assert_eq!(given.value("state"), Ok(Some("S")));
+        assert_eq!(given.words, ["x", "--topic", "b"]);
+        assert_eq!(read("--shift-by -5").unwrap().number("shift-by"), Ok(Some(-5)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_as_the_original_names_it() {
+        let sentence = |text: &str| Refusal::Sentence(text.to_owned());
+        assert_eq!(read("--frobnicate"), Err(sentence("frobnicate is not a recognized option")));
+        assert_eq!(read("--top a"), Err(sentence("top is not a recognized option")));
+        assert_eq!(read("--topic"), Err(sentence("Option topic requires an argument")));
+        let twice = read("--topic a --topic b").unwrap();
+        assert_eq!(twice.values("topic").collect::<Vec<_>>(), ["a", "b"]);
+        let several = "Found multiple arguments for option topic, but you asked for only one";
+        assert_eq!(twice.value("topic"), Err(sentence(several)));
+        let letters = sentence("Cannot parse argument 'x' of option shift-by");
+        assert_eq!(read("--shift-by x").unwrap().number("shift-by"), Err(letters));
+    }
+
+    #[test]
+    fn options_that_need_or_exclude_each_other_are_told_with_the_table() {
+        let given = read("--list --topic a").unwrap();
+        let usage = |text: &str| Err(Refusal::Usage(text.to_owned()));
+        assert_eq!(given.require(&["topic", "state"]), usage("Missing required argument \"[state]\""));
+        let clash = "Option \"[list]\" can't be used with option \"[topic]\"";
+        assert_eq!(given.exclude("list", &["shift-by", "topic"]), usage(clash));
+        assert_eq!(given.exclude("state", &["topic"]), Ok(()));
+        assert!(OPTIONS.table().starts_with("--help           Print this text.\n--list "));
+    }
+}

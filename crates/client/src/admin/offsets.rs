@@ -1,0 +1,199 @@
+//! Offsets of partitions: asked for by time, and records deleted below them.
+
+use std::collections::BTreeMap;
+
+use model::ErrorCode;
+use protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use protocol::messages::metadata_request::MetadataRequestTopic;
+use protocol::messages::{DeleteRecordsRequest, ListOffsetsRequest, MetadataRequest};
+
+use super::Admin;
+use crate::cluster::Target;
+use crate::error::Error;
+
+/// A partition of a topic.
+pub type TopicPartition = (String, i32);
+
+/// Which offset of a partition is asked for; each stands for a timestamp of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OffsetSpec {
+    /// Behind the last record.
+    Latest,
+    /// Of the first record.
+    Earliest,
+    /// Of the record with the greatest timestamp (KIP-734).
+    MaxTimestamp,
+    /// Of the first record on local storage (KIP-405).
+    EarliestLocal,
+    /// Of the last record on remote storage (KIP-1005).
+    LatestTiered,
+    /// Of the first record that is still to be copied to remote storage (KIP-1023).
+    EarliestPendingUpload,
+    /// Of the first record that is not older than that, in milliseconds since 1970.
+    Timestamp(i64),
+}
+
+/// An offset that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundOffset {
+    /// The offset; -1 where no record is as asked for.
+    pub offset: i64,
+    /// Timestamp of its record in milliseconds since 1970; -1 where that says nothing.
+    pub timestamp: i64,
+    /// Epoch of the leader at its record; -1 where that is not known.
+    pub leader_epoch: i32,
+}
+
+/// What is wanted of each broker, by topic.
+type ByLeader<'p, W> = BTreeMap<i32, BTreeMap<&'p str, Vec<W>>>;
+
+impl OffsetSpec {
+    fn timestamp(self) -> i64 {
+        match self {
+            OffsetSpec::Latest => -1,
+            OffsetSpec::Earliest => -2,
+            OffsetSpec::MaxTimestamp => -3,
+            OffsetSpec::EarliestLocal => -4,
+            OffsetSpec::LatestTiered => -5,
+            OffsetSpec::EarliestPendingUpload => -6,
+            OffsetSpec::Timestamp(time) => time,
+        }
+    }
+}
+
+impl Admin {
+    /// An offset of each partition, or why there is none.
+    pub async fn list_offsets(
+        &self,
+        partitions: &[(TopicPartition, OffsetSpec)],
+    ) -> Result<BTreeMap<TopicPartition, Result<FoundOffset, Error>>, Error> {
+        let asked = partitions.iter().map(|(partition, spec)| {
+            let asked = ListOffsetsPartition {
+                partition_index: partition.1,
+                timestamp: spec.timestamp(),
+                ..ListOffsetsPartition::default()
+            };
+            (partition, asked)
+        });
+        let (by_leader, mut found) = self.by_leader(asked).await?;
+        for (leader, topics) in by_leader {
+            let topics = topics
+                .into_iter()
+                .map(|(name, partitions)| ListOffsetsTopic { name: name.into(), partitions })
+                .collect();
+            let request = ListOffsetsRequest {
+                replica_id: -1,
+                topics,
+                timeout_ms: self.timeout_ms(),
+                ..Default::default()
+            };
+            let answered = self.ask("listOffsets", Target::Node(leader), &request, |answer| {
+                let partitions = answer.topics.iter().flat_map(|topic| {
+                    topic.partitions.iter().map(|partition| {
+                        let outcome = Error::check(partition.error_code, None).map(|()| FoundOffset {
+                            offset: partition.offset,
+                            timestamp: partition.timestamp,
+                            leader_epoch: partition.leader_epoch,
+                        });
+                        ((topic.name.as_ref().to_owned(), partition.partition_index), outcome)
+                    })
+                });
+                Ok(partitions.collect::<Vec<_>>())
+            });
+            found.extend(answered.await?);
+        }
+        Ok(found)
+    }
+
+    /// Deletes the records below an offset of each partition, -1 for all; gives the first offset that is left.
+    pub async fn delete_records(
+        &self,
+        partitions: &[(TopicPartition, i64)],
+    ) -> Result<BTreeMap<TopicPartition, Result<i64, Error>>, Error> {
+        let wanted = partitions.iter().map(|(partition, offset)| {
+            (partition, DeleteRecordsPartition { partition_index: partition.1, offset: *offset })
+        });
+        let (by_leader, mut deleted) = self.by_leader(wanted).await?;
+        for (leader, topics) in by_leader {
+            let topics = topics
+                .into_iter()
+                .map(|(name, partitions)| DeleteRecordsTopic { name: name.into(), partitions })
+                .collect();
+            let request = DeleteRecordsRequest { topics, timeout_ms: self.timeout_ms() };
+            let answered = self.ask("deleteRecords", Target::Node(leader), &request, |answer| {
+                let partitions = answer.topics.iter().flat_map(|topic| {
+                    topic.partitions.iter().map(|partition| {
+                        let outcome =
+                            Error::check(partition.error_code, None).map(|()| partition.low_watermark);
+                        ((topic.name.as_ref().to_owned(), partition.partition_index), outcome)
+                    })
+                });
+                Ok(partitions.collect::<Vec<_>>())
+            });
+            deleted.extend(answered.await?);
+        }
+        Ok(deleted)
+    }
+
+    /// Divides what is wanted of partitions among the brokers that lead them; apart from that those that nobody leads.
+    async fn by_leader<'p, W, T>(
+        &self,
+        wanted: impl Iterator<Item = (&'p TopicPartition, W)>,
+    ) -> Result<(ByLeader<'p, W>, BTreeMap<TopicPartition, Result<T, Error>>), Error> {
+        let wanted: Vec<(&TopicPartition, W)> = wanted.collect();
+        let leaders = self.leaders(wanted.iter().map(|((topic, _), _)| topic.as_str())).await?;
+        let (mut led, mut missing) = (ByLeader::new(), BTreeMap::new());
+        for (partition, what) in wanted {
+            match leaders.get(partition) {
+                Some(Ok(leader)) => {
+                    let topics: &mut BTreeMap<&str, Vec<W>> = led.entry(*leader).or_default();
+                    topics.entry(&partition.0).or_default().push(what);
+                }
+                Some(Err(error)) => {
+                    missing.insert(partition.clone(), Err(error.clone()));
+                }
+                None => {
+                    missing
+                        .insert(partition.clone(), Err(Error::server(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)));
+                }
+            }
+        }
+        Ok((led, missing))
+    }
+
+    /// The leader of every partition of some topics, or why there is none.
+    async fn leaders<'n>(
+        &self,
+        topics: impl Iterator<Item = &'n str>,
+    ) -> Result<BTreeMap<TopicPartition, Result<i32, Error>>, Error> {
+        let mut names: Vec<&str> = topics.collect();
+        names.sort_unstable();
+        names.dedup();
+        let named = names.iter().map(|name| MetadataRequestTopic {
+            name: Some((*name).into()),
+            ..MetadataRequestTopic::default()
+        });
+        let request = MetadataRequest {
+            topics: Some(named.collect()),
+            allow_auto_topic_creation: false,
+            ..MetadataRequest::default()
+        };
+        self.ask("metadata", Target::Any, &request, |metadata| {
+            self.cluster.learn(&metadata);
+            let mut leaders = BTreeMap::new();
+            for topic in &metadata.topics {
+                let Some(name) = topic.name.as_deref() else { continue };
+                for partition in &topic.partitions {
+                    let leader = match Error::of(partition.error_code, None) {
+                        Some(error) if partition.leader_id < 0 => Err(error),
+                        _ => Ok(partition.leader_id),
+                    };
+                    leaders.insert((name.to_owned(), partition.partition_index), leader);
+                }
+            }
+            Ok(leaders)
+        })
+        .await
+    }
+}

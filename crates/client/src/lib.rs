@@ -1,0 +1,25 @@
+//! Clients for Rust programs: [`Admin`] and [`Producer`].
+//!
+//! Every client runs on the tokio runtime of its caller, needs no C library, and takes settings by Kafka's names with Kafka's
+//! defaults ([`config::ClientSettings`]).
+
+#![forbid(unsafe_code)]
+
+mod address;
+pub mod admin;
+mod backoff;
+mod cluster;
+mod error;
+mod link;
+mod peer;
+pub mod producer;
+mod topics;
+mod versions;
+
+pub use address::HostPort;
+pub use admin::Admin;
+pub use cluster::{Brokers, Node, Target};
+pub use error::Error;
+pub use link::Answer;
+pub use producer::{Producer, ProducerRecord};
+pub use versions::ServerVersions;
