@@ -41,7 +41,8 @@ def scenes():
 def files_of_partitions(session):
     for name, text in {
         "keep.json": '{"partitions": [{"topic": "keep", "partition": 0, "offset": 0}], "version": 1}',
-        "beyond.json": '{"partitions": [{"topic": "keep", "partition": 0, "offset": 9}], "version": 1}',
+        "orders.json": '{"partitions": [{"topic": "orders", "partition": 1, "offset": 0}, {"topic": "orders", "partition": 4, "offset": -1}], "version": 1}',
+        "beyond.json": '{"partitions": [{"topic": "orders", "partition": 0, "offset": 9}], "version": 1}',
         "twice.json": '{"partitions": [{"topic": "keep", "partition": 0, "offset": 0}, {"topic": "keep", "partition": 0, "offset": 0}], "version": 1}',
         "no-partitions.json": '{"version": 1}',
         "version.json": '{"partitions": [], "version": 2}',

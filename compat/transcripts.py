@@ -20,7 +20,7 @@ import clients
 FOLDER = clients.HERE / "transcripts"
 # Each start of a virtual machine shuffles its immutable sets anew, and with them what these sentences enumerate.
 SHUFFLED = tuple(re.compile(pattern, re.MULTILINE) for pattern in (
-    r"(scenarios: \[)(.*)(?=\]$)", r"(Valid \w+ are: )(.*)$", r"(options: )(.*)$", r"(topicPartitions=)([^)]*)"))
+    r"(scenarios: \[)(.*)(?=\]$)", r"(combination \"\[)(.*)(?=\]\" can)", r"(Valid \w+ are: )(.*)$", r"(options: )(.*)$", r"(topicPartitions=)([^)]*)"))
 
 
 def replay(name, session, errors=lambda text: text):
@@ -64,6 +64,7 @@ def masked(text, session):
     """The same text on every run. Names are as long as what they stand for, because tables are padded."""
     port = session.address.rpartition(":")[2]
     text = text.replace(session.address, f"127.0.0.1:{'P' * len(port)}").replace(str(session.folder), "$T")
+    text = text.replace(str(session.server.folder / "data"), "$D")
     text = text.replace(session.moment, "$NOW") if session.moment else text
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "member-id".ljust(36, "-"), text)
     # Ids that the Java client gives itself by the consumer protocol. No other word of a table is like them.

@@ -1,9 +1,10 @@
 //! The admin client.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use client::Admin;
-use client::admin::{ConfigOperation, ConfigResource, NewPartitions, NewTopic, OffsetSpec};
+use client::admin::{ConfigOperation, ConfigResource, NewPartitions, NewTopic, OffsetSpec, TopicDescription};
 use config::{ClientKind, ClientSettings};
 use model::ErrorCode;
 
@@ -18,6 +19,8 @@ pub const CASES: &[Case] = &[
     ("admin: topics of many partitions are described in parts", many_partitions),
 ];
 
+const LONG: Duration = Duration::from_secs(60);
+
 /// A topic with that many partitions and the cluster's defaults otherwise.
 pub fn new_topic(name: &str, partitions: i32) -> NewTopic {
     NewTopic {
@@ -26,6 +29,21 @@ pub fn new_topic(name: &str, partitions: i32) -> NewTopic {
         replication_factor: None,
         assignments: BTreeMap::new(),
         configs: BTreeMap::new(),
+    }
+}
+
+/// What the brokers know of topics that were just created: Kafka's hear of them a moment later than the controller answers.
+pub async fn described(admin: &Admin, names: &[&str]) -> Result<Vec<TopicDescription>, String> {
+    let begin = Instant::now();
+    loop {
+        match admin.describe_topics(names).await {
+            Err(error)
+                if error.code() == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) && begin.elapsed() < LONG =>
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            described => return described.map_err(shown),
+        }
     }
 }
 
@@ -43,9 +61,15 @@ fn topics(place: &Place) -> Result<(), String> {
         equal(found.contains(&"suite-topics"), true, "listed")?;
         equal(found.contains(&"suite-only-checked"), false, "a topic that was only checked is listed")?;
         let new = NewPartitions { topic: "suite-topics".to_owned(), count: 5, assignments: None };
+        described(&admin, &["suite-topics"]).await?;
         admin.create_partitions(&new, false).await.map_err(shown)?;
-        let described = admin.describe_topics(&["suite-topics"]).await.map_err(shown)?;
-        let topic = described.first().ok_or("nothing is described")?;
+        let begin = Instant::now();
+        let mut found = described(&admin, &["suite-topics"]).await?;
+        while found.first().is_some_and(|topic| topic.partitions.len() < 5) && begin.elapsed() < LONG {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            found = described(&admin, &["suite-topics"]).await?;
+        }
+        let topic = found.first().ok_or("nothing is described")?;
         equal(
             topic.partitions.iter().map(|partition| partition.partition).collect(),
             vec![0, 1, 2, 3, 4],
@@ -71,6 +95,7 @@ fn configs(place: &Place) -> Result<(), String> {
     block_on(async {
         let admin = Admin::connect(&place.servers).map_err(shown)?;
         admin.create_topic(&new_topic("suite-configs", 1), false).await.map_err(shown)?;
+        described(&admin, &["suite-configs"]).await?;
         let topic = ConfigResource::topic("suite-configs");
         let changes = [("retention.ms".to_owned(), ConfigOperation::Set("1000".to_owned()))];
         admin.alter_configs(&topic, &changes, false).await.map_err(shown)?;
@@ -128,10 +153,10 @@ fn many_partitions(place: &Place) -> Result<(), String> {
         for (topic, count) in [("suite-large", 2500), ("suite-small", 3)] {
             admin.create_topic(&new_topic(topic, count), false).await.map_err(shown)?;
         }
-        let described = admin.describe_topics(&["suite-small", "suite-large"]).await.map_err(shown)?;
-        let counts: Vec<usize> = described.iter().map(|topic| topic.partitions.len()).collect();
+        let found = described(&admin, &["suite-small", "suite-large"]).await?;
+        let counts: Vec<usize> = found.iter().map(|topic| topic.partitions.len()).collect();
         equal(counts, vec![2500, 3], "partitions")?;
-        let numbers = described
+        let numbers = found
             .first()
             .ok_or("nothing is described")?
             .partitions

@@ -7,7 +7,7 @@ use config::{ClientKind, ClientSettings};
 use model::ErrorCode;
 use std::time::Duration;
 
-use crate::admin::new_topic;
+use crate::admin::{described, new_topic};
 use crate::fetching::{Read, read_all};
 use crate::{Case, Place, block_on, equal, shown};
 
@@ -41,7 +41,7 @@ impl Topic {
     async fn create(place: &Place, name: &str, partitions: i32) -> Result<Topic, String> {
         let admin = Admin::connect(&place.servers).map_err(shown)?;
         admin.create_topic(&new_topic(name, partitions), false).await.map_err(shown)?;
-        let described = admin.describe_topics(&[name]).await.map_err(shown)?;
+        let described = described(&admin, &[name]).await?;
         Ok(Topic { admin, described: described.into_iter().next().ok_or("nothing is described")? })
     }
 
@@ -98,6 +98,7 @@ fn keys(place: &Place) -> Result<(), String> {
     block_on(async {
         let topic = Topic::create(place, "suite-keys", 5).await?;
         let producer = producer(place, &[("batch.size", "300"), ("linger.ms", "0")])?;
+        let mut deliveries = Vec::new();
         for number in 0..2000 {
             let (key, value) = (format!("key {}", number % 40), number.to_string());
             let record = ProducerRecord {
@@ -106,9 +107,12 @@ fn keys(place: &Place) -> Result<(), String> {
                 value: Some(value.as_bytes()),
                 ..ProducerRecord::default()
             };
-            producer.send(&record).await.map_err(shown)?;
+            deliveries.push(producer.send(&record).await.map_err(shown)?);
         }
         producer.flush().await;
+        for delivery in deliveries {
+            delivery.outcome().ok_or("unknown after a flush")?.map_err(shown)?;
+        }
         let mut count = 0;
         for partition in 0..5 {
             let mut last = std::collections::BTreeMap::new();

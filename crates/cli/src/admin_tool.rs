@@ -14,7 +14,7 @@ use crate::{FAILED, KAFKA_VERSION, Output, read_properties};
 /// Reads a command line, or answers it: help and the version are asked for, nothing at all is said, or it cannot be read.
 pub(crate) fn read(options: &Options, arguments: &[String], output: &mut Output<'_>) -> Result<Given, u8> {
     if arguments.is_empty() {
-        return Err(usage(options, options.about, output));
+        return Err(usage(options, options.about_without_arguments, output));
     }
     let given = options.read(arguments).map_err(|refusal| refuse(options, &refusal, output))?;
     answered(options, &given, output).map_or(Ok(given), Err)
@@ -32,7 +32,7 @@ pub(crate) fn answered(options: &Options, given: &Given, output: &mut Output<'_>
 /// Tells why a command line is not followed.
 pub(crate) fn refuse(options: &Options, refusal: &Refusal, output: &mut Output<'_>) -> u8 {
     match refusal {
-        Refusal::Sentence(sentence) => output.fail(sentence),
+        Refusal::Parser(_, sentence) => output.fail(sentence),
         Refusal::Usage(sentence) => usage(options, sentence, output),
     }
 }
@@ -57,13 +57,20 @@ pub(crate) fn connect(given: &Given) -> Result<Admin, Failure> {
     let written = written.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let settings = ClientSettings::read(ClientKind::Admin, written)
         .map_err(|error| Failure::setting(error.to_string()))?;
-    Ok(Admin::new(&settings)?)
+    Admin::new(&settings).map_err(|error| {
+        let cause = Failure::setting(error.to_string());
+        Failure::of_class(
+            "org.apache.kafka.common.KafkaException",
+            format!("Failed to create new KafkaAdminClient\n{cause}"),
+        )
+    })
 }
 
 /// A refusal where nobody shows the table of options.
 pub(crate) fn refused(refusal: Refusal) -> Failure {
     match refusal {
-        Refusal::Sentence(sentence) | Refusal::Usage(sentence) => Failure::argument(sentence),
+        Refusal::Parser(exception, sentence) => Failure::of_class(exception, sentence),
+        Refusal::Usage(sentence) => Failure::argument(sentence),
     }
 }
 
@@ -93,6 +100,7 @@ pub(crate) fn tell(failure: &Failure, sentence: &str, logger: &str, output: &mut
     // Where nothing can be written, nothing is left to tell anyone.
     let _ = writeln!(output.out, "{sentence} : {}", failure.message());
     let _ = output.out.flush();
-    crate::log_lines::error(logger, failure, output.err);
+    // The original logs a stack trace, which ends with a line end.
+    crate::log_lines::error(logger, format_args!("{failure}\n"), output.err);
     FAILED
 }

@@ -13,6 +13,7 @@ use crate::options::{Given, Opt, Options};
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to retrieve broker version information.",
+    about_without_arguments: "This tool helps to retrieve broker version information.",
     options: &[
         Opt::value("bootstrap-server", "server(s) to use for bootstrapping", "Servers to connect to first, host:port, separated by commas."),
         Opt::value("command-config", "command config property file", "A file of settings for the admin client."),
@@ -21,13 +22,10 @@ const OPTIONS: Options = Options {
 
 /// Runs the tool and gives its exit code.
 pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
-    let given = match OPTIONS.read(arguments) {
+    let given = match admin_tool::read(&OPTIONS, arguments, output) {
         Ok(given) => given,
-        Err(refusal) => return admin_tool::refuse(&OPTIONS, &refusal, output),
+        Err(code) => return code,
     };
-    if let Some(code) = admin_tool::answered(&OPTIONS, &given, output) {
-        return code;
-    }
     if let Err(refusal) = given.require(&["bootstrap-server"]) {
         return admin_tool::refuse(&OPTIONS, &refusal, output);
     }

@@ -14,6 +14,7 @@ use crate::options::{Given, Opt, Options};
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to delete records of the given partitions down to the specified offset.",
+    about_without_arguments: "This tool helps to delete records of the given partitions down to the specified offset.",
     options: &[
         Opt::value("bootstrap-server", "server(s) to use for bootstrapping", "Servers to connect to first, host:port, separated by commas."),
         Opt::value("command-config", "command config property file path", "A file of settings for the admin client."),
@@ -66,9 +67,8 @@ fn delete(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
 }
 
 fn parse(text: &str) -> Result<BTreeMap<TopicPartition, i64>, Failure> {
-    let operation = |sentence: String| {
-        Failure::of_class("org.apache.kafka.server.common.AdminOperationException", sentence)
-    };
+    let operation =
+        |sentence: String| Failure::of_class("org.apache.kafka.tools.AdminOperationException", sentence);
     let json: Value = serde_json::from_str(text)
         .map_err(|_| operation("The input string is not a valid JSON".to_owned()))?;
     if let Some(version) = json.get("version").filter(|version| **version != 1) {
@@ -96,7 +96,7 @@ fn parse(text: &str) -> Result<BTreeMap<TopicPartition, i64>, Failure> {
         return Ok(wanted);
     }
     Err(Failure::of_class(
-        "org.apache.kafka.server.common.AdminCommandFailedException",
+        "org.apache.kafka.tools.AdminCommandFailedException",
         format!("Offset json file contains duplicate topic partitions: {}", twice.join(",")),
     ))
 }

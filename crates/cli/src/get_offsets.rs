@@ -14,6 +14,7 @@ use filter::Filter;
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "An interactive shell for getting topic-partition offsets.",
+    about_without_arguments: "An interactive shell for getting topic-partition offsets.",
     options: &[
         Opt::value("bootstrap-server", "HOST1:PORT1,...,HOST3:PORT3", "Servers to connect to first, host:port, separated by commas."),
         Opt::value("command-config", "config file", "A file of settings for the admin client."),
@@ -27,25 +28,34 @@ const OPTIONS: Options = Options {
 
 /// Runs the tool and gives its exit code.
 pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
-    if arguments.is_empty() {
-        return admin_tool::refuse(&OPTIONS, &Refusal::Usage(OPTIONS.about.to_owned()), output);
-    }
     let given = match OPTIONS.read(arguments) {
-        Ok(given) => given,
-        Err(Refusal::Sentence(sentence) | Refusal::Usage(sentence)) => {
+        Ok(given) if !arguments.is_empty() => given,
+        Ok(_) => return admin_tool::refuse(&OPTIONS, &Refusal::Usage(OPTIONS.about.to_owned()), output),
+        Err(Refusal::Parser(_, sentence) | Refusal::Usage(sentence)) => {
             return output.fail(format!("Error occurred: {sentence}"));
         }
     };
     if let Some(code) = admin_tool::answered(&OPTIONS, &given, output) {
         return code;
     }
-    if let Err(refusal) = given.require(&["bootstrap-server"]) {
+    let refused = given.require(&["bootstrap-server"]).and_then(|()| check_servers(&given));
+    if let Err(refusal) = refused {
         return admin_tool::refuse(&OPTIONS, &refusal, output);
     }
     match offsets(&given, output) {
         Ok(()) => 0,
         Err(failure) => output.fail(format!("Error occurred: {}", failure.message())),
     }
+}
+
+/// The original looks at the servers before it does anything else.
+fn check_servers(given: &Given) -> Result<(), Refusal> {
+    let servers = given.value("bootstrap-server")?.unwrap_or_default();
+    let is_fine = |server: &str| config::listener::parse_host_port(server).is_some();
+    if servers.split(',').all(is_fine) {
+        return Ok(());
+    }
+    Err(Refusal::Usage("Please provide valid host:port like host1:9091,host2:9092\n ".to_owned()))
 }
 
 fn offsets(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {

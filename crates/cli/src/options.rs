@@ -27,7 +27,10 @@ pub(crate) struct Opt {
 /// What a tool is for, and its options.
 #[derive(Debug)]
 pub(crate) struct Options {
+    /// What the original says of itself where help is asked for.
     pub(crate) about: &'static str,
+    /// What it says where nothing is asked for.
+    pub(crate) about_without_arguments: &'static str,
     pub(crate) options: &'static [Opt],
 }
 
@@ -42,11 +45,17 @@ pub(crate) struct Given {
 /// Why a command line is not followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The sentence is all there is to say.
-    Sentence(String),
+    /// The sentence, and the exception that the original's parser throws.
+    Parser(&'static str, String),
     /// The sentence, and after it the table of options.
     Usage(String),
 }
+
+/// Exceptions of the original's parser.
+const UNRECOGNIZED: &str = "joptsimple.UnrecognizedOptionException";
+const ARGUMENT_MISSING: &str = "joptsimple.OptionMissingRequiredArgumentException";
+const SEVERAL_ARGUMENTS: &str = "joptsimple.MultipleArgumentsForOptionException";
+const CANNOT_CONVERT: &str = "joptsimple.OptionArgumentConversionException";
 
 impl Opt {
     /// An option without a value.
@@ -90,20 +99,19 @@ impl Options {
             };
             let option = self
                 .find(name)
-                .ok_or_else(|| Refusal::Sentence(format!("{name} is not a recognized option")))?;
-            let value =
-                match option.takes {
-                    Takes::Nothing if inline.is_some() => {
-                        return Err(Refusal::Sentence(format!("{name} is not a recognized option")));
-                    }
-                    Takes::Nothing => None,
-                    Takes::Value(_) => {
-                        let value = inline.or_else(|| arguments.next().cloned());
-                        Some(value.ok_or_else(|| {
-                            Refusal::Sentence(format!("Option {name} requires an argument"))
-                        })?)
-                    }
-                };
+                .ok_or_else(|| Refusal::Parser(UNRECOGNIZED, format!("{name} is not a recognized option")))?;
+            let value = match option.takes {
+                Takes::Nothing if inline.is_some() => {
+                    return Err(Refusal::Parser(UNRECOGNIZED, format!("{name} is not a recognized option")));
+                }
+                Takes::Nothing => None,
+                Takes::Value(_) => {
+                    let value = inline.or_else(|| arguments.next().cloned());
+                    Some(value.ok_or_else(|| {
+                        Refusal::Parser(ARGUMENT_MISSING, format!("Option {name} requires an argument"))
+                    })?)
+                }
+            };
             given.options.push((option.name, value));
         }
         Ok(given)
@@ -159,9 +167,10 @@ impl Given {
         let mut values = self.options.iter().filter(|(option, _)| *option == name);
         let value = values.next().and_then(|(_, value)| value.as_deref());
         if values.next().is_some() {
-            return Err(Refusal::Sentence(format!(
-                "Found multiple arguments for option {name}, but you asked for only one"
-            )));
+            return Err(Refusal::Parser(
+                SEVERAL_ARGUMENTS,
+                format!("Found multiple arguments for option {name}, but you asked for only one"),
+            ));
         }
         Ok(value)
     }
@@ -169,9 +178,9 @@ impl Given {
     /// The same, as a whole number of Java's type `int`.
     pub(crate) fn number(&self, name: &str) -> Result<Option<i32>, Refusal> {
         let Some(text) = self.value(name)? else { return Ok(None) };
-        let number = text
-            .parse()
-            .map_err(|_| Refusal::Sentence(format!("Cannot parse argument '{text}' of option {name}")));
+        let number = text.parse().map_err(|_| {
+            Refusal::Parser(CANNOT_CONVERT, format!("Cannot parse argument '{text}' of option {name}"))
+        });
         number.map(Some)
     }
 
@@ -200,6 +209,7 @@ mod tests {
 
     const OPTIONS: Options = Options {
         about: "This tool does things.",
+        about_without_arguments: "Do things.",
         options: &[
             Opt::flag("list", "List all things."),
             Opt::value("topic", "topic", "A topic."),
@@ -227,15 +237,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named_as_the_original_names_it() {
-        let sentence = |text: &str| Refusal::Sentence(text.to_owned());
-        assert_eq!(read("--frobnicate"), Err(sentence("frobnicate is not a recognized option")));
-        assert_eq!(read("--top a"), Err(sentence("top is not a recognized option")));
-        assert_eq!(read("--topic"), Err(sentence("Option topic requires an argument")));
+        let refusal = |exception, text: &str| Refusal::Parser(exception, text.to_owned());
+        assert_eq!(read("--frobnicate"), Err(refusal(UNRECOGNIZED, "frobnicate is not a recognized option")));
+        assert_eq!(read("--top a"), Err(refusal(UNRECOGNIZED, "top is not a recognized option")));
+        assert_eq!(read("--topic"), Err(refusal(ARGUMENT_MISSING, "Option topic requires an argument")));
         let twice = read("--topic a --topic b").unwrap();
         assert_eq!(twice.values("topic").collect::<Vec<_>>(), ["a", "b"]);
         let several = "Found multiple arguments for option topic, but you asked for only one";
-        assert_eq!(twice.value("topic"), Err(sentence(several)));
-        let letters = sentence("Cannot parse argument 'x' of option shift-by");
+        assert_eq!(twice.value("topic"), Err(refusal(SEVERAL_ARGUMENTS, several)));
+        let letters = refusal(CANNOT_CONVERT, "Cannot parse argument 'x' of option shift-by");
         assert_eq!(read("--shift-by x").unwrap().number("shift-by"), Err(letters));
     }
 

@@ -21,6 +21,7 @@ const LOGGER: &str = "org.apache.kafka.tools.TopicCommand";
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to create, delete, describe, or change a topic.",
+    about_without_arguments: "Create, delete, describe, or change a topic.",
     options: &[
         Opt::flag("alter", "Give a topic more partitions. (Its settings are altered with kafka-configs.)"),
         Opt::flag("at-min-isr-partitions", "With --describe: only partitions with just as many replicas in sync as they need."),
@@ -92,7 +93,8 @@ fn check(given: &Given, output: &mut Output<'_>) -> Result<(), Refusal> {
         );
     }
     if !given.has("bootstrap-server") {
-        return Err(Refusal::Sentence("--bootstrap-server must be specified".to_owned()));
+        let sentence = "--bootstrap-server must be specified".to_owned();
+        return Err(Refusal::Parser("java.lang.IllegalArgumentException", sentence));
     }
     if given.has("describe") && given.has("if-exists") && !given.has("topic") && !given.has("topic-id") {
         return Err(Refusal::Usage("--topic or --topic-id is required to describe a topic".to_owned()));
@@ -102,7 +104,7 @@ fn check(given: &Given, output: &mut Output<'_>) -> Result<(), Refusal> {
     }
     if given.has("alter") {
         if given.has("config") {
-            return Err(Refusal::Usage("Option combination \"[bootstrap-server],[config]\" can't be used with option \"[alter]\" (To alter topic configurations, the kafka-configs tool can be used.)".to_owned()));
+            return Err(Refusal::Usage("Option combination \"[[bootstrap-server], [config]]\" can't be used with option \"[alter]\" (To alter topic configurations, the kafka-configs tool can be used.)".to_owned()));
         }
         given.require(&["partitions"])?;
     }
@@ -239,14 +241,14 @@ fn assignments(given: &Given) -> Result<BTreeMap<i32, Vec<i32>>, Failure> {
         }
         if !twice.is_empty() {
             return Err(Failure::of_class(
-                "org.apache.kafka.server.common.AdminCommandFailedException",
+                "org.apache.kafka.tools.AdminCommandFailedException",
                 format!("Partition replica lists may not contain duplicate entries: {}", twice.join(",")),
             ));
         }
         if assignments.get(&0).is_some_and(|first| first.len() != brokers.len()) {
             let shown: Vec<String> = brokers.iter().map(i32::to_string).collect();
             return Err(Failure::of_class(
-                "org.apache.kafka.server.common.AdminOperationException",
+                "org.apache.kafka.tools.AdminOperationException",
                 format!("Partition {partition} has different replication factor: [{}]", shown.join(", ")),
             ));
         }

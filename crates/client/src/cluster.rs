@@ -130,6 +130,11 @@ impl Cluster {
         Ok(Cluster { shared: Arc::new(shared) })
     }
 
+    /// As log lines name the client.
+    pub(crate) fn name(&self) -> &str {
+        &self.shared.name
+    }
+
     /// Asks for the brokers anew.
     pub(crate) async fn refresh(&self, deadline: Deadline) -> Result<Arc<Brokers>, Error> {
         let no_topics = MetadataRequest { topics: Some(Vec::new()), ..MetadataRequest::default() };

@@ -32,7 +32,8 @@ pub(super) async fn run(
     let reassignments = reassignments(admin, &topics).await?;
     let reports: Vec<&str> = REPORTS.into_iter().filter(|report| given.has(report)).collect();
     for topic in &topics {
-        let configs = admin.describe_configs(&ConfigResource::topic(&topic.name), None).await?;
+        let mut configs = admin.describe_configs(&ConfigResource::topic(&topic.name), None).await?;
+        java::in_order_of_grown_map(&mut configs, |entry| java::hash_of(&entry.name));
         if reports.is_empty() {
             let own = own_configs(&configs);
             if !given.has("topics-with-overrides") || !own.is_empty() {

@@ -12,6 +12,15 @@ use super::Admin;
 use crate::cluster::Target;
 use crate::error::Error;
 
+/// Where Kafka's admin client logs refused deletions of records that it has no words for.
+const LOGGER: &str = "org.apache.kafka.clients.admin.internals.DeleteRecordsHandler";
+/// Refusals that it has words for.
+const EXPECTED: [ErrorCode; 3] = [
+    ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+    ErrorCode::INVALID_TOPIC_EXCEPTION,
+    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+];
+
 /// A partition of a topic.
 pub type TopicPartition = (String, i32);
 
@@ -124,8 +133,12 @@ impl Admin {
             let answered = self.ask("deleteRecords", Target::Node(leader), &request, |answer| {
                 let partitions = answer.topics.iter().flat_map(|topic| {
                     topic.partitions.iter().map(|partition| {
-                        let outcome =
-                            Error::check(partition.error_code, None).map(|()| partition.low_watermark);
+                        let code = partition.error_code;
+                        if !code.is_none() && !EXPECTED.contains(&code) {
+                            let (client, topic, number) = (self.cluster.name(), &topic.name, partition.partition_index);
+                            tracing::error!(target: LOGGER, "[{client}] DeleteRecords request for topic partition {topic}-{number} failed due to an unexpected error {code}");
+                        }
+                        let outcome = Error::check(code, None).map(|()| partition.low_watermark);
                         ((topic.name.as_ref().to_owned(), partition.partition_index), outcome)
                     })
                 });

@@ -1,52 +1,25 @@
 //! Batches that are being filled and batches that wait to be sent, by partition; nothing here waits or sends.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
-use std::time::Duration;
+mod batch;
+mod queue;
+#[cfg(test)]
+mod tests;
 
-use model::Uuid;
-use records::BatchBuilder;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::ProducerRecord;
-use super::delivery::{BatchOutcome, Delivery};
+use super::delivery::{Delivery, Written};
 use super::partitioner::{Partitioner, Sticky, by_key};
 use super::settings::ProducerOptions;
 use crate::backoff::random_fraction;
 use crate::error::Error;
 use crate::topics::TopicView;
-
-/// Bytes of a batch before its records.
-const BATCH_HEAD_BYTES: usize = 61;
-/// Most bytes of a record beside key, value and headers.
-const RECORD_HEAD_BYTES: usize = 21;
-
-/// Who writes: the server gives it, and remembers by it what was written (KIP-98).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Identity {
-    pub(crate) id: i64,
-    pub(crate) epoch: i16,
-}
-
-/// Records of one partition that are written together.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) topic: Arc<str>,
-    pub(crate) topic_id: Uuid,
-    pub(crate) partition: i32,
-    /// How many batches of its partition were begun before it.
-    number: u64,
-    builder: BatchBuilder,
-    outcome: Arc<BatchOutcome>,
-    created: Instant,
-    /// How often it was sent.
-    pub(crate) attempts: u32,
-    not_before: Option<Instant>,
-    /// The identity it was sent with, and the sequence number of its first record.
-    pub(crate) sequence: Option<(Identity, i32)>,
-    /// Bytes of the buffer that it holds.
-    reserved: usize,
-}
+use batch::{BATCH_HEAD_BYTES, size_max};
+pub(crate) use batch::{Batch, Identity};
+use queue::Queue;
 
 /// Everything that waits.
 #[derive(Debug)]
@@ -74,17 +47,6 @@ struct Topic {
     fetched: Instant,
     sticky: Sticky,
     queues: Vec<Queue>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: VecDeque<Batch>,
-    in_flight: usize,
-    begun: u64,
-    /// Sequence number of the next record that is sent for the first time.
-    next_sequence: i32,
-    /// Sequence number that the server expects next, by what it has acknowledged.
-    expected_sequence: i32,
 }
 
 /// What became of a record that was to be appended.
@@ -284,12 +246,7 @@ impl Accumulator {
     }
 
     /// Tells what became of a batch that was sent or expired, and gives its memory back.
-    pub(crate) fn finish(
-        &mut self,
-        batch: &Batch,
-        was_in_flight: bool,
-        outcome: Result<super::delivery::Written, Error>,
-    ) {
+    pub(crate) fn finish(&mut self, batch: &Batch, was_in_flight: bool, outcome: Result<Written, Error>) {
         let acknowledged = outcome.is_ok();
         let current = batch.sequence.filter(|(identity, _)| self.identity == Some(*identity));
         let after = current.map(|(_, base)| records::add_sequence(base, batch.records()));
@@ -297,6 +254,7 @@ impl Accumulator {
             queue.in_flight = queue.in_flight.saturating_sub(usize::from(was_in_flight));
             if let (true, Some(after)) = (acknowledged, after) {
                 queue.expected_sequence = after;
+                queue.is_known = true;
             }
         }
         self.free_bytes += batch.reserved;
@@ -304,10 +262,12 @@ impl Accumulator {
         batch.outcome.tell(outcome);
     }
 
-    /// True where the batch is the next one that the server expects of its partition.
-    pub(crate) fn is_expected(&mut self, batch: &Batch) -> bool {
+    /// True where the server should have taken the batch: nothing before it is missing.
+    pub(crate) fn is_due(&mut self, batch: &Batch) -> bool {
         let expected = self.queue(batch).map(|queue| queue.expected_sequence);
-        batch.sequence.map(|(_, base)| base) == expected
+        // Sequence numbers begin at 0 again after the greatest one.
+        let ahead = batch.sequence.zip(expected).map(|((_, base), expected)| base.wrapping_sub(expected));
+        ahead.is_none_or(|ahead| ahead <= 0)
     }
 
     /// Who writes, where that is known.
@@ -333,6 +293,7 @@ impl Accumulator {
         self.former = self.identity.take();
         for queue in self.topics.values_mut().flat_map(|topic| &mut topic.queues) {
             (queue.next_sequence, queue.expected_sequence) = (0, 0);
+            queue.is_known = false;
             for batch in &mut queue.waiting {
                 batch.sequence = None;
             }
@@ -409,98 +370,4 @@ impl Topic {
         let chosen = self.sticky.partition(&candidates, random_fraction());
         chosen.map(|partition| (partition, true)).ok_or(Error::Closed)
     }
-}
-
-impl Queue {
-    fn begin(
-        &mut self,
-        view: &TopicView,
-        partition: i32,
-        options: &ProducerOptions,
-        reserved: usize,
-        now: Instant,
-    ) {
-        self.begun += 1;
-        self.waiting.push_back(Batch {
-            topic: Arc::clone(&view.name),
-            topic_id: view.id,
-            partition,
-            number: self.begun,
-            builder: BatchBuilder::new().compression(options.codec),
-            outcome: BatchOutcome::new(Arc::clone(&view.name), partition),
-            created: now,
-            attempts: 0,
-            not_before: None,
-            sequence: None,
-            reserved,
-        });
-    }
-
-    /// Takes out batches that have waited too long.
-    fn expire(&mut self, now: Instant, delivery_timeout: Duration, expired: &mut Vec<Batch>) {
-        while self.waiting.front().is_some_and(|batch| now >= batch.created + delivery_timeout) {
-            expired.extend(self.waiting.pop_front());
-        }
-    }
-
-    /// When the first batch may be sent; `None` where there is none, or another one has to be answered before.
-    fn ready_at(&self, hurries: bool, options: &ProducerOptions) -> Option<Instant> {
-        let first = self.waiting.front()?;
-        // What is sent again goes alone: what followed it is refused until it is there.
-        if first.attempts > 0 && self.in_flight > 0 {
-            return None;
-        }
-        if let Some(time) = first.not_before {
-            return Some(time);
-        }
-        let is_done = hurries || self.waiting.len() > 1 || first.is_full(options.batch_bytes);
-        Some(if is_done { first.created } else { first.created + options.linger })
-    }
-
-    fn take(&mut self, identity: Option<Identity>) -> Option<Batch> {
-        let mut batch = self.waiting.pop_front()?;
-        if let (Some(identity), None) = (identity, batch.sequence) {
-            batch.sequence = Some((identity, self.next_sequence));
-            self.next_sequence = records::add_sequence(self.next_sequence, batch.records());
-        }
-        batch.attempts += 1;
-        self.in_flight += 1;
-        Some(batch)
-    }
-}
-
-impl Batch {
-    /// True where a record of at most so many bytes may join it.
-    fn takes(&self, bytes: usize, batch_bytes: usize) -> bool {
-        self.attempts == 0 && self.builder.plain_size() + bytes <= batch_bytes
-    }
-
-    fn is_full(&self, batch_bytes: usize) -> bool {
-        self.builder.plain_size() >= batch_bytes
-    }
-
-    /// Number of its records.
-    pub(crate) fn records(&self) -> i32 {
-        i32::try_from(self.builder.len()).unwrap_or(i32::MAX)
-    }
-
-    /// When it was begun.
-    pub(crate) fn created(&self) -> Instant {
-        self.created
-    }
-
-    /// Its bytes as they are sent.
-    pub(crate) fn build(&mut self) -> Vec<u8> {
-        if let Some((Identity { id, epoch }, base)) = self.sequence {
-            self.builder = std::mem::take(&mut self.builder).producer(id, epoch, base);
-        }
-        self.builder.build()
-    }
-}
-
-/// The most that a record can have within a batch, in bytes.
-fn size_max(record: &ProducerRecord<'_>) -> usize {
-    let length = |field: Option<&[u8]>| field.map_or(0, <[u8]>::len);
-    let headers = record.headers.iter().map(|(key, value)| key.len() + length(*value) + 10);
-    RECORD_HEAD_BYTES + length(record.key) + length(record.value) + headers.sum::<usize>()
 }

@@ -303,7 +303,7 @@ impl Sender {
             return error.is_retriable();
         };
         let is_first =
-            code != Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) || self.shared.state().is_expected(batch);
+            code != Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) || self.shared.state().is_due(batch);
         if is_first {
             self.shared.state().lose(identity);
         }

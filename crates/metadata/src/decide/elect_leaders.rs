@@ -25,17 +25,15 @@ pub fn decide(
     context: &DecisionContext<'_>,
 ) -> Decision<ElectLeadersResponse<'static>> {
     let election = match request.election_type {
-        0 => Election::Preferred,
-        1 => Election::Unclean,
-        _ => {
-            let response =
-                ElectLeadersResponse { error_code: ErrorCode::INVALID_REQUEST, ..Default::default() };
-            return Decision { records: Vec::new(), response };
-        }
+        0 => Ok(Election::Preferred),
+        1 => Ok(Election::Unclean),
+        other => Err(ApiError::new(ErrorCode::INVALID_REQUEST, format!("Unknown election type {other}"))),
     };
+    let error_code = election.as_ref().map_or_else(|error| error.code, |_| ErrorCode::NONE);
     let mut records = Vec::new();
     let mut answer = |name: &str, index: PartitionIndex| {
-        let (error_code, error_message) = match elect(image, context, name, index, election) {
+        let elected = election.clone().and_then(|election| elect(image, context, name, index, election));
+        let (error_code, error_message) = match elected {
             Ok(record) => {
                 records.push(versioned(image, MetadataRecord::PartitionChange(record)));
                 (ErrorCode::NONE, None)
@@ -67,7 +65,8 @@ pub fn decide(
             }
         }
     }
-    let response = ElectLeadersResponse { replica_election_results: results, ..Default::default() };
+    let response =
+        ElectLeadersResponse { error_code, replica_election_results: results, ..Default::default() };
     Decision { records, response }
 }
 
@@ -88,7 +87,7 @@ fn elect(
         Election::Unclean => partition.leader == NO_LEADER,
     };
     if !is_needed {
-        return Err(ApiError { code: ErrorCode::ELECTION_NOT_NEEDED, message: None });
+        return Err(refused(ErrorCode::ELECTION_NOT_NEEDED));
     }
     let (change, refusal) = match election {
         Election::Preferred => {
@@ -99,7 +98,11 @@ fn elect(
             ErrorCode::ELIGIBLE_LEADERS_NOT_AVAILABLE,
         ),
     };
-    change.ok_or(ApiError { code: refusal, message: None })
+    change.ok_or_else(|| refused(refusal))
+}
+
+fn refused(code: ErrorCode) -> ApiError {
+    ApiError::new(code, code.sentence())
 }
 
 /// The first replica becomes leader, where it is in sync and may lead.

@@ -43,6 +43,7 @@ pub fn alter(
     });
     let response = AlterPartitionReassignmentsResponse {
         allow_replication_factor_change: request.allow_replication_factor_change,
+        error_message: None,
         responses: responses.collect(),
         ..Default::default()
     };
@@ -99,6 +100,10 @@ pub fn list(
         let name = topic.name.to_string().into();
         (!partitions.is_empty()).then_some(OngoingTopicReassignment { name, partitions })
     });
-    let response = ListPartitionReassignmentsResponse { topics: topics.collect(), ..Default::default() };
+    let response = ListPartitionReassignmentsResponse {
+        error_message: None,
+        topics: topics.collect(),
+        ..Default::default()
+    };
     Decision { records: Vec::new(), response }
 }
