@@ -17,6 +17,7 @@ mod open_loop;
 mod page_cache;
 mod pairs;
 mod placement;
+mod primed;
 mod process;
 mod product;
 mod profile;

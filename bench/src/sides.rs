@@ -1,8 +1,7 @@
 //! The servers of a row: up together, primed and warm, one running while the others are stopped.
 
-use std::fs::File;
-use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -10,6 +9,7 @@ use tempfile::TempDir;
 use crate::effort::Effort;
 use crate::encoded::Produce;
 use crate::pairs::{self, Figures, Outcome, Step};
+use crate::primed::Primed;
 use crate::process::{self, Prepared, Server};
 use crate::product::{self, Product, TAKING_TURNS, Tuned};
 use crate::topics::Shape;
@@ -17,10 +17,6 @@ use crate::{contest, load, profile, topics};
 
 /// Least requests of one kind before the next kind has its turn.
 const WARM_UP_BURST: usize = 2000;
-/// Memory that priming does not touch: the system's reserve, in bytes.
-const UNPRIMED: u64 = 768 << 20;
-/// Memory that is free when priming is over, for servers, generator and what they write, in bytes.
-const FREE_AT_BEGIN: u64 = 8 << 30;
 /// Bytes of disk that the topics of earlier pairs may hold before they are deleted within a table.
 const KEPT_BYTES_MAX: u64 = 8 << 30;
 /// Runs of each Kafka in the contest of its settings, where the servers are up and warm.
@@ -61,7 +57,8 @@ pub struct Sides {
     servers: Vec<Server>,
     folder: TempDir,
     tuned: &'static Tuned,
-    _primed: Option<File>,
+    /// `None` in a trial, which does without.
+    primed: Option<Mutex<Primed>>,
 }
 
 impl Sides {
@@ -77,8 +74,8 @@ impl Sides {
         settings: &[(&str, &str)],
     ) -> Result<Sides, String> {
         let folder = folder()?;
-        let primed = prime(effort, folder.path())?;
-        let mut sides = Sides { servers: Vec::new(), folder, tuned, _primed: primed };
+        let primed = primed(effort, folder.path())?.map(Mutex::new);
+        let mut sides = Sides { servers: Vec::new(), folder, tuned, primed };
         for product in &effort.products {
             sides.pause_all()?;
             let folder = sides.folder.path().join(product.name().replace(' ', "-"));
@@ -202,6 +199,9 @@ impl Sides {
         mut once: impl FnMut(&Server) -> Result<Figures, String>,
     ) -> Result<Figures, String> {
         process::write_back(self.folder.path())?;
+        if let Some(primed) = &self.primed {
+            primed.lock().unwrap_or_else(PoisonError::into_inner).fill()?;
+        }
         let server = self.active(product)?;
         profile::around(effort, &[server.pid()], || once(server))
     }
@@ -215,7 +215,7 @@ impl Sides {
 #[derive(Debug)]
 pub struct OneByOne {
     folder: TempDir,
-    _primed: Option<File>,
+    primed: Option<Primed>,
     runs: usize,
 }
 
@@ -223,8 +223,8 @@ impl OneByOne {
     /// Primes memory.
     pub fn start(effort: &Effort) -> Result<OneByOne, String> {
         let folder = folder()?;
-        let primed = prime(effort, folder.path())?;
-        Ok(OneByOne { folder, _primed: primed, runs: 0 })
+        let primed = primed(effort, folder.path())?;
+        Ok(OneByOne { folder, primed, runs: 0 })
     }
 
     /// Chooses the settings of Kafka by a contest of `once`, and runs `once` for the chosen in the order A B B A; it is
@@ -237,6 +237,7 @@ impl OneByOne {
     ) -> Result<Outcome, String> {
         let mut run = |effort: &Effort, product| {
             self.runs += 1;
+            self.primed.as_mut().map_or(Ok(()), Primed::fill)?;
             let folder = self.folder.path().join(self.runs.to_string());
             let figures = once(effort, product, &folder)?;
             std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
@@ -288,43 +289,13 @@ fn warm_with(server: &Server, effort: &Effort, traffic: &[(Produce, usize)]) -> 
     Ok(())
 }
 
-/// Fills free memory with clean page cache by reading a sparse file, so that no run is the first to touch it: the first
-/// writer into memory that a virtual machine has never touched is several times slower. Some of it is given back
-/// then, for the servers. A trial does without.
-///
-/// The pages stay while the file that is returned exists.
-fn prime(effort: &Effort, folder: &Path) -> Result<Option<File>, String> {
+/// Primes memory; a trial does without.
+fn primed(effort: &Effort, folder: &Path) -> Result<Option<Primed>, String> {
     if !effort.is_full() {
         return Ok(None);
     }
-    let meminfo = std::fs::read_to_string("/proc/meminfo").map_err(|error| error.to_string())?;
-    let size = free_bytes(&meminfo).unwrap_or(0).saturating_sub(UNPRIMED);
-    eprintln!("priming {} MiB of memory", size >> 20);
-    let read = || -> std::io::Result<File> {
-        let path = folder.join("sparse");
-        let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
-        file.set_len(size)?;
-        let mut buffer = vec![0; 1 << 20];
-        while file.read(&mut buffer)? > 0 {}
-        file.set_len(size.saturating_sub(FREE_AT_BEGIN))?;
-        file.rewind()?;
-        Ok(file)
-    };
-    read().map(Some).map_err(|error| format!("cannot prime memory: {error}"))
-}
-
-fn free_bytes(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemFree:"))?;
-    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn free_memory_is_told_from_the_rest() {
-        assert_eq!(free_bytes("MemTotal: 9 kB\nMemFree:     7 kB\nMemAvailable: 8 kB\n"), Some(7 * 1024));
-        assert_eq!(free_bytes("MemTotal: 9 kB\n"), None);
-    }
+    eprintln!("priming memory");
+    let mut primed = Primed::new(folder)?;
+    primed.fill()?;
+    Ok(Some(primed))
 }

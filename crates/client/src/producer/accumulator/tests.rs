@@ -1,3 +1,5 @@
+//! Batches, drained and answered step by step.
+
 use std::time::Duration;
 
 use config::{ClientKind, ClientSettings};
