@@ -27,17 +27,17 @@ impl Primed {
     pub fn new(folder: &Path) -> Result<Primed, String> {
         let file =
             File::options().read(true).write(true).create(true).truncate(true).open(folder.join("sparse"));
-        file.map(|file| Primed { file, read: 0 }).map_err(failed)
+        file.map(|file| Primed { file, read: 0 }).map_err(|error| failed(&error))
     }
 
     /// Fills what is free.
     pub fn fill(&mut self) -> Result<(), String> {
-        let meminfo = std::fs::read_to_string("/proc/meminfo").map_err(failed)?;
+        let meminfo = std::fs::read_to_string("/proc/meminfo").map_err(|error| failed(&error))?;
         let bytes = free_bytes(&meminfo).unwrap_or(0).saturating_sub(LEFT_FREE);
         if bytes < WORTH_FILLING {
             return Ok(());
         }
-        self.read_more(bytes).map_err(failed)
+        self.read_more(bytes).map_err(|error| failed(&error))
     }
 
     /// Pages that were never read are new ones; the oldest go where memory is short.
@@ -51,7 +51,7 @@ impl Primed {
     }
 }
 
-fn failed(error: io::Error) -> String {
+fn failed(error: &io::Error) -> String {
     format!("cannot prime memory: {error}")
 }
 
