@@ -157,16 +157,14 @@ impl Producer {
 
     /// Sends everything that was handed over, without waiting for more, and waits until it is written or given up.
     pub async fn flush(&self) {
-        self.shared.state().flushes += 1;
-        self.shared.news.notify_one();
+        let _hurry = Hurry::of(&self.shared);
         loop {
             let settled = self.shared.room.notified();
             if self.shared.state().is_empty() {
-                break;
+                return;
             }
             settled.await;
         }
-        self.shared.state().flushes -= 1;
     }
 
     /// Sends everything that was handed over and ends; what is not written by then is given up.
@@ -218,16 +216,31 @@ impl Producer {
         bytes: usize,
         until: Instant,
     ) -> Result<(), Error> {
-        self.shared.state().waiting_for_room += 1;
-        self.shared.news.notify_one();
+        let _hurry = Hurry::of(&self.shared);
         let waited = tokio::time::timeout_at(until, room).await;
-        let mut state = self.shared.state();
-        state.waiting_for_room -= 1;
         waited.map_err(|_| {
             let (time, total) = (self.shared.options.block_max.as_millis(), self.shared.options.buffer_bytes);
-            let free = state.free_bytes();
+            let free = self.shared.state().free_bytes();
             Error::Timeout(format!("Failed to allocate {bytes} bytes within the configured max blocking time {time} ms. Total memory: {total} bytes. Available memory: {free} bytes. Poolable size: {} bytes", self.shared.options.batch_bytes))
         })
+    }
+}
+
+/// Somebody waits for what is in the batches: they are sent without lingering as long as this lives, also where the wait is
+/// given up.
+struct Hurry<'s>(&'s Shared);
+
+impl<'s> Hurry<'s> {
+    fn of(shared: &'s Shared) -> Hurry<'s> {
+        shared.state().hurries += 1;
+        shared.news.notify_one();
+        Hurry(shared)
+    }
+}
+
+impl Drop for Hurry<'_> {
+    fn drop(&mut self) {
+        self.0.state().hurries -= 1;
     }
 }
 
@@ -268,4 +281,26 @@ impl Shared {
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_flush_that_is_given_up_hurries_nobody_any_more() {
+        // Nobody listens there, so that nothing is ever written.
+        let producer = Producer::connect("127.0.0.1:1").unwrap();
+        let view = crate::topics::TopicView {
+            name: "t".into(),
+            id: model::Uuid::default(),
+            leaders: vec![crate::topics::Leader { broker: None, epoch: -1 }],
+        };
+        producer.shared.state().learn(view, Instant::now());
+        let record = ProducerRecord { topic: "t", value: Some(b"x"), ..ProducerRecord::default() };
+        producer.send(&record).await.unwrap();
+        let given_up = tokio::time::timeout(Duration::from_millis(1), producer.flush()).await;
+        assert!(given_up.is_err());
+        assert_eq!(producer.shared.state().hurries, 0);
+    }
 }

@@ -32,10 +32,8 @@ pub(crate) struct Accumulator {
     /// The identity before, which is to be followed by one with the next epoch.
     former: Option<Identity>,
     free_bytes: usize,
-    /// Records that wait for room in the buffer.
-    pub(crate) waiting_for_room: usize,
-    /// Who waits until all is sent.
-    pub(crate) flushes: usize,
+    /// How many wait for batches to be sent, because they need the room or because they want to see them written.
+    pub(crate) hurries: usize,
     pub(crate) is_closing: bool,
     /// Batches that wait or are under way.
     unfinished: usize,
@@ -88,8 +86,7 @@ impl Accumulator {
             identity: None,
             former: None,
             free_bytes,
-            waiting_for_room: 0,
-            flushes: 0,
+            hurries: 0,
             is_closing: false,
             unfinished: 0,
         }
@@ -194,7 +191,7 @@ impl Accumulator {
     pub(crate) fn drain(&mut self, now: Instant, mut may_send: impl FnMut(i32) -> bool) -> Drained {
         let mut drained = Drained::default();
         let identity = self.identity;
-        let hurries = self.is_closing || self.flushes > 0 || self.waiting_for_room > 0;
+        let hurries = self.is_closing || self.hurries > 0;
         let options = Arc::clone(&self.options);
         let mut bytes: BTreeMap<i32, usize> = BTreeMap::new();
         for topic in self.topics.values_mut() {
