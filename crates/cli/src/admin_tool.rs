@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::ToSocketAddrs;
 use std::path::PathBuf;
 
 use client::Admin;
@@ -57,13 +58,37 @@ pub(crate) fn connect(given: &Given) -> Result<Admin, Failure> {
     let written = written.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let settings = ClientSettings::read(ClientKind::Admin, written)
         .map_err(|error| Failure::setting(error.to_string()))?;
-    Admin::new(&settings).map_err(|error| {
-        let cause = Failure::setting(error.to_string());
-        Failure::of_class(
-            "org.apache.kafka.common.KafkaException",
-            format!("Failed to create new KafkaAdminClient\n{cause}"),
-        )
-    })
+    let admin = Admin::new(&settings).map_err(|error| not_created(&error.to_string()))?;
+    check_names(&settings)?;
+    Ok(admin)
+}
+
+fn not_created(cause: &str) -> Failure {
+    let cause = Failure::setting(cause);
+    let sentence = format!("Failed to create new KafkaAdminClient\n{cause}");
+    Failure::of_class("org.apache.kafka.common.KafkaException", sentence)
+}
+
+/// A name that cannot be resolved is told at once, and where none can, that is all there is to say: a client that lives
+/// longer than a tool would try again.
+fn check_names(settings: &ClientSettings) -> Result<(), Failure> {
+    let servers = settings.list("bootstrap.servers");
+    let unresolved = |server: &&String| {
+        let server = server.split_once("://").map_or(server.as_str(), |(_, server)| server);
+        server.to_socket_addrs().is_err()
+    };
+    let unresolved: Vec<&String> = servers.iter().filter(unresolved).collect();
+    for server in &unresolved {
+        let host = server.rsplit_once(':').map_or(server.as_str(), |(host, _)| host);
+        tracing::warn!(
+            target: "org.apache.kafka.clients.ClientUtils",
+            "Couldn't resolve server {server} from bootstrap.servers as DNS resolution failed for {host}"
+        );
+    }
+    if unresolved.len() < servers.len() {
+        return Ok(());
+    }
+    Err(not_created("No resolvable bootstrap urls given in bootstrap.servers"))
 }
 
 /// A refusal where nobody shows the table of options.
