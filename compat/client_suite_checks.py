@@ -3,6 +3,7 @@
 import random
 import shutil
 import subprocess
+import time
 
 import clients
 import install
@@ -13,6 +14,9 @@ from tool_runner import ToolRunner
 
 SETTINGS = ("offsets.topic.replication.factor=1", "group.initial.rebalance.delay.ms=0")
 KEYS = 10_000
+# Records of a producer whose server is killed, which take it a few seconds, and how often that happens.
+STEADY = 20_000
+KILLS = 4
 SOURCE = clients.HERE / "client-suite" / "java" / "Partitions.java"
 CLASSES = install.TARGET / "partitions"
 
@@ -21,6 +25,7 @@ def listed():
     """Pairs of name and function."""
     yield "clients: the suite against Naru", against_naru
     yield "clients: the suite against Kafka", against_kafka
+    yield "clients: a producer loses and repeats nothing while the server is killed", through_kills
     yield f"clients: {KEYS:,} keys go where Java's producer sends them", partitions_as_in_java
 
 
@@ -37,6 +42,19 @@ def against_kafka(folder):
 def suite(*arguments, **more):
     command = ["cargo", "run", "--quiet", "--package", "client-suite", "--", *arguments]
     return subprocess.run(command, cwd=install.ROOT, check=True, **more)
+
+
+def through_kills(folder):
+    with Server(folder, SETTINGS) as server:
+        command = ["cargo", "run", "--quiet", "--package", "client-suite", "--", server.address, "--steadily", str(STEADY)]
+        with subprocess.Popen(command, cwd=install.ROOT, stdout=subprocess.PIPE, text=True) as producer:
+            equal(producer.stdout.readline(), "begun\n", "what the producer says")
+            for _ in range(KILLS):
+                server.kill()
+                time.sleep(0.3)
+                server.start()
+                time.sleep(0.5)
+            equal(producer.wait(timeout=120), 0, "the producer's exit code")
 
 
 def partitions_as_in_java(folder):

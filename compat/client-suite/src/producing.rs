@@ -246,3 +246,37 @@ fn closed(place: &Place) -> Result<(), String> {
         topic.delete().await
     })
 }
+
+/// Writes records one after the other for some seconds and reads them back. Tells when it has begun, so that somebody can kill
+/// the server from then on.
+pub fn steadily(place: &Place, count: usize) -> Result<(), String> {
+    block_on(async {
+        let topic = Topic::create(place, "suite-steadily", 1).await?;
+        let producer = producer(place, &[("batch.size", "500"), ("linger.ms", "1")])?;
+        let mut deliveries = Vec::new();
+        for number in 0..count {
+            let value = number.to_string();
+            let record = ProducerRecord {
+                topic: "suite-steadily",
+                value: Some(value.as_bytes()),
+                ..ProducerRecord::default()
+            };
+            deliveries.push(producer.send(&record).await.map_err(shown)?);
+            if number % 10 == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            if number == count / 10 {
+                println!("begun");
+            }
+        }
+        for delivery in deliveries {
+            delivery.wait().await.map_err(shown)?;
+        }
+        let read = topic.read(0).await?;
+        let values =
+            read.iter().map(|read| String::from_utf8_lossy(read.value.as_deref().unwrap_or_default()));
+        let numbers: Vec<usize> = values.filter_map(|value| value.parse().ok()).collect();
+        equal(numbers.len(), count, "records")?;
+        equal(numbers.iter().copied().eq(0..count), true, "each once, in order")
+    })
+}
