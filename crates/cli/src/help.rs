@@ -24,6 +24,8 @@ tools, also by their own name and with .sh:
   kafka-log-dirs        show what is in the log directories of brokers
   kafka-delete-records  delete records below an offset
 
+  naru install-tools DIR
+                        put all tools into DIR under their own names
   naru help             this text
   naru --version        the version
 "

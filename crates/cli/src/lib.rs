@@ -12,6 +12,7 @@ mod delete_records;
 mod failure;
 mod get_offsets;
 mod help;
+mod install_tools;
 mod java;
 mod log_dirs;
 mod log_lines;
@@ -78,6 +79,7 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
         Tool::KafkaGetOffsets => get_offsets::run(&call.arguments, output),
         Tool::KafkaLogDirs => log_dirs::run(&call.arguments, output),
         Tool::KafkaDeleteRecords => delete_records::run(&call.arguments, output),
+        Tool::InstallTools => install_tools::run(&call.arguments, output),
         Tool::Help => written(output.out.write_all(help::text().as_bytes()), output),
         Tool::Version => {
             let line = format!("naru {VERSION}, compatible with Apache Kafka {KAFKA_VERSION}\n");

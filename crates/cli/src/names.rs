@@ -23,6 +23,8 @@ pub enum Tool {
     KafkaLogDirs,
     /// `kafka-delete-records`.
     KafkaDeleteRecords,
+    /// `naru install-tools DIR`.
+    InstallTools,
     /// `naru help`.
     Help,
     /// `naru --version`.
@@ -60,7 +62,7 @@ const GONE: &[(&str, &str)] = &[
     ("zookeeper-server-stop", NO_ZOOKEEPER_STOP),
     ("zookeeper-shell", NO_ZOOKEEPER_SHELL),
     ("zookeeper-security-migration", NO_ZOOKEEPER_SHELL),
-    ("zkserver", NO_ZOOKEEPER_SHELL),
+    ("zkServer", NO_ZOOKEEPER_SHELL),
 ];
 
 /// Tools of Apache Kafka that are here.
@@ -90,6 +92,12 @@ const MISSING: &[&str] = &[
     "kafka-verifiable-producer", "kafka-verifiable-share-consumer", "trogdor",
 ];
 
+/// The names of all tools, those that only say what is missing or gone among them.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    let (here, gone) = (HERE.iter().map(|(name, _)| *name), GONE.iter().map(|(name, _)| *name));
+    here.chain(MISSING.iter().copied()).chain(gone)
+}
+
 /// Finds the tool a command line means: by the program's name if that is a tool's, else by the first argument.
 /// `.sh`, `.bat` and folders before the name do not matter.
 pub fn tool_of(program: &str, arguments: &[String]) -> Call {
@@ -101,6 +109,7 @@ pub fn tool_of(program: &str, arguments: &[String]) -> Call {
     };
     let tool = match first.as_str() {
         "server" => Tool::Server,
+        "install-tools" => Tool::InstallTools,
         "help" | "--help" | "-h" => Tool::Help,
         "version" | "--version" | "-V" => Tool::Version,
         // `naru --override k=v` and `naru -daemon` mean the server.
@@ -120,7 +129,7 @@ fn named(path: &str) -> Option<Tool> {
     if let Some((_, tool)) = HERE.iter().find(|(here, _)| *here == name) {
         return Some(tool.clone());
     }
-    if let Some((_, instead)) = GONE.iter().find(|(gone, _)| *gone == name) {
+    if let Some((_, instead)) = GONE.iter().find(|(gone, _)| gone.eq_ignore_ascii_case(&name)) {
         return Some(Tool::Gone { name, instead });
     }
     MISSING.contains(&name.as_str()).then_some(Tool::Missing(name))
