@@ -36,6 +36,7 @@ def scenes():
     """Pairs of a transcript and what has to happen before it."""
     yield "tools-topics", lambda session: None
     yield "tools-offsets", files_of_partitions
+    yield "tools-elections", files_of_elections
 
 
 def files_of_partitions(session):
@@ -47,6 +48,16 @@ def files_of_partitions(session):
         "no-partitions.json": '{"version": 1}',
         "version.json": '{"partitions": [], "version": 2}',
         "broken.json": "{",
+    }.items():
+        (session.folder / name).write_text(text)
+
+
+def files_of_elections(session):
+    for name, text in {
+        "elect.json": '{"partitions": [{"topic": "orders", "partition": 1}, {"topic": "keep", "partition": 0}]}',
+        "elect-twice.json": '{"partitions": [{"topic": "orders", "partition": 1}, {"topic": "orders", "partition": 1}]}',
+        "elect-nothing.json": "{}",
+        "elect-broken.json": "{",
     }.items():
         (session.folder / name).write_text(text)
 

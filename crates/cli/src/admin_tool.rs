@@ -47,6 +47,8 @@ fn usage(options: &Options, sentence: &str, output: &mut Output<'_>) -> u8 {
 pub(crate) fn connect(given: &Given) -> Result<Admin, Failure> {
     crate::log_lines::to_stderr();
     let file = given.value("command-config").map_err(refused)?;
+    // As one tool called it before.
+    let file = file.or(given.value("admin.config").map_err(refused)?);
     let mut written: Vec<(String, String)> = Vec::new();
     if let Some(file) = file {
         let properties = read_properties(&PathBuf::from(file)).map_err(Failure::argument)?;

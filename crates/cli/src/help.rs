@@ -21,6 +21,7 @@ tools, also by their own name and with .sh:
   kafka-broker-api-versions
                         show which requests brokers take, in which versions
   kafka-get-offsets     print an offset of each partition
+  kafka-leader-election elect leaders of partitions
   kafka-log-dirs        show what is in the log directories of brokers
   kafka-delete-records  delete records below an offset
 

@@ -14,6 +14,7 @@ mod get_offsets;
 mod help;
 mod install_tools;
 mod java;
+mod leader_election;
 mod log_dirs;
 mod log_lines;
 pub mod names;
@@ -77,6 +78,7 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
         Tool::KafkaTopics => topics::run(&call.arguments, !looks_like_kafka_3(variables), output),
         Tool::KafkaBrokerApiVersions => broker_api_versions::run(&call.arguments, output),
         Tool::KafkaGetOffsets => get_offsets::run(&call.arguments, output),
+        Tool::KafkaLeaderElection => leader_election::run(&call.arguments, output),
         Tool::KafkaLogDirs => log_dirs::run(&call.arguments, output),
         Tool::KafkaDeleteRecords => delete_records::run(&call.arguments, output),
         Tool::InstallTools => install_tools::run(&call.arguments, output),

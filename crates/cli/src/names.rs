@@ -19,6 +19,8 @@ pub enum Tool {
     KafkaBrokerApiVersions,
     /// `kafka-get-offsets`.
     KafkaGetOffsets,
+    /// `kafka-leader-election`.
+    KafkaLeaderElection,
     /// `kafka-log-dirs`.
     KafkaLogDirs,
     /// `kafka-delete-records`.
@@ -70,6 +72,7 @@ const HERE: &[(&str, Tool)] = &[
     ("kafka-broker-api-versions", Tool::KafkaBrokerApiVersions),
     ("kafka-delete-records", Tool::KafkaDeleteRecords),
     ("kafka-get-offsets", Tool::KafkaGetOffsets),
+    ("kafka-leader-election", Tool::KafkaLeaderElection),
     ("kafka-log-dirs", Tool::KafkaLogDirs),
     ("kafka-server-start", Tool::KafkaServerStart),
     ("kafka-server-stop", Tool::KafkaServerStop),
@@ -85,7 +88,7 @@ const MISSING: &[&str] = &[
     "kafka-console-consumer", "kafka-console-producer", "kafka-console-share-consumer",
     "kafka-consumer-groups", "kafka-consumer-perf-test", "kafka-delegation-tokens",
     "kafka-dump-log", "kafka-e2e-latency", "kafka-features", "kafka-groups", "kafka-jmx",
-    "kafka-leader-election", "kafka-metadata-quorum", "kafka-metadata-shell",
+    "kafka-metadata-quorum", "kafka-metadata-shell",
     "kafka-producer-perf-test", "kafka-reassign-partitions", "kafka-replica-verification", "kafka-run-class",
     "kafka-share-consumer-perf-test", "kafka-share-groups", "kafka-streams-application-reset",
     "kafka-streams-groups", "kafka-transactions", "kafka-verifiable-consumer",

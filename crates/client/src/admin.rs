@@ -1,6 +1,7 @@
 //! The admin client: asks for and alters topics, settings and all else that is no record.
 
 mod configs;
+mod elections;
 mod log_dirs;
 mod offsets;
 mod topics;
@@ -13,6 +14,7 @@ use config::{ClientKind, ClientSettings};
 use protocol::{Message, Request, VersionRange};
 
 pub use configs::{ConfigEntry, ConfigOperation, ConfigResource, ConfigSynonym, ResourceType};
+pub use elections::ElectionType;
 pub use log_dirs::{LogDir, LogDirPartition};
 pub use offsets::{FoundOffset, OffsetSpec, TopicPartition};
 pub use topics::{
