@@ -282,7 +282,12 @@ impl Session {
                 client_software_name: "differential".into(),
                 client_software_version: "1".into(),
             };
-            let answer: ApiVersionsResponse<'_> = session.ask_quietly(3, &request)?;
+            // Kafka with fewer network threads than before closes the connections of those that went.
+            let Ok(answer) = session.ask_quietly(3, &request) else {
+                session.reconnect();
+                return Ok(false);
+            };
+            let answer: ApiVersionsResponse<'_> = answer;
             let applied = answer.finalized_features_epoch;
             if reached < 0 && applied >= agreed {
                 reached = applied;
