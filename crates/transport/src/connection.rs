@@ -13,18 +13,11 @@ use tokio::net::TcpStream;
 
 use crate::buffer_pool::BufferPool;
 use crate::connection_limits::ConnectionPermit;
-use crate::frame_buffer::{FrameBuffer, FrameError};
+use crate::frame_buffer::{FIRST_READ, FrameBuffer, FrameError, READ_AHEAD_MAX};
 use crate::memory_budget::{MemoryBudget, MemoryReservation};
 use crate::outbound::Outbound;
 use crate::socket_counters::SocketCounters;
 
-/// Input buffer of a connection that has sent nothing large yet, in bytes.
-const FIRST_READ: usize = 16 * 1024;
-/// Largest input buffer that many small frames alone make a connection take, in bytes.
-const READ_AHEAD_MAX: usize = 256 * 1024;
-/// Room made because a frame announces that it is that large, in bytes; beyond it the room doubles as the frame comes,
-/// so that four bytes of a size alone cost nobody much.
-const BELIEVED_MAX: usize = 4 * 1024 * 1024;
 /// Buffers up to this size are not counted against the budget: what every connection may have.
 const UNCOUNTED: usize = FIRST_READ;
 
@@ -247,14 +240,9 @@ impl Connection {
             // Where memory has run out nothing new is begun; TCP holds the client back.
             self.options.budget.room().await;
         }
-        let needed = self.inbound.needed(self.options.frame_size_max).map_err(io::Error::other)?;
-        let believed = needed.min(BELIEVED_MAX);
-        if self.inbound.capacity() >= believed.max(1) && self.inbound.len() < self.inbound.capacity() {
-            return Ok(());
-        }
-        let believed = needed.min(BELIEVED_MAX.max(2 * self.inbound.len()));
-        let wanted = believed.max(self.read_size.min(READ_AHEAD_MAX));
-        let wanted = BufferPool::size_of(wanted.max(self.inbound.len() + 1));
+        let wanted = self.inbound.buffer_wanted(self.options.frame_size_max, self.read_size);
+        let Some(wanted) = wanted.map_err(io::Error::other)? else { return Ok(()) };
+        let wanted = BufferPool::size_of(wanted);
         if wanted > UNCOUNTED {
             // The old reservation goes first: two connections that both want to grow must not wait for each other.
             self.reservation = None;

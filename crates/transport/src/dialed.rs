@@ -8,16 +8,9 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::frame_buffer::{FrameBuffer, FrameError};
+use crate::frame_buffer::{FIRST_READ, FrameBuffer, FrameError, READ_AHEAD_MAX};
 use crate::outbound::Outbound;
 use crate::socket_counters::SocketCounters;
-
-/// Input buffer of a connection that has received nothing large yet, in bytes.
-const FIRST_READ: usize = 16 * 1024;
-/// Largest input buffer that many small frames alone make a connection take, in bytes.
-const READ_AHEAD_MAX: usize = 256 * 1024;
-/// Room made because a frame announces that it is that large, in bytes; beyond it the room doubles as the frame comes.
-const BELIEVED_MAX: usize = 4 * 1024 * 1024;
 
 /// How connections to servers are opened and what they take.
 #[derive(Debug, Clone)]
@@ -64,11 +57,6 @@ impl Dialed {
             read_size: FIRST_READ,
             frame_size_max: options.frame_size_max,
         })
-    }
-
-    /// The server's address.
-    pub fn peer(&self) -> io::Result<SocketAddr> {
-        self.stream.peer_addr()
     }
 
     /// What is queued to be sent, to queue more behind it.
@@ -133,13 +121,10 @@ impl Dialed {
             // A large frame came and has been taken.
             self.inbound.release();
         }
-        let needed = self.inbound.needed(self.frame_size_max).map_err(io::Error::other)?;
-        let waiting = self.inbound.len();
-        if self.inbound.capacity() >= needed.clamp(1, BELIEVED_MAX) && waiting < self.inbound.capacity() {
-            return Ok(());
+        let wanted = self.inbound.buffer_wanted(self.frame_size_max, self.read_size);
+        if let Some(wanted) = wanted.map_err(io::Error::other)? {
+            self.inbound.replace(vec![0; wanted.next_power_of_two()]);
         }
-        let wanted = needed.min(BELIEVED_MAX.max(2 * waiting)).max(self.read_size).max(waiting + 1);
-        self.inbound.replace(vec![0; wanted.next_power_of_two()]);
         Ok(())
     }
 }

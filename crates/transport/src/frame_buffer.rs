@@ -5,6 +5,13 @@ use std::ops::Range;
 
 /// The size prefix of a frame, in bytes.
 const PREFIX: usize = 4;
+/// Input buffer of a connection that has received nothing large yet, in bytes.
+pub(crate) const FIRST_READ: usize = 16 * 1024;
+/// Largest input buffer that many small frames alone make a connection take, in bytes.
+pub(crate) const READ_AHEAD_MAX: usize = 256 * 1024;
+/// Room made because a frame announces that it is that large, in bytes; beyond it the room doubles as the frame comes,
+/// so that four bytes of a size alone cost nobody much.
+const BELIEVED_MAX: usize = 4 * 1024 * 1024;
 
 /// The unread part of a connection's input. Holds no memory while it is empty.
 #[derive(Debug, Default)]
@@ -43,6 +50,20 @@ impl FrameBuffer {
     /// The bytes of a frame that [`FrameBuffer::next_frame`] gave since the last fill.
     pub fn frame_mut(&mut self, frame: Range<usize>) -> &mut [u8] {
         &mut self.bytes[frame]
+    }
+
+    /// The size of buffer to read into next, where the one at hand is too small; `read_size` is what one read may bring.
+    pub(crate) fn buffer_wanted(
+        &self,
+        size_max: usize,
+        read_size: usize,
+    ) -> Result<Option<usize>, FrameError> {
+        let needed = self.needed(size_max)?;
+        if self.capacity() >= needed.clamp(1, BELIEVED_MAX) && self.len() < self.capacity() {
+            return Ok(None);
+        }
+        let believed = needed.min(BELIEVED_MAX.max(2 * self.len()));
+        Ok(Some(believed.max(read_size.min(READ_AHEAD_MAX)).max(self.len() + 1)))
     }
 
     /// How many bytes the frame at the front needs in all, prefix included; 0 where its size is not known.
