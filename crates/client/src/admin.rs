@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use config::{ClientKind, ClientSettings};
-use protocol::{Message, Request, VersionRange};
+use protocol::{Message, Request};
 
 pub use configs::{ConfigEntry, ConfigOperation, ConfigResource, ConfigSynonym, ResourceType};
 pub use elections::ElectionType;
@@ -21,7 +21,7 @@ pub use topics::{
     NewPartitions, NewTopic, PartitionDescription, PartitionReassignment, TopicDescription, TopicListing,
 };
 
-use crate::cluster::{ANY_VERSION, Brokers, Cluster, Deadline, Target};
+use crate::cluster::{Brokers, Cluster, Deadline, Target};
 use crate::error::Error;
 use crate::versions::ServerVersions;
 
@@ -78,22 +78,7 @@ impl Admin {
     where
         R: Request + Message<'q>,
     {
-        self.ask_in(ANY_VERSION, call, target, request, read).await
-    }
-
-    /// The same, in a version within `wanted`.
-    pub async fn ask_in<'q, R, T>(
-        &self,
-        wanted: VersionRange,
-        call: &'static str,
-        target: Target,
-        request: &R,
-        read: impl FnMut(R::Response<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error>
-    where
-        R: Request + Message<'q>,
-    {
-        self.cluster.ask_in(wanted, self.deadline(call), target, request, read).await
+        self.cluster.ask(self.deadline(call), target, request, read).await
     }
 
     /// Milliseconds that a server may take for what it cannot answer at once.

@@ -22,8 +22,8 @@ use crate::versions::ServerVersions;
 
 /// Largest answer taken, in bytes: as large as a frame can be, as Kafka's clients take it.
 const ANSWER_BYTES_MAX: usize = i32::MAX as usize;
-/// Where log lines about connections come from, as Kafka's clients name it.
-const LOGGER: &str = "org.apache.kafka.clients.NetworkClient";
+/// Where log lines about connections and topics come from, as Kafka's clients name it.
+pub(crate) const LOGGER: &str = "org.apache.kafka.clients.NetworkClient";
 
 /// Every version that both sides have.
 pub(crate) const ANY_VERSION: VersionRange = VersionRange::new(0, i16::MAX);

@@ -20,6 +20,5 @@ pub use address::HostPort;
 pub use admin::Admin;
 pub use cluster::{Brokers, Node, Target};
 pub use error::Error;
-pub use link::Answer;
 pub use producer::{Producer, ProducerRecord};
 pub use versions::ServerVersions;

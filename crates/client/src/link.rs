@@ -44,7 +44,7 @@ pub(crate) struct Link {
 
 /// An answer as it came.
 #[derive(Debug)]
-pub struct Answer<R> {
+pub(crate) struct Answer<R> {
     frame: Vec<u8>,
     version: i16,
     request: PhantomData<fn() -> R>,
@@ -194,7 +194,7 @@ impl<R> Pending<R> {
 
 impl<R: Request> Answer<R> {
     /// Reads the answer.
-    pub fn decode(&self) -> Result<R::Response<'_>, Error> {
+    pub(crate) fn decode(&self) -> Result<R::Response<'_>, Error> {
         let mut reader = Reader::new(&self.frame);
         // The correlation id was checked when the answer came.
         reader.i32().map_err(malformed)?;
@@ -202,11 +202,6 @@ impl<R: Request> Answer<R> {
             reader.skip_tags().map_err(malformed)?;
         }
         R::Response::decode(&mut reader, self.version).map_err(malformed)
-    }
-
-    /// The version that both sides agreed on.
-    pub fn version(&self) -> i16 {
-        self.version
     }
 }
 

@@ -8,11 +8,9 @@ use tokio::time::Instant;
 
 use crate::address::HostPort;
 use crate::backoff::Backoff;
+use crate::cluster::LOGGER;
 use crate::error::Error;
 use crate::link::{Link, LinkOptions};
-
-/// Where log lines about connections come from, as Kafka's clients name it.
-const LOGGER: &str = "org.apache.kafka.clients.NetworkClient";
 
 /// A server by name; what opens a connection keeps it for all that come later.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 pub use delivery::{Delivery, RecordMetadata};
 pub use partitioner::Partitioner;
 
-use crate::cluster::{Cluster, Deadline};
+use crate::cluster::{Cluster, Deadline, LOGGER};
 use crate::error::Error;
 use accumulator::{Accumulator, Appended};
 use partitioner::RoundRobin;
@@ -28,8 +28,6 @@ use settings::ProducerOptions;
 
 /// Counts producers without a `client.id`, to tell them apart in log lines.
 static UNNAMED: AtomicU32 = AtomicU32::new(0);
-/// Where log lines about topics come from, as Kafka's clients name it.
-const LOGGER: &str = "org.apache.kafka.clients.NetworkClient";
 
 /// A record to be written. It is copied when it is handed over.
 #[derive(Debug, Clone, Copy, Default)]
@@ -126,10 +124,11 @@ impl Producer {
     /// full; what becomes of the record is told by what is returned.
     pub async fn send(&self, record: &ProducerRecord<'_>) -> Result<Delivery, Error> {
         let timestamp = record.timestamp.unwrap_or_else(now_ms);
-        let until = Instant::now() + self.shared.options.block_max;
+        let mut now = Instant::now();
+        let until = now + self.shared.options.block_max;
         loop {
             let room = self.shared.room.notified();
-            let appended = self.shared.state().append(record, timestamp, Instant::now())?;
+            let appended = self.shared.state().append(record, timestamp, now)?;
             match appended {
                 Appended::Waits { delivery, is_news: false } => return Ok(delivery),
                 Appended::Waits { delivery, is_news: true } => {
@@ -141,6 +140,7 @@ impl Producer {
                 Appended::UnknownTopic => self.find_topic(record.topic, until).await?,
                 Appended::NoRoom(bytes) => self.wait_for_room(room, bytes, until).await?,
             }
+            now = Instant::now();
         }
     }
 

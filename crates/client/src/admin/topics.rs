@@ -224,7 +224,8 @@ impl Admin {
     }
 
     async fn delete(&self, wanted: VersionRange, request: &DeleteTopicsRequest<'_>) -> Result<(), Error> {
-        self.ask_in(wanted, "deleteTopics", Target::Controller, request, |answer| {
+        let deadline = self.deadline("deleteTopics");
+        self.cluster.ask_in(wanted, deadline, Target::Controller, request, |answer| {
             answer
                 .responses
                 .iter()

@@ -97,9 +97,7 @@ pub(super) fn elect_where_none_leads(
     if partition.leader != NO_LEADER {
         return None;
     }
-    let may_lead = |id: NodeId| may_lead(image, partition, id);
-    let rules = rules_of(image, context, topic);
-    change(image, partition, partition.isr.clone(), &may_lead, &[], rules).into_record(topic.id, index)
+    elect_by(rules_of(image, context, topic), image, topic, index, partition)
 }
 
 /// The same, whether or not the topic lets replicas lead that were not in sync: somebody asked for it.
@@ -110,9 +108,18 @@ pub(super) fn elect_among_all(
     index: PartitionIndex,
     partition: &Partition,
 ) -> Option<PartitionChangeRecord> {
-    let may_lead = |id: NodeId| may_lead(image, partition, id);
     let (min_insync_replicas, _) = rules_of(image, context, topic);
-    let rules = (min_insync_replicas, true);
+    elect_by((min_insync_replicas, true), image, topic, index, partition)
+}
+
+fn elect_by(
+    rules: (usize, bool),
+    image: &Image,
+    topic: &Topic,
+    index: PartitionIndex,
+    partition: &Partition,
+) -> Option<PartitionChangeRecord> {
+    let may_lead = |id: NodeId| may_lead(image, partition, id);
     change(image, partition, partition.isr.clone(), &may_lead, &[], rules).into_record(topic.id, index)
 }
 
