@@ -7,6 +7,7 @@
 //!     cargo run -p client-suite -- --partitions N       reads keys, a line each, and prints the partition of each
 
 mod admin;
+mod consuming;
 mod fetching;
 mod producing;
 
@@ -47,7 +48,11 @@ fn main() -> ExitCode {
 
 fn run(servers: &str, name: &str) -> Result<(), String> {
     let place = Place { servers: servers.to_owned() };
-    let cases = admin::CASES.iter().chain(producing::CASES).filter(|(case, _)| case.contains(name));
+    let cases = admin::CASES
+        .iter()
+        .chain(producing::CASES)
+        .chain(consuming::CASES)
+        .filter(|(case, _)| case.contains(name));
     let mut failed = Vec::new();
     let mut count = 0;
     for (case, script) in cases {

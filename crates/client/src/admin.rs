@@ -48,6 +48,11 @@ impl Admin {
         Ok(Admin { cluster, timeout: settings.millis("default.api.timeout.ms") })
     }
 
+    /// Asks on behalf of another client, over its connections.
+    pub(crate) fn within(cluster: Cluster, timeout: Duration) -> Admin {
+        Admin { cluster, timeout }
+    }
+
     /// The same with `bootstrap.servers` alone.
     pub fn connect(bootstrap_servers: &str) -> Result<Admin, Error> {
         let written = [("bootstrap.servers", bootstrap_servers)];
@@ -62,7 +67,7 @@ impl Admin {
     }
 
     /// What a server said of itself: its APIs with their versions, and its features.
-    pub async fn versions(&self, target: Target) -> Result<Arc<ServerVersions>, Error> {
+    pub async fn versions(&self, target: Target<'_>) -> Result<Arc<ServerVersions>, Error> {
         self.cluster.versions(target, self.deadline("apiVersions")).await
     }
 
@@ -71,7 +76,7 @@ impl Admin {
     pub async fn ask<'q, R, T>(
         &self,
         call: &'static str,
-        target: Target,
+        target: Target<'_>,
         request: &R,
         read: impl FnMut(R::Response<'_>) -> Result<T, Error>,
     ) -> Result<T, Error>

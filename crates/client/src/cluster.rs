@@ -30,13 +30,15 @@ pub(crate) const ANY_VERSION: VersionRange = VersionRange::new(0, i16::MAX);
 
 /// Who is to answer a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
+pub enum Target<'k> {
     /// Any server of the cluster.
     Any,
     /// The broker that speaks for the controller.
     Controller,
     /// The broker of that id.
     Node(i32),
+    /// The broker that coordinates the group of that id.
+    Group(&'k str),
 }
 
 /// A broker of the cluster.
@@ -90,6 +92,8 @@ struct Shared {
 struct Known {
     brokers: Arc<Brokers>,
     peers: BTreeMap<i32, Arc<Peer>>,
+    /// The broker that coordinates each group, as far as it was asked for.
+    coordinators: BTreeMap<String, i32>,
 }
 
 impl Cluster {
@@ -146,7 +150,7 @@ impl Cluster {
     pub(crate) async fn ask<'q, R, T>(
         &self,
         deadline: Deadline,
-        target: Target,
+        target: Target<'_>,
         request: &R,
         read: impl FnMut(R::Response<'_>) -> Result<T, Error>,
     ) -> Result<T, Error>
@@ -161,7 +165,7 @@ impl Cluster {
         &self,
         wanted: VersionRange,
         deadline: Deadline,
-        target: Target,
+        target: Target<'_>,
         request: &R,
         mut read: impl FnMut(R::Response<'_>) -> Result<T, Error>,
     ) -> Result<T, Error>
@@ -183,6 +187,9 @@ impl Cluster {
             if matches!(error.code(), Some(ErrorCode::NOT_CONTROLLER)) {
                 self.known().brokers = Arc::default();
             }
+            if let Target::Group(group) = target {
+                self.forget_coordinator(group, &error);
+            }
             let wait = self.shared.retry.after(failures);
             if tokio::time::timeout_at(deadline.at, tokio::time::sleep(wait)).await.is_err() {
                 return Err(deadline.over(assigned, failures));
@@ -193,7 +200,7 @@ impl Cluster {
     async fn try_once<'q, R, T>(
         &self,
         wanted: VersionRange,
-        target: Target,
+        target: Target<'_>,
         deadline: Deadline,
         request: &R,
         read: &mut impl FnMut(R::Response<'_>) -> Result<T, Error>,
@@ -210,7 +217,7 @@ impl Cluster {
     /// What the server that answers for a target said of itself.
     pub(crate) async fn versions(
         &self,
-        target: Target,
+        target: Target<'_>,
         deadline: Deadline,
     ) -> Result<Arc<ServerVersions>, Error> {
         let mut failures = 0;
@@ -225,12 +232,12 @@ impl Cluster {
     }
 
     /// An open connection to who is to answer, for those that send by themselves.
-    pub(crate) async fn connection(&self, target: Target, deadline: Deadline) -> Result<Link, Error> {
+    pub(crate) async fn connection(&self, target: Target<'_>, deadline: Deadline) -> Result<Link, Error> {
         self.link(target, deadline).await
     }
 
     /// An open connection to who is to answer.
-    async fn link(&self, target: Target, deadline: Deadline) -> Result<Link, Error> {
+    async fn link(&self, target: Target<'_>, deadline: Deadline) -> Result<Link, Error> {
         let peer = match target {
             Target::Any => self.any_peer()?,
             Target::Node(id) => self.peer(id, deadline).await?,
@@ -245,6 +252,10 @@ impl Cluster {
                     // A cluster that has no controller at the moment.
                     None => self.any_peer()?,
                 }
+            }
+            Target::Group(group) => {
+                let coordinator = Box::pin(self.coordinator(group, deadline)).await?;
+                self.peer(coordinator, deadline).await?
             }
         };
         let Shared { link, reconnect, name, .. } = &*self.shared;
@@ -290,6 +301,20 @@ impl Cluster {
             cluster_id: metadata.cluster_id.as_deref().map(str::to_owned),
         });
         Arc::clone(&known.brokers)
+    }
+
+    /// The broker that coordinates a group, where it is known already.
+    pub(crate) fn known_coordinator(&self, group: &str) -> Option<i32> {
+        self.known().coordinators.get(group).copied()
+    }
+
+    /// Takes note of the broker that coordinates a group, or that it is not known any more.
+    pub(crate) fn note_coordinator(&self, group: &str, coordinator: Option<i32>) {
+        let coordinators = &mut self.known().coordinators;
+        match coordinator {
+            Some(id) => coordinators.insert(group.to_owned(), id),
+            None => coordinators.remove(group),
+        };
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {

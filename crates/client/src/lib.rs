@@ -1,4 +1,4 @@
-//! Clients for Rust programs: [`Admin`] and [`Producer`].
+//! Clients for Rust programs: [`Admin`], [`Producer`] and [`Consumer`].
 //!
 //! Every client runs on the tokio runtime of its caller, needs no C library, and takes settings by Kafka's names with Kafka's
 //! defaults ([`config::ClientSettings`]).
@@ -9,6 +9,8 @@ mod address;
 pub mod admin;
 mod backoff;
 mod cluster;
+pub mod consumer;
+mod coordinators;
 mod error;
 mod link;
 mod peer;
@@ -19,6 +21,7 @@ mod versions;
 pub use address::HostPort;
 pub use admin::Admin;
 pub use cluster::{Brokers, Node, Target};
+pub use consumer::{Consumer, ConsumerRecord};
 pub use error::Error;
 pub use producer::{Producer, ProducerRecord};
 pub use versions::ServerVersions;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use model::ErrorCode;
 use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use protocol::{ApiKey, Message, Reader, Request, VersionRange, Writer, encode_request_header};
@@ -45,7 +46,7 @@ pub(crate) struct Link {
 /// An answer as it came.
 #[derive(Debug)]
 pub(crate) struct Answer<R> {
-    frame: Vec<u8>,
+    frame: Bytes,
     version: i16,
     request: PhantomData<fn() -> R>,
 }
@@ -115,9 +116,19 @@ impl Link {
         request: &R,
         wanted: VersionRange,
     ) -> Result<Pending<R>, Error> {
+        self.begin_within(request, wanted, self.options.request_timeout)
+    }
+
+    /// The same for a request that may be answered late: after `timeout` the connection is given up.
+    pub(crate) fn begin_within<'q, R: Request + Message<'q>>(
+        &self,
+        request: &R,
+        wanted: VersionRange,
+        timeout: Duration,
+    ) -> Result<Pending<R>, Error> {
         let version = self.versions.choose(R::KEY, wanted)?;
         let (answer, answered) = oneshot::channel();
-        self.enqueue(request, version, Some(answer))?;
+        self.enqueue(request, version, Some(answer), timeout)?;
         Ok(Pending { answered, version, request: PhantomData })
     }
 
@@ -128,7 +139,7 @@ impl Link {
         wanted: VersionRange,
     ) -> Result<(), Error> {
         let version = self.versions.choose(R::KEY, wanted)?;
-        self.enqueue(request, version, None)
+        self.enqueue(request, version, None, self.options.request_timeout)
     }
 
     async fn exchange<'q, R: Request + Message<'q>>(
@@ -137,7 +148,7 @@ impl Link {
         version: i16,
     ) -> Result<Vec<u8>, Error> {
         let (answer, answered) = oneshot::channel();
-        self.enqueue(request, version, Some(answer))?;
+        self.enqueue(request, version, Some(answer), self.options.request_timeout)?;
         frame_of(answered).await
     }
 
@@ -146,11 +157,12 @@ impl Link {
         request: &R,
         version: i16,
         answer: Option<oneshot::Sender<Result<Vec<u8>, Error>>>,
+        timeout: Duration,
     ) -> Result<(), Error> {
         let correlation_id = self.correlation_id.fetch_add(1, Ordering::Relaxed);
         let client_id = Some(&*self.options.client_id);
         let frame = encode(request, R::KEY, version, correlation_id, client_id)?;
-        let deadline = Instant::now() + self.options.request_timeout;
+        let deadline = Instant::now() + timeout;
         let call = Call { frame, correlation_id, deadline, answer };
         self.calls.send(call).map_err(|_| Error::Disconnected("The connection is closed.".to_owned()))
     }
@@ -188,7 +200,7 @@ impl<R> Pending<R> {
     /// Waits for the answer.
     pub(crate) async fn answer(self) -> Result<Answer<R>, Error> {
         let frame = frame_of(self.answered).await?;
-        Ok(Answer { frame, version: self.version, request: PhantomData })
+        Ok(Answer { frame: frame.into(), version: self.version, request: PhantomData })
     }
 }
 
@@ -202,6 +214,15 @@ impl<R: Request> Answer<R> {
             reader.skip_tags().map_err(malformed)?;
         }
         R::Response::decode(&mut reader, self.version).map_err(malformed)
+    }
+
+    /// A part of the answer, to be kept beyond it without a copy.
+    pub(crate) fn share(&self, part: &[u8]) -> Bytes {
+        let start = (part.as_ptr() as usize).wrapping_sub(self.frame.as_ptr() as usize);
+        match start.checked_add(part.len()) {
+            Some(end) if end <= self.frame.len() => self.frame.slice(start..end),
+            _ => Bytes::copy_from_slice(part),
+        }
     }
 }
 

@@ -294,6 +294,7 @@ mod tests {
         let view = crate::topics::TopicView {
             name: "t".into(),
             id: model::Uuid::default(),
+            is_internal: false,
             leaders: vec![crate::topics::Leader { broker: None, epoch: -1 }],
         };
         producer.shared.state().learn(view, Instant::now());

@@ -16,6 +16,8 @@ use crate::error::Error;
 pub(crate) struct TopicView {
     pub(crate) name: Arc<str>,
     pub(crate) id: Uuid,
+    /// True for topics that the cluster keeps for itself.
+    pub(crate) is_internal: bool,
     /// The leader of each partition, by number.
     pub(crate) leaders: Vec<Leader>,
 }
@@ -28,6 +30,9 @@ pub(crate) struct Leader {
     pub(crate) epoch: i32,
 }
 
+/// Topics by name, each with its error where it has one.
+pub(crate) type TopicViews = BTreeMap<String, Result<TopicView, Error>>;
+
 impl Cluster {
     /// What the cluster says of some topics now, each with its error where it has one.
     pub(crate) async fn topics(
@@ -35,15 +40,26 @@ impl Cluster {
         names: &[&str],
         may_create: bool,
         deadline: Deadline,
-    ) -> Result<BTreeMap<String, Result<TopicView, Error>>, Error> {
+    ) -> Result<TopicViews, Error> {
         let named = names
             .iter()
             .map(|name| MetadataRequestTopic { name: Some((*name).into()), ..Default::default() });
-        let request = MetadataRequest {
-            topics: Some(named.collect()),
-            allow_auto_topic_creation: may_create,
-            ..MetadataRequest::default()
-        };
+        self.views(Some(named.collect()), may_create, deadline).await
+    }
+
+    /// What the cluster says of all its topics now.
+    pub(crate) async fn all_topics(&self, deadline: Deadline) -> Result<TopicViews, Error> {
+        self.views(None, false, deadline).await
+    }
+
+    async fn views(
+        &self,
+        topics: Option<Vec<MetadataRequestTopic<'_>>>,
+        may_create: bool,
+        deadline: Deadline,
+    ) -> Result<TopicViews, Error> {
+        let request =
+            MetadataRequest { topics, allow_auto_topic_creation: may_create, ..MetadataRequest::default() };
         let read = |metadata: MetadataResponse<'_>| {
             self.learn(&metadata);
             let views = metadata.topics.iter().filter_map(|topic| {
@@ -74,7 +90,12 @@ impl TopicView {
         if leaders.is_empty() {
             return Err(Error::server(ErrorCode::LEADER_NOT_AVAILABLE));
         }
-        Ok(TopicView { name: topic.name.as_deref().unwrap_or_default().into(), id: topic.topic_id, leaders })
+        Ok(TopicView {
+            name: topic.name.as_deref().unwrap_or_default().into(),
+            id: topic.topic_id,
+            is_internal: topic.is_internal,
+            leaders,
+        })
     }
 
     /// Number of partitions.
@@ -82,8 +103,13 @@ impl TopicView {
         i32::try_from(self.leaders.len()).unwrap_or(i32::MAX)
     }
 
+    /// Who leads a partition, as far as it is there.
+    pub(crate) fn leader_of(&self, partition: i32) -> Option<Leader> {
+        self.leaders.get(usize::try_from(partition).ok()?).copied()
+    }
+
     /// The broker that leads a partition.
     pub(crate) fn leader(&self, partition: i32) -> Option<i32> {
-        self.leaders.get(usize::try_from(partition).ok()?)?.broker
+        self.leader_of(partition)?.broker
     }
 }

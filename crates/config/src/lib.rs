@@ -9,6 +9,7 @@ mod broker_config;
 mod client;
 pub mod describe;
 pub mod docs;
+mod duration;
 mod environment;
 mod layers;
 pub mod listener;
@@ -27,6 +28,7 @@ pub use broker_config::{
     OwnConfig, TopicsConfig,
 };
 pub use client::{ClientKind, ClientSettings};
+pub use duration::iso_duration;
 pub use environment::{EnvironmentSetting, EnvironmentSettings};
 pub use layers::{ConfigSource, Given, Layers, Origin, Overrides, StaticSettings};
 pub use listener::{Listener, SecurityProtocol};

@@ -1,5 +1,6 @@
 //! The checks behind each [`Validator`], worded as Kafka words them.
 
+use crate::duration::iso_duration;
 use crate::setting::{Setting, Validator};
 use crate::value::{InvalidValue, Value};
 
@@ -156,7 +157,8 @@ fn check_host_ports(setting: &Setting, elements: &[String]) -> Result<(), Invali
 
 /// `more` is what the sentence names besides, where the setting takes more.
 fn check_offset_reset(setting: &Setting, text: &str, more: &str) -> Result<(), InvalidValue> {
-    let by_duration = |text: &str| text.strip_prefix("by_duration:").is_some_and(is_duration);
+    let by_duration =
+        |text: &str| text.strip_prefix("by_duration:").is_some_and(|text| iso_duration(text).is_some());
     if matches!(text, "latest" | "earliest") || by_duration(text) {
         return Ok(());
     }
@@ -165,53 +167,4 @@ fn check_offset_reset(setting: &Setting, text: &str, more: &str) -> Result<(), I
         "Invalid value `{text}` for configuration {key}. The value must be either 'earliest', 'latest'{more} or of the format 'by_duration:<PnDTnHnMn.nS>'."
     );
     Err(setting.invalid(text, &reason))
-}
-
-/// True for `PnDTnHnMn.nS` with at least one part and no negative number.
-fn is_duration(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix(['P', 'p']) else { return false };
-    let (days, time) = match rest.split_once(['T', 't']) {
-        Some((days, time)) => (days, Some(time)),
-        None => (rest, None),
-    };
-    let days_fine =
-        days.is_empty() || days.strip_suffix(['D', 'd']).is_some_and(|number| number.parse::<u32>().is_ok());
-    let time_fine = time.is_none_or(is_time_of_duration);
-    days_fine && time_fine && !(days.is_empty() && time.is_none())
-}
-
-fn is_time_of_duration(time: &str) -> bool {
-    let mut units = ['H', 'M', 'S'].into_iter();
-    let mut number = String::new();
-    for character in time.chars() {
-        if character.is_ascii_digit() || character == '.' {
-            number.push(character);
-            continue;
-        }
-        let unit = character.to_ascii_uppercase();
-        if !units.any(|next| next == unit) {
-            return false;
-        }
-        let fine = if unit == 'S' { number.parse::<f64>().is_ok() } else { number.parse::<u64>().is_ok() };
-        if !fine {
-            return false;
-        }
-        number.clear();
-    }
-    !time.is_empty() && number.is_empty()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_iso_8601_without_sign() {
-        for text in ["PT1H", "P1D", "P1DT2H3M4.5S", "pt0s"] {
-            assert!(is_duration(text), "{text}");
-        }
-        for text in ["", "P", "PT", "PT-1H", "-PT1H", "PT1M1H", "P1H", "1H", "PT1"] {
-            assert!(!is_duration(text), "{text}");
-        }
-    }
 }

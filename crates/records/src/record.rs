@@ -31,7 +31,17 @@ pub struct Headers<'a> {
     count: i32,
 }
 
-impl Headers<'_> {
+impl<'a> Headers<'a> {
+    /// The bytes of the headers that are left and how many they are, to be kept for [`Headers::checked`].
+    pub fn raw(&self) -> (&'a [u8], i32) {
+        (self.rest, self.count)
+    }
+
+    /// Headers out of what [`Headers::raw`] gave; others end at the first that is none.
+    pub fn checked(bytes: &'a [u8], count: i32) -> Headers<'a> {
+        Headers { rest: bytes, count }
+    }
+
     /// How many headers are left to iterate over.
     pub fn len(&self) -> usize {
         usize::try_from(self.count).unwrap_or_default()

@@ -133,7 +133,7 @@ impl ConfigResource {
     }
 
     /// Only a broker itself knows what it was started with.
-    fn target(&self) -> Result<Target, Error> {
+    fn target(&self) -> Result<Target<'static>, Error> {
         match self.kind {
             ResourceType::Broker | ResourceType::BrokerLogger if !self.name.is_empty() => {
                 let id = self.name.parse();

@@ -77,6 +77,15 @@ impl Admin {
         &self,
         partitions: &[(TopicPartition, OffsetSpec)],
     ) -> Result<BTreeMap<TopicPartition, Result<FoundOffset, Error>>, Error> {
+        self.list_offsets_as(0, partitions).await
+    }
+
+    /// The same for a reader of that isolation level (`IsolationLevel`): 1 sees no open transactions.
+    pub(crate) async fn list_offsets_as(
+        &self,
+        isolation_level: i8,
+        partitions: &[(TopicPartition, OffsetSpec)],
+    ) -> Result<BTreeMap<TopicPartition, Result<FoundOffset, Error>>, Error> {
         let asked = partitions.iter().map(|(partition, spec)| {
             let asked = ListOffsetsPartition {
                 partition_index: partition.1,
@@ -91,12 +100,8 @@ impl Admin {
                 .into_iter()
                 .map(|(name, partitions)| ListOffsetsTopic { name: name.into(), partitions })
                 .collect();
-            let request = ListOffsetsRequest {
-                replica_id: -1,
-                topics,
-                timeout_ms: self.timeout_ms(),
-                ..Default::default()
-            };
+            let request =
+                ListOffsetsRequest { replica_id: -1, isolation_level, topics, timeout_ms: self.timeout_ms() };
             let answered = self.ask("listOffsets", Target::Node(leader), &request, |answer| {
                 let partitions = answer.topics.iter().flat_map(|topic| {
                     topic.partitions.iter().map(|partition| {

@@ -18,7 +18,10 @@ fn accumulator(more: &[(&str, &str)]) -> Accumulator {
     let settings = ClientSettings::read(ClientKind::Producer, written).unwrap();
     let mut accumulator = Accumulator::new(Arc::new(ProducerOptions::of(&settings).unwrap()), None);
     let leaders = vec![Leader { broker: Some(LEADER), epoch: 0 }];
-    accumulator.learn(TopicView { name: "t".into(), id: Uuid::default(), leaders }, Instant::now());
+    accumulator.learn(
+        TopicView { name: "t".into(), id: Uuid::default(), is_internal: false, leaders },
+        Instant::now(),
+    );
     accumulator.identified(IDENTITY);
     accumulator
 }

@@ -1,0 +1,225 @@
+//! Committed offsets: asked for and written at the group's coordinator.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::ErrorCode;
+use protocol::VersionRange;
+use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use protocol::messages::offset_fetch_request::{
+    OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
+};
+use protocol::messages::{OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse};
+
+use super::assignment::{Key, Position};
+use crate::cluster::{Cluster, Deadline, Target};
+use crate::error::Error;
+
+/// Versions of OffsetFetch that ask for several groups, and name topics.
+const FETCH_OF_GROUPS: VersionRange = VersionRange::new(8, 9);
+/// Versions before those.
+const FETCH_OF_ONE: VersionRange = VersionRange::new(1, 7);
+/// The versions of OffsetCommit that name topics.
+const COMMIT: VersionRange = VersionRange::new(2, 9);
+
+/// Who commits, as the coordinator knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) group: String,
+    /// Empty for those that are no member.
+    pub(crate) member_id: String,
+    pub(crate) instance: Option<String>,
+    /// The generation, or in the consumer protocol the epoch of the member; -1 for those that are no member.
+    pub(crate) generation: i32,
+    /// True where the generation is an epoch.
+    pub(crate) is_epoch: bool,
+}
+
+impl Identity {
+    /// One that is in the group without being a member.
+    pub(crate) fn outside(group: &str) -> Identity {
+        Identity {
+            group: group.to_owned(),
+            member_id: String::new(),
+            instance: None,
+            generation: -1,
+            is_epoch: false,
+        }
+    }
+}
+
+/// An offset to be committed, or one that was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// The next offset to be read.
+    pub offset: i64,
+    /// Epoch of the leader that took the record before it, -1 where that is not known.
+    pub leader_epoch: i32,
+    /// What the one that committed wrote beside it.
+    pub metadata: String,
+}
+
+impl CommittedOffset {
+    /// An offset with nothing beside it.
+    pub fn at(offset: i64) -> CommittedOffset {
+        CommittedOffset { offset, leader_epoch: -1, metadata: String::new() }
+    }
+
+    pub(crate) fn of(position: Position) -> CommittedOffset {
+        CommittedOffset { leader_epoch: position.leader_epoch, ..CommittedOffset::at(position.offset) }
+    }
+}
+
+/// Offsets by partition.
+pub(crate) type Offsets = BTreeMap<Key, CommittedOffset>;
+
+/// The committed offsets of partitions; those without one are not in the answer.
+pub(crate) async fn committed(
+    cluster: &Cluster,
+    identity: &Identity,
+    keys: &[Key],
+    deadline: Deadline,
+) -> Result<Offsets, Error> {
+    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for (topic, number) in keys {
+        topics.entry(topic).or_default().push(*number);
+    }
+    let of_groups = OffsetFetchRequest {
+        groups: vec![OffsetFetchRequestGroup {
+            group_id: identity.group.as_str().into(),
+            member_id: identity.is_epoch.then(|| identity.member_id.as_str().into()),
+            member_epoch: if identity.is_epoch { identity.generation } else { -1 },
+            topics: Some(topics.iter().map(|(topic, numbers)| named(topic, numbers)).collect()),
+        }],
+        require_stable: true,
+        ..OffsetFetchRequest::default()
+    };
+    let target = Target::Group(&identity.group);
+    match cluster.ask_in(FETCH_OF_GROUPS, deadline, target, &of_groups, |answer| found(&answer)).await {
+        Err(Error::Unsupported(_)) => {}
+        answered => return answered,
+    }
+    let one = topics.iter().map(|(topic, numbers)| OffsetFetchRequestTopic {
+        name: (*topic).into(),
+        partition_indexes: numbers.clone(),
+    });
+    let of_one = OffsetFetchRequest {
+        group_id: identity.group.as_str().into(),
+        topics: Some(one.collect()),
+        ..OffsetFetchRequest::default()
+    };
+    cluster.ask_in(FETCH_OF_ONE, deadline, target, &of_one, |answer| found_of_one(&answer)).await
+}
+
+fn named<'t>(topic: &'t str, numbers: &[i32]) -> OffsetFetchRequestTopics<'t> {
+    OffsetFetchRequestTopics {
+        name: topic.into(),
+        partition_indexes: numbers.to_vec(),
+        ..OffsetFetchRequestTopics::default()
+    }
+}
+
+fn found(answer: &OffsetFetchResponse<'_>) -> Result<Offsets, Error> {
+    let Some(group) = answer.groups.first() else {
+        return Err(Error::Malformed("The server's answer says nothing of the group.".to_owned()));
+    };
+    Error::check(group.error_code, None)?;
+    let mut offsets = Offsets::new();
+    for topic in &group.topics {
+        let name: Arc<str> = topic.name.as_ref().into();
+        for partition in &topic.partitions {
+            Error::check(partition.error_code, None)?;
+            let (offset, epoch) = (partition.committed_offset, partition.committed_leader_epoch);
+            note(
+                &mut offsets,
+                (Arc::clone(&name), partition.partition_index),
+                offset,
+                epoch,
+                partition.metadata.as_deref(),
+            );
+        }
+    }
+    Ok(offsets)
+}
+
+fn found_of_one(answer: &OffsetFetchResponse<'_>) -> Result<Offsets, Error> {
+    Error::check(answer.error_code, None)?;
+    let mut offsets = Offsets::new();
+    for topic in &answer.topics {
+        let name: Arc<str> = topic.name.as_ref().into();
+        for partition in &topic.partitions {
+            Error::check(partition.error_code, None)?;
+            let (offset, epoch) = (partition.committed_offset, partition.committed_leader_epoch);
+            note(
+                &mut offsets,
+                (Arc::clone(&name), partition.partition_index),
+                offset,
+                epoch,
+                partition.metadata.as_deref(),
+            );
+        }
+    }
+    Ok(offsets)
+}
+
+fn note(offsets: &mut Offsets, key: Key, offset: i64, leader_epoch: i32, metadata: Option<&str>) {
+    if offset >= 0 {
+        let metadata = metadata.unwrap_or_default().to_owned();
+        offsets.insert(key, CommittedOffset { offset, leader_epoch, metadata });
+    }
+}
+
+/// Commits offsets; the error is that of the first partition that has one.
+pub(crate) async fn commit(
+    cluster: &Cluster,
+    identity: &Identity,
+    offsets: &Offsets,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let mut topics: Vec<OffsetCommitRequestTopic<'_>> = Vec::new();
+    for ((topic, number), committed) in offsets {
+        let partition = OffsetCommitRequestPartition {
+            partition_index: *number,
+            committed_offset: committed.offset,
+            committed_leader_epoch: committed.leader_epoch,
+            committed_metadata: Some(committed.metadata.as_str().into()),
+        };
+        match topics.last_mut().filter(|last| *last.name == **topic) {
+            Some(last) => last.partitions.push(partition),
+            None => topics.push(OffsetCommitRequestTopic {
+                name: (&**topic).into(),
+                partitions: vec![partition],
+                ..OffsetCommitRequestTopic::default()
+            }),
+        }
+    }
+    let request = OffsetCommitRequest {
+        group_id: identity.group.as_str().into(),
+        generation_id_or_member_epoch: identity.generation,
+        member_id: identity.member_id.as_str().into(),
+        group_instance_id: identity.instance.as_deref().map(Into::into),
+        retention_time_ms: -1,
+        topics,
+    };
+    cluster
+        .ask_in(COMMIT, deadline, Target::Group(&identity.group), &request, |answer| {
+            let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+            let refused = partitions.find_map(|partition| refusal(partition.error_code));
+            refused.map_or(Ok(()), Err)
+        })
+        .await
+}
+
+/// Codes that say that the one that commits is no member any more get the sentence of Kafka's consumer.
+fn refusal(code: ErrorCode) -> Option<Error> {
+    let outside = [ErrorCode::UNKNOWN_MEMBER_ID, ErrorCode::ILLEGAL_GENERATION];
+    if code == ErrorCode::REBALANCE_IN_PROGRESS {
+        let message = "Offset commit cannot be completed since the consumer is undergoing a rebalance for auto partition assignment. You can try completing the rebalance by calling poll() and then retry the operation.".to_owned();
+        return Some(Error::Server { code, message });
+    }
+    if outside.contains(&code) {
+        let message = "Offset commit cannot be completed since the consumer is not part of an active group for auto partition assignment; it is likely that the consumer was kicked out of the group.".to_owned();
+        return Some(Error::Server { code, message });
+    }
+    Error::of(code, None)
+}
