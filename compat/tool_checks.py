@@ -37,6 +37,7 @@ def scenes():
     yield "tools-topics", lambda session: None
     yield "tools-offsets", files_of_partitions
     yield "tools-elections", files_of_elections
+    yield "tools-console", files_of_consoles
 
 
 def files_of_partitions(session):
@@ -58,6 +59,15 @@ def files_of_elections(session):
         "elect-twice.json": '{"partitions": [{"topic": "orders", "partition": 1}, {"topic": "orders", "partition": 1}]}',
         "elect-nothing.json": "{}",
         "elect-broken.json": "{",
+    }.items():
+        (session.folder / name).write_text(text)
+
+
+def files_of_consoles(session):
+    for name, text in {
+        "group.properties": "group.id=of-file\nauto.offset.reset=earliest\n",
+        "formatter.properties": "print.key=true\nkey.separator=-\n",
+        "reader.properties": "parse.key=true\nkey.separator=;\n",
     }.items():
         (session.folder / name).write_text(text)
 

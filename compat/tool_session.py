@@ -1,10 +1,12 @@
 """Kafka's tools against one server: commands, topics with records in known partitions, consumers that stay."""
 
+import re
 import time
 from pathlib import Path
 
 GROUPS = "kafka-consumer-groups.sh --bootstrap-server $B"
 SETTLE_MAX_S = 60
+PIPED = re.compile(r"printf '([^']*)' \| (.*)")
 
 
 class Session:
@@ -19,6 +21,10 @@ class Session:
         self.moment = None
 
     def run(self, line, stdin=""):
+        """A line may begin with `printf 'text' | `, which is written to the command."""
+        piped = PIPED.fullmatch(line)
+        if piped:
+            line, stdin = piped[2], piped[1].encode().decode("unicode_escape")
         return self.runner.run(self.filled(line), stdin)
 
     def must(self, line, stdin=""):

@@ -60,20 +60,20 @@ pub(crate) fn connect(given: &Given) -> Result<Admin, Failure> {
     let written = written.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let settings = ClientSettings::read(ClientKind::Admin, written)
         .map_err(|error| Failure::setting(error.to_string()))?;
-    let admin = Admin::new(&settings).map_err(|error| not_created(&error.to_string()))?;
-    check_names(&settings)?;
-    Ok(admin)
+    let created = Admin::new(&settings).map_err(|error| error.to_string());
+    let checked = created.and_then(|admin| check_names(&settings).map(|()| admin));
+    checked.map_err(|cause| not_created("Failed to create new KafkaAdminClient", &cause))
 }
 
-fn not_created(cause: &str) -> Failure {
+/// A client that cannot be made, as the original's exception says it.
+pub(crate) fn not_created(sentence: &str, cause: &str) -> Failure {
     let cause = Failure::setting(cause);
-    let sentence = format!("Failed to create new KafkaAdminClient\n{cause}");
-    Failure::of_class("org.apache.kafka.common.KafkaException", sentence)
+    Failure::of_class("org.apache.kafka.common.KafkaException", format!("{sentence}\n{cause}"))
 }
 
 /// A name that cannot be resolved is told at once, and where none can, that is all there is to say: a client that lives
 /// longer than a tool would try again.
-fn check_names(settings: &ClientSettings) -> Result<(), Failure> {
+pub(crate) fn check_names(settings: &ClientSettings) -> Result<(), String> {
     let servers = settings.list("bootstrap.servers");
     let unresolved = |server: &&String| {
         let server = server.split_once("://").map_or(server.as_str(), |(_, server)| server);
@@ -90,7 +90,7 @@ fn check_names(settings: &ClientSettings) -> Result<(), Failure> {
     if unresolved.len() < servers.len() {
         return Ok(());
     }
-    Err(not_created("No resolvable bootstrap urls given in bootstrap.servers"))
+    Err("No resolvable bootstrap urls given in bootstrap.servers".to_owned())
 }
 
 /// A refusal where nobody shows the table of options.

@@ -30,6 +30,11 @@ impl Failure {
         Failure { exception: exception.to_owned(), message: message.into() }
     }
 
+    /// An exception that says nothing but its class.
+    pub(crate) fn without_message(exception: &str) -> Failure {
+        Failure { exception: exception.to_owned(), message: String::new() }
+    }
+
     /// What is wrong, without the exception.
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -45,6 +50,9 @@ impl From<Error> for Failure {
 impl fmt::Display for Failure {
     /// As the first line of Java's stack trace.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.exception, self.message)
+        match self.message.as_str() {
+            "" => f.write_str(&self.exception),
+            message => write!(f, "{}: {message}", self.exception),
+        }
     }
 }

@@ -18,6 +18,12 @@ tools, also by their own name and with .sh:
   kafka-server-stop     stop the servers of this machine
   kafka-storage         make cluster ids, format log directories and show them
   kafka-topics          create, describe, alter, list and delete topics
+  kafka-console-producer
+                        write lines of standard input to a topic
+  kafka-console-consumer
+                        print the records of topics
+  kafka-consumer-perf-test
+                        read records and say how fast that was
   kafka-broker-api-versions
                         show which requests brokers take, in which versions
   kafka-get-offsets     print an offset of each partition

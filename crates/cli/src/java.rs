@@ -1,5 +1,22 @@
 //! Habits of Java that show in what Kafka's tools print.
 
+/// A `float` or `double` as Java prints it, out of its shortest decimal forms without and with an exponent.
+pub(crate) fn floating(number: f64, plain: &str, scientific: &str) -> String {
+    let size = number.abs();
+    if number.is_nan() {
+        "NaN".to_owned()
+    } else if number.is_infinite() {
+        if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
+    } else if size == 0.0 || (1e-3..1e7).contains(&size) {
+        // Rust writes small ones with an exponent sooner than Java.
+        if plain.contains('e') { format!("{number}") } else { plain.to_owned() }
+    } else {
+        let (digits, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+        let point = if digits.contains('.') { "" } else { ".0" };
+        format!("{digits}{point}E{exponent}")
+    }
+}
+
 /// Places of a `java.util.HashMap` that nobody gave a size.
 const PLACES: usize = 16;
 

@@ -7,12 +7,17 @@
 
 mod admin_tool;
 mod broker_api_versions;
+mod client_settings;
+mod console_consumer;
+mod console_producer;
+mod consumer_perf;
 mod daemon;
 mod delete_records;
 mod failure;
 mod get_offsets;
 mod help;
 mod install_tools;
+mod interrupt;
 mod java;
 mod leader_election;
 mod log_dirs;
@@ -77,6 +82,9 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
         Tool::KafkaStorage => storage::run(&call.arguments, output),
         Tool::KafkaTopics => topics::run(&call.arguments, !looks_like_kafka_3(variables), output),
         Tool::KafkaBrokerApiVersions => broker_api_versions::run(&call.arguments, output),
+        Tool::KafkaConsoleConsumer => console_consumer::run(&call.arguments, output),
+        Tool::KafkaConsoleProducer => console_producer::run(&call.arguments, output),
+        Tool::KafkaConsumerPerfTest => consumer_perf::run(&call.arguments, output),
         Tool::KafkaGetOffsets => get_offsets::run(&call.arguments, output),
         Tool::KafkaLeaderElection => leader_election::run(&call.arguments, output),
         Tool::KafkaLogDirs => log_dirs::run(&call.arguments, output),

@@ -22,6 +22,11 @@ pub(crate) fn error(logger: &str, what: impl fmt::Display, to: &mut dyn Write) {
     let _ = writeln!(to, "{}", line(&Level::ERROR, &what, logger));
 }
 
+/// A line of level INFO.
+pub(crate) fn info(logger: &str, what: impl fmt::Display) -> String {
+    line(&Level::INFO, &what, logger)
+}
+
 fn line(level: &Level, what: &dyn fmt::Display, logger: &str) -> String {
     let now = jiff::Zoned::now();
     let (time, millis) = (now.strftime("%Y-%m-%d %H:%M:%S"), now.millisecond());

@@ -17,6 +17,12 @@ pub enum Tool {
     KafkaTopics,
     /// `kafka-broker-api-versions`.
     KafkaBrokerApiVersions,
+    /// `kafka-console-consumer`.
+    KafkaConsoleConsumer,
+    /// `kafka-console-producer`.
+    KafkaConsoleProducer,
+    /// `kafka-consumer-perf-test`.
+    KafkaConsumerPerfTest,
     /// `kafka-get-offsets`.
     KafkaGetOffsets,
     /// `kafka-leader-election`.
@@ -70,6 +76,9 @@ const GONE: &[(&str, &str)] = &[
 /// Tools of Apache Kafka that are here.
 const HERE: &[(&str, Tool)] = &[
     ("kafka-broker-api-versions", Tool::KafkaBrokerApiVersions),
+    ("kafka-console-consumer", Tool::KafkaConsoleConsumer),
+    ("kafka-console-producer", Tool::KafkaConsoleProducer),
+    ("kafka-consumer-perf-test", Tool::KafkaConsumerPerfTest),
     ("kafka-delete-records", Tool::KafkaDeleteRecords),
     ("kafka-get-offsets", Tool::KafkaGetOffsets),
     ("kafka-leader-election", Tool::KafkaLeaderElection),
@@ -85,8 +94,8 @@ const HERE: &[(&str, Tool)] = &[
 const MISSING: &[&str] = &[
     "connect-distributed", "connect-mirror-maker", "connect-plugin-path", "connect-standalone", "kafka-acls",
     "kafka-client-metrics", "kafka-cluster", "kafka-configs",
-    "kafka-console-consumer", "kafka-console-producer", "kafka-console-share-consumer",
-    "kafka-consumer-groups", "kafka-consumer-perf-test", "kafka-delegation-tokens",
+    "kafka-console-share-consumer",
+    "kafka-consumer-groups", "kafka-delegation-tokens",
     "kafka-dump-log", "kafka-e2e-latency", "kafka-features", "kafka-groups", "kafka-jmx",
     "kafka-metadata-quorum", "kafka-metadata-shell",
     "kafka-producer-perf-test", "kafka-reassign-partitions", "kafka-replica-verification", "kafka-run-class",

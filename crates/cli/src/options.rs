@@ -13,6 +13,8 @@ pub(crate) enum Takes {
     Nothing,
     /// A value, which help calls by this name.
     Value(&'static str),
+    /// A value or nothing: the next word where it is no option.
+    Optional(&'static str),
 }
 
 /// One option of a tool.
@@ -63,6 +65,11 @@ impl Opt {
         Opt { name, takes: Takes::Nothing, help }
     }
 
+    /// An option that may have a value, which help calls `value`.
+    pub(crate) const fn optional(name: &'static str, value: &'static str, help: &'static str) -> Opt {
+        Opt { name, takes: Takes::Optional(value), help }
+    }
+
     /// An option with a value, which help calls `value`.
     pub(crate) const fn value(name: &'static str, value: &'static str, help: &'static str) -> Opt {
         Opt { name, takes: Takes::Value(value), help }
@@ -105,6 +112,14 @@ impl Options {
                     return Err(Refusal::Parser(UNRECOGNIZED, format!("{name} is not a recognized option")));
                 }
                 Takes::Nothing => None,
+                Takes::Optional(_) => {
+                    let is_option = |next: &&String| next.starts_with('-') && next.len() > 1;
+                    let next = arguments.as_slice().first().filter(|next| !is_option(next));
+                    if inline.is_none() && next.is_some() {
+                        arguments.next();
+                    }
+                    inline.or_else(|| next.cloned())
+                }
                 Takes::Value(_) => {
                     let value = inline.or_else(|| arguments.next().cloned());
                     Some(value.ok_or_else(|| {
@@ -144,6 +159,7 @@ impl Opt {
         match self.takes {
             Takes::Nothing => format!("--{}", self.name),
             Takes::Value(value) => format!("--{} <{value}>", self.name),
+            Takes::Optional(value) => format!("--{} [{value}]", self.name),
         }
     }
 }
@@ -177,6 +193,15 @@ impl Given {
 
     /// The same, as a whole number of Java's type `int`.
     pub(crate) fn number(&self, name: &str) -> Result<Option<i32>, Refusal> {
+        self.parsed(name)
+    }
+
+    /// The same, as a whole number of Java's type `long`.
+    pub(crate) fn long(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        self.parsed(name)
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
         let Some(text) = self.value(name)? else { return Ok(None) };
         let number = text.parse().map_err(|_| {
             Refusal::Parser(CANNOT_CONVERT, format!("Cannot parse argument '{text}' of option {name}"))

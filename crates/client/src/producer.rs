@@ -195,14 +195,18 @@ impl Producer {
                     self.shared.state().learn(view, Instant::now());
                     return Ok(());
                 }
-                Some(Err(error)) if !error.is_retriable() => return Err(error),
-                Some(Err(Error::Server { code, .. })) => {
-                    let name = &self.shared.name;
-                    tracing::warn!(target: LOGGER, "[{name}] The metadata response from the cluster reported a recoverable issue with correlation id {failures} : {{{topic}={code}}}");
+                Some(Err(error)) => {
+                    failures += 1;
+                    if let Some(code) = error.code() {
+                        let name = &self.shared.name;
+                        tracing::warn!(target: LOGGER, "[{name}] The metadata response from the cluster reported a recoverable issue with correlation id {failures} : {{{topic}={code}}}");
+                    }
+                    if !error.is_retriable() {
+                        return Err(error);
+                    }
                 }
-                _ => {}
+                None => failures += 1,
             }
-            failures += 1;
             let wait = self.shared.options.backoff.after(failures);
             tokio::time::sleep_until(until.min(Instant::now() + wait)).await;
         }
