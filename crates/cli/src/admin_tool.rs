@@ -15,7 +15,7 @@ use crate::{FAILED, KAFKA_VERSION, Output, read_properties};
 /// Reads a command line, or answers it: help and the version are asked for, nothing at all is said, or it cannot be read.
 pub(crate) fn read(options: &Options, arguments: &[String], output: &mut Output<'_>) -> Result<Given, u8> {
     if arguments.is_empty() {
-        return Err(usage(options, options.about_without_arguments, output));
+        return Err(usage(options, options.about, output));
     }
     let given = options.read(arguments).map_err(|refusal| refuse(options, &refusal, output))?;
     answered(options, &given, output).map_or(Ok(given), Err)

@@ -14,7 +14,6 @@ use crate::options::{Given, Opt, Options};
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to delete records of the given partitions down to the specified offset.",
-    about_without_arguments: "This tool helps to delete records of the given partitions down to the specified offset.",
     options: &[
         Opt::value("bootstrap-server", "server(s) to use for bootstrapping", "Servers to connect to first, host:port, separated by commas."),
         Opt::value("command-config", "command config property file path", "A file of settings for the admin client."),

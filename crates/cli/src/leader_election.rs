@@ -15,7 +15,6 @@ use crate::options::{Given, Opt, Options};
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool attempts to elect a new leader for a set of topic partitions. The type of elections supported are preferred replicas and unclean replicas.",
-    about_without_arguments: "This tool attempts to elect a new leader for a set of topic partitions. The type of elections supported are preferred replicas and unclean replicas.",
     options: &[
         Opt::value("admin.config", "config file", "The former name of --command-config."),
         Opt::flag("all-topic-partitions", "All partitions that need the election."),

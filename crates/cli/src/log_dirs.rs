@@ -13,7 +13,6 @@ use crate::options::{Given, Opt, Options};
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to query log directory usage on the specified brokers.",
-    about_without_arguments: "This tool helps to query log directory usage on the specified brokers.",
     options: &[
         Opt::value("bootstrap-server", "The server(s) to use for bootstrapping", "Servers to connect to first, host:port, separated by commas."),
         Opt::value("broker-list", "Broker list", "Ids of brokers, separated by commas; all brokers without."),

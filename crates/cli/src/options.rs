@@ -27,10 +27,8 @@ pub(crate) struct Opt {
 /// What a tool is for, and its options.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// What the original says of itself where help is asked for.
+    /// What the original says of itself.
     pub(crate) about: &'static str,
-    /// What it says where nothing is asked for.
-    pub(crate) about_without_arguments: &'static str,
     pub(crate) options: &'static [Opt],
 }
 
@@ -209,7 +207,6 @@ mod tests {
 
     const OPTIONS: Options = Options {
         about: "This tool does things.",
-        about_without_arguments: "Do things.",
         options: &[
             Opt::flag("list", "List all things."),
             Opt::value("topic", "topic", "A topic."),

@@ -21,7 +21,6 @@ const LOGGER: &str = "org.apache.kafka.tools.TopicCommand";
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to create, delete, describe, or change a topic.",
-    about_without_arguments: "Create, delete, describe, or change a topic.",
     options: &[
         Opt::flag("alter", "Give a topic more partitions. (Its settings are altered with kafka-configs.)"),
         Opt::flag("at-min-isr-partitions", "With --describe: only partitions with just as many replicas in sync as they need."),
@@ -49,6 +48,8 @@ const OPTIONS: Options = Options {
     ],
 };
 
+/// What the original says where nothing at all is asked for.
+const ABOUT_WITHOUT_ARGUMENTS: &str = "Create, delete, describe, or change a topic.";
 const ACTIONS: [&str; 5] = ["create", "list", "alter", "describe", "delete"];
 /// Filters of `--describe` by the state of partitions.
 const REPORTS: [&str; 4] = [
@@ -61,6 +62,10 @@ const METRIC_NAMES_WARNING: &str = "WARNING: Due to limitations in metric names,
 
 /// Runs the tool and gives its exit code. `with_elr` is false where the output is to look as in Kafka 3.
 pub(crate) fn run(arguments: &[String], with_elr: bool, output: &mut Output<'_>) -> u8 {
+    if arguments.is_empty() {
+        let refusal = Refusal::Usage(ABOUT_WITHOUT_ARGUMENTS.to_owned());
+        return admin_tool::refuse(&OPTIONS, &refusal, output);
+    }
     let given = match admin_tool::read(&OPTIONS, arguments, output) {
         Ok(given) => given,
         Err(code) => return code,
