@@ -30,6 +30,11 @@ impl Failure {
         Failure { exception: exception.to_owned(), message: message.into() }
     }
 
+    /// Text where a number is due, as Java refuses it.
+    pub(crate) fn not_a_number(text: &str) -> Failure {
+        Failure::of_class("java.lang.NumberFormatException", format!("For input string: \"{text}\""))
+    }
+
     /// What is wrong, without the exception.
     pub(crate) fn message(&self) -> &str {
         &self.message

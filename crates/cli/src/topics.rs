@@ -233,9 +233,7 @@ fn assignments(given: &Given) -> Result<BTreeMap<i32, Vec<i32>>, Failure> {
     for (partition, brokers) in (0..).zip(text.split(',').filter(|_| !text.is_empty())) {
         let brokers = brokers.split(':').map(|id| {
             let id = id.trim();
-            id.parse::<i32>().map_err(|_| {
-                Failure::of_class("java.lang.NumberFormatException", format!("For input string: \"{id}\""))
-            })
+            id.parse::<i32>().map_err(|_| Failure::not_a_number(id))
         });
         let brokers = brokers.collect::<Result<Vec<_>, _>>()?;
         let mut twice: Vec<String> = Vec::new();
