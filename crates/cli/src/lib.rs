@@ -19,6 +19,7 @@ mod log_dirs;
 mod log_lines;
 pub mod names;
 mod options;
+mod partitions_file;
 mod server_start;
 mod server_stop;
 pub mod storage;
