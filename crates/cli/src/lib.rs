@@ -23,12 +23,16 @@ mod partitions_file;
 mod server_start;
 mod server_stop;
 pub mod storage;
+mod tools;
 mod topics;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use names::Tool;
+use tools::Run;
+
+pub use tools::KafkaTool;
 
 /// Version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -71,17 +75,10 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
     let program = words.first().map_or("naru", String::as_str);
     let call = names::tool_of(program, words.get(1..).unwrap_or_default());
     let done = match call.tool {
-        Tool::Server | Tool::KafkaServerStart => {
+        Tool::Server | Tool::Here(KafkaTool { run: Run::Server, .. }) => {
             return server_start::run(&call, variables, output);
         }
-        Tool::KafkaServerStop => server_stop::run(&call.arguments, output),
-        Tool::KafkaStorage => storage::run(&call.arguments, output),
-        Tool::KafkaTopics => topics::run(&call.arguments, !looks_like_kafka_3(variables), output),
-        Tool::KafkaBrokerApiVersions => broker_api_versions::run(&call.arguments, output),
-        Tool::KafkaGetOffsets => get_offsets::run(&call.arguments, output),
-        Tool::KafkaLeaderElection => leader_election::run(&call.arguments, output),
-        Tool::KafkaLogDirs => log_dirs::run(&call.arguments, output),
-        Tool::KafkaDeleteRecords => delete_records::run(&call.arguments, output),
+        Tool::Here(KafkaTool { run: Run::Work(work), .. }) => work(&call.arguments, variables, output),
         Tool::InstallTools => install_tools::run(&call.arguments, output),
         Tool::Help => written(output.out.write_all(help::text().as_bytes()), output),
         Tool::Version => {
@@ -95,11 +92,6 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
         Tool::Unknown(name) => output.fail(format!("naru: '{name}' is no command; 'naru help' lists them")),
     };
     Outcome::Done(done)
-}
-
-/// True where `NARU_COMPAT=3.x` asks for output as Kafka 3 printed it.
-fn looks_like_kafka_3(variables: &[(String, String)]) -> bool {
-    variables.iter().any(|(name, value)| name == "NARU_COMPAT" && value.starts_with('3'))
 }
 
 /// Exit code of a tool whose whole work was to write.

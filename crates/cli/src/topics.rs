@@ -60,8 +60,8 @@ const REPORTS: [&str; 4] = [
 ];
 const METRIC_NAMES_WARNING: &str = "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') could collide. To avoid issues it is best to use either, but not both.";
 
-/// Runs the tool and gives its exit code. `with_elr` is false where the output is to look as in Kafka 3.
-pub(crate) fn run(arguments: &[String], with_elr: bool, output: &mut Output<'_>) -> u8 {
+/// Runs the tool and gives its exit code.
+pub(crate) fn run(arguments: &[String], variables: &[(String, String)], output: &mut Output<'_>) -> u8 {
     if arguments.is_empty() {
         let refusal = Refusal::Usage(ABOUT_WITHOUT_ARGUMENTS.to_owned());
         return admin_tool::refuse(&OPTIONS, &refusal, output);
@@ -77,10 +77,16 @@ pub(crate) fn run(arguments: &[String], with_elr: bool, output: &mut Output<'_>)
         Ok(admin) => admin,
         Err(failure) => return output.fail(failure.message()),
     };
+    let with_elr = !looks_like_kafka_3(variables);
     match admin_tool::run(act(&admin, &given, with_elr, output)) {
         Ok(()) => 0,
         Err(failure) => admin_tool::tell(&failure, "Error while executing topic command", LOGGER, output),
     }
+}
+
+/// True where `NARU_COMPAT=3.x` asks for output as Kafka 3 printed it.
+fn looks_like_kafka_3(variables: &[(String, String)]) -> bool {
+    variables.iter().any(|(name, value)| name == "NARU_COMPAT" && value.starts_with('3'))
 }
 
 /// Refuses lines that say too little, too much or what does not go together.

@@ -1,0 +1,55 @@
+//! The tools of Apache Kafka that are here: names, help and what runs follow from this table.
+
+use crate::{
+    Output, broker_api_versions, delete_records, get_offsets, leader_election, log_dirs, server_stop, storage,
+    topics,
+};
+
+/// A tool by its name in Apache Kafka.
+#[derive(Debug)]
+pub struct KafkaTool {
+    /// The name, without `.sh`.
+    pub name: &'static str,
+    /// What `naru help` says of it.
+    pub(crate) about: &'static str,
+    pub(crate) run: Run,
+}
+
+/// What a tool does.
+#[derive(Debug)]
+pub(crate) enum Run {
+    /// It starts a server.
+    Server,
+    /// Its work, by its arguments and the variables of the environment; gives the exit code.
+    Work(fn(&[String], &[(String, String)], &mut Output<'_>) -> u8),
+}
+
+impl PartialEq for KafkaTool {
+    fn eq(&self, other: &KafkaTool) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for KafkaTool {}
+
+/// In the order of the help.
+#[rustfmt::skip]
+pub(crate) static TOOLS: &[KafkaTool] = &[
+    KafkaTool { name: "kafka-server-start", about: "start a server with the settings of a file", run: Run::Server },
+    work("kafka-server-stop", "stop the servers of this machine", |words, _, output| server_stop::run(words, output)),
+    work("kafka-storage", "make cluster ids, format log directories and show them", |words, _, output| storage::run(words, output)),
+    work("kafka-topics", "create, describe, alter, list and delete topics", topics::run),
+    work("kafka-broker-api-versions", "show which requests brokers take, in which versions", |words, _, output| broker_api_versions::run(words, output)),
+    work("kafka-get-offsets", "print an offset of each partition", |words, _, output| get_offsets::run(words, output)),
+    work("kafka-leader-election", "elect leaders of partitions", |words, _, output| leader_election::run(words, output)),
+    work("kafka-log-dirs", "show what is in the log directories of brokers", |words, _, output| log_dirs::run(words, output)),
+    work("kafka-delete-records", "delete records below an offset", |words, _, output| delete_records::run(words, output)),
+];
+
+const fn work(
+    name: &'static str,
+    about: &'static str,
+    work: fn(&[String], &[(String, String)], &mut Output<'_>) -> u8,
+) -> KafkaTool {
+    KafkaTool { name, about, run: Run::Work(work) }
+}
