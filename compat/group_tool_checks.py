@@ -3,15 +3,11 @@
     python3 compat/group_tool_checks.py --record      writes the transcripts anew, by what they print against Kafka
 """
 
-import argparse
-import contextlib
 import datetime
-import os
-import tempfile
 import time
 
 import flights
-import transcripts
+import playing
 from expect import contains, equal
 from kafka_peer import KafkaPeer
 from server import Server
@@ -64,29 +60,12 @@ def scenes():
 
 def transcripts_of_naru(folder):
     with ToolRunner() as runner, Server(folder, SETTINGS) as server:
-        compare(runner, server, folder)
+        playing.compare(runner, server, folder, scenes())
 
 
 def transcripts_of_kafka(folder):
     with ToolRunner() as runner, KafkaPeer(folder, runner, SETTINGS) as server:
-        compare(runner, server, folder)
-
-
-def compare(runner, server, folder):
-    found = []
-    with sessions(runner, server, folder) as session:
-        for scene, prepare in scenes():
-            prepare(session)
-            differing = transcripts.replay(scene, session)
-            found += [f"{scene}:", *differing] if differing else []
-    if found:
-        raise AssertionError("\n".join(found))
-
-
-@contextlib.contextmanager
-def sessions(runner, server, folder):
-    with tempfile.TemporaryDirectory(dir=folder) as files:
-        yield Session(runner, server, files)
+        playing.compare(runner, server, folder, scenes())
 
 
 def empty_groups(session):
@@ -218,17 +197,5 @@ def total(table, column):
     return sum(int(row[column]) for row in table)
 
 
-def record():
-    with ToolRunner() as runner, tempfile.TemporaryDirectory() as folder:
-        kafka = KafkaPeer(os.path.join(folder, "kafka"), runner, SETTINGS)
-        with kafka, sessions(runner, kafka, folder) as session:
-            for scene, prepare in scenes():
-                prepare(session)
-                transcripts.record(scene, session)
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--record", action="store_true", required=True)
-    parser.parse_args()
-    record()
+    playing.record_where_asked(__doc__, scenes(), SETTINGS)

@@ -3,17 +3,12 @@
     python3 compat/tool_checks.py --record      writes the transcripts anew, by what Kafka's tools print against Kafka
 """
 
-import argparse
-import contextlib
-import os
-import tempfile
-
+import playing
 import transcripts
 from kafka_peer import KafkaPeer
 from own_tools import OwnTools
 from server import Server
 from tool_runner import ToolRunner
-from tool_session import Session
 
 SETTINGS = (
     "offsets.topic.replication.factor=1",
@@ -83,33 +78,8 @@ def kafkas_against_kafka(folder):
 
 
 def compare(tools, server, folder):
-    found = []
-    with sessions(tools, server, folder) as session:
-        for scene, prepare in scenes():
-            prepare(session)
-            differing = transcripts.replay(scene, session, errors=transcripts.first_line)
-            found += [f"{scene}:", *differing] if differing else []
-    if found:
-        raise AssertionError("\n".join(found))
-
-
-@contextlib.contextmanager
-def sessions(tools, server, folder):
-    with tempfile.TemporaryDirectory(dir=folder) as files:
-        yield Session(tools, server, files)
-
-
-def record():
-    with ToolRunner() as runner, tempfile.TemporaryDirectory() as folder:
-        kafka = KafkaPeer(os.path.join(folder, "kafka"), runner, SETTINGS)
-        with kafka, sessions(runner, kafka, folder) as session:
-            for scene, prepare in scenes():
-                prepare(session)
-                transcripts.record(scene, session, errors=transcripts.first_line)
+    playing.compare(tools, server, folder, scenes(), transcripts.first_line)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--record", action="store_true", required=True)
-    parser.parse_args()
-    record()
+    playing.record_where_asked(__doc__, scenes(), SETTINGS, transcripts.first_line)

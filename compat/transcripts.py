@@ -21,20 +21,24 @@ FOLDER = clients.HERE / "transcripts"
 # Each start of a virtual machine shuffles its immutable sets anew, and with them what these sentences enumerate.
 SHUFFLED = tuple(re.compile(pattern, re.MULTILINE) for pattern in (
     r"(scenarios: \[)(.*)(?=\]$)", r"(combination \"\[)(.*)(?=\]\" can)", r"(Valid \w+ are: )(.*)$", r"(options: )(.*)$", r"(topicPartitions=)([^)]*)"))
+# Lines of standard error that tools without a virtual machine do not have, and those of tables of options.
+JAVAS_OWN = re.compile(r"^(\t\(stack trace\)|Caused by: .*|com\.fasterxml\..*| at \[Source: .*|\(option table\)|--[a-z].*)\n", re.MULTILINE)
 
 
-def replay(name, session, errors=lambda text: text):
+def replay(name, session, errors):
     """The text of each block that differs from what the session's server has the tools print; `errors` takes what counts out
-    of what they print to standard error."""
+    of standard error."""
     differing = []
-    for mark, line, expected in blocks(FOLDER / f"{name}.txt"):
+    for mark, line, block in blocks(FOLDER / f"{name}.txt"):
+        printed, heading, told = block.partition("--- stderr\n")
+        expected = printed + heading + errors(told)
         seen = played(mark, line, session, errors)
         if seen != expected:
             differing.append(difference(line, expected, seen))
     return differing
 
 
-def record(name, session, errors=lambda text: text):
+def record(name, session, errors):
     """Writes the transcript anew, by what the session's server has the tools print."""
     path = FOLDER / f"{name}.txt"
     path.write_text("".join(f"{mark} {line}\n{played(mark, line, session, errors)}" for mark, line, _ in blocks(path)))
@@ -46,14 +50,25 @@ def blocks(path):
     return list(zip(parts[1::3], parts[2::3], parts[3::3]))
 
 
-def first_line(text):
+def all_of(errors):
+    return errors
+
+
+def first_line(errors):
     """The message: what follows is Java's stack or the table of options, and a hint of ours."""
-    return "".join(text.splitlines(keepends=True)[:1])
+    return "".join(errors.splitlines(keepends=True)[:1])
+
+
+def without_java(errors):
+    """Without what only a virtual machine prints: stacks, causes told again, what its reader of CSV goes on from, and the table
+    of options, of which each tool has its own."""
+    return JAVAS_OWN.sub("", errors)
 
 
 def played(mark, line, session, errors):
     outcome = session.run(line)
-    printed = [masked(text, session) for text in (outcome.out, errors(outcome.err))]
+    printed = [masked(text, session) for text in (outcome.out, outcome.err)]
+    printed[1] = errors(printed[1])
     if mark == "$~":
         printed = ["".join(sorted(text.splitlines(keepends=True))) for text in printed]
     out, err = (text if not text or text.endswith("\n") else text + "\n" for text in printed)
