@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::Write;
 
+use telemetry::{LOG_TIME_FORMAT, LogLine};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -24,8 +25,8 @@ pub(crate) fn error(logger: &str, what: impl fmt::Display, to: &mut dyn Write) {
 
 fn line(level: &Level, what: &dyn fmt::Display, logger: &str) -> String {
     let now = jiff::Zoned::now();
-    let (time, millis) = (now.strftime("%Y-%m-%d %H:%M:%S"), now.millisecond());
-    format!("[{time},{millis:03}] {level} {what} ({logger})")
+    let (time, millis) = (now.strftime(LOG_TIME_FORMAT), now.millisecond());
+    LogLine { time: &time, millis, level, message: what, fields: &[], logger }.to_string()
 }
 
 struct Warnings;
