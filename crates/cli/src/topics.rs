@@ -52,12 +52,10 @@ const OPTIONS: Options = Options {
 const ABOUT_WITHOUT_ARGUMENTS: &str = "Create, delete, describe, or change a topic.";
 const ACTIONS: [&str; 5] = ["create", "list", "alter", "describe", "delete"];
 /// Filters of `--describe` by the state of partitions.
-const REPORTS: [&str; 4] = [
-    "under-replicated-partitions",
-    "under-min-isr-partitions",
-    "at-min-isr-partitions",
-    "unavailable-partitions",
-];
+const REPORTS: [&str; 4] =
+    ["under-replicated-partitions", "under-min-isr-partitions", "at-min-isr-partitions", UNAVAILABLE];
+/// The one that has to know which brokers are there.
+const UNAVAILABLE: &str = "unavailable-partitions";
 const METRIC_NAMES_WARNING: &str = "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') could collide. To avoid issues it is best to use either, but not both.";
 
 /// Runs the tool and gives its exit code.
