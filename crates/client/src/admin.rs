@@ -2,6 +2,9 @@
 
 mod configs;
 mod elections;
+mod group_descriptions;
+mod group_offsets;
+mod groups;
 mod log_dirs;
 mod offsets;
 mod topics;
@@ -15,6 +18,9 @@ use protocol::{Message, Request};
 
 pub use configs::{ConfigEntry, ConfigOperation, ConfigResource, ConfigSynonym, ResourceType};
 pub use elections::ElectionType;
+pub use group_descriptions::{GroupDescription, GroupMember};
+pub use group_offsets::CommittedOffset;
+pub use groups::{GroupListing, GroupState, GroupType};
 pub use log_dirs::{LogDir, LogDirPartition};
 pub use offsets::{FoundOffset, OffsetSpec, TopicPartition};
 pub use topics::{
@@ -46,6 +52,11 @@ impl Admin {
         let name = format!("AdminClient clientId={client_id}");
         let cluster = Cluster::new(settings, &client_id, name)?;
         Ok(Admin { cluster, timeout: settings.millis("default.api.timeout.ms") })
+    }
+
+    /// The same client, whose calls may take that long from now on.
+    pub fn with_timeout(self, timeout: Duration) -> Admin {
+        Admin { timeout, ..self }
     }
 
     /// The same with `bootstrap.servers` alone.

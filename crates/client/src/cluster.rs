@@ -130,6 +130,11 @@ impl Cluster {
         Ok(Cluster { shared: Arc::new(shared) })
     }
 
+    /// The brokers that the cluster last told of.
+    pub(crate) fn brokers(&self) -> Arc<Brokers> {
+        Arc::clone(&self.known().brokers)
+    }
+
     /// As log lines name the client.
     pub(crate) fn name(&self) -> &str {
         &self.shared.name
@@ -188,6 +193,31 @@ impl Cluster {
                 return Err(deadline.over(assigned, failures));
             }
         }
+    }
+
+    /// The same, once: for those that find out elsewhere whom to ask next.
+    pub(crate) async fn ask_once<'q, R, T>(
+        &self,
+        wanted: VersionRange,
+        deadline: Deadline,
+        target: Target,
+        request: &R,
+        read: &mut impl FnMut(R::Response<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error>
+    where
+        R: Request + Message<'q>,
+    {
+        let mut assigned = false;
+        let attempt = self.try_once(wanted, target, deadline, request, read, &mut assigned);
+        let outcome = tokio::time::timeout_at(deadline.at, attempt).await;
+        outcome.unwrap_or_else(|_| Err(deadline.over(assigned, 1)))
+    }
+
+    /// Waits before an attempt after so many in a row that failed.
+    pub(crate) async fn back_off(&self, failures: u32, deadline: Deadline) -> Result<(), Error> {
+        let wait = self.shared.retry.after(failures);
+        let waited = tokio::time::timeout_at(deadline.at, tokio::time::sleep(wait)).await;
+        waited.map_err(|_| deadline.over(true, failures))
     }
 
     async fn try_once<'q, R, T>(
@@ -300,7 +330,7 @@ impl Cluster {
 
 /// True for errors that say who answers, not what: the same request, sent again, finds another server or the same one in
 /// another state. Whether a topic that is not there comes into being is for the caller to wait for.
-fn passes(error: &Error) -> bool {
+pub(crate) fn passes(error: &Error) -> bool {
     let codes = [
         ErrorCode::NOT_CONTROLLER,
         ErrorCode::NOT_COORDINATOR,
