@@ -8,8 +8,10 @@ import time
 
 import flights
 import playing
+import transcripts
 from expect import contains, equal
 from kafka_peer import KafkaPeer
+from own_tools import OwnToolsAndKafkas
 from server import Server
 from tool_runner import ToolRunner
 from tool_session import GROUPS, Session, rows
@@ -35,7 +37,9 @@ FLIGHTS = 5_000
 def listed(full):
     """Pairs of name and function; the full form also asks whether the transcripts are still Kafka's."""
     yield "groups: Kafka's group tools print against Naru what they print against Kafka", transcripts_of_naru
+    yield "groups: our tools print against Naru what Kafka's print against Kafka", transcripts_of_our_tools
     if full:
+        yield "groups: our tools print against Kafka what Kafka's print", transcripts_of_our_tools_against_kafka
         yield "groups: the transcripts of Kafka's group tools are Kafka's", transcripts_of_kafka
     yield "groups: Kafka's group tool lists, describes, resets and deletes", many_records
 
@@ -66,6 +70,16 @@ def transcripts_of_naru(folder):
 def transcripts_of_kafka(folder):
     with ToolRunner() as runner, KafkaPeer(folder, runner, SETTINGS) as server:
         playing.compare(runner, server, folder, scenes())
+
+
+def transcripts_of_our_tools(folder):
+    with ToolRunner() as runner, Server(folder, SETTINGS) as server:
+        playing.compare(OwnToolsAndKafkas(runner), server, folder, scenes(), transcripts.without_java)
+
+
+def transcripts_of_our_tools_against_kafka(folder):
+    with ToolRunner() as runner, KafkaPeer(folder, runner, SETTINGS) as server:
+        playing.compare(OwnToolsAndKafkas(runner), server, folder, scenes(), transcripts.without_java)
 
 
 def empty_groups(session):

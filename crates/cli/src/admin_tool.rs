@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::ToSocketAddrs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use client::Admin;
 use config::{ClientKind, ClientSettings};
@@ -51,6 +51,9 @@ pub(crate) fn connect(given: &Given) -> Result<Admin, Failure> {
     let file = file.or(given.value("admin.config").map_err(refused)?);
     let mut written: Vec<(String, String)> = Vec::new();
     if let Some(file) = file {
+        if !Path::new(file).exists() {
+            return Err(Failure::of_class("java.nio.file.NoSuchFileException", file));
+        }
         let properties = read_properties(&PathBuf::from(file)).map_err(Failure::argument)?;
         written.extend(properties.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
     }

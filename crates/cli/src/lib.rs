@@ -7,6 +7,8 @@
 
 mod admin_tool;
 mod broker_api_versions;
+mod columns;
+mod consumer_groups;
 mod daemon;
 mod delete_records;
 mod failure;

@@ -37,18 +37,32 @@ impl<S: Subscriber> Layer<S> for Warnings {
         if *metadata.level() <= Level::WARN {
             let mut message = Message::default();
             event.record(&mut message);
-            let _ = writeln!(std::io::stderr(), "{}", line(metadata.level(), &message.0, metadata.target()));
+            let _ =
+                writeln!(std::io::stderr(), "{}", line(metadata.level(), &message.text, metadata.target()));
+            if let Some(exception) = message.exception {
+                let _ = writeln!(std::io::stderr(), "{exception}");
+            }
         }
     }
 }
 
+/// What is told, and on a line of its own the exception that Kafka's clients log with it.
 #[derive(Default)]
-struct Message(String);
+struct Message {
+    text: String,
+    exception: Option<String>,
+}
 
 impl Visit for Message {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "exception" {
+            self.exception = Some(value.to_owned());
+        }
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
-            self.0 = format!("{value:?}");
+            self.text = format!("{value:?}");
         }
     }
 }

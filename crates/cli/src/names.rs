@@ -59,7 +59,7 @@ const MISSING: &[&str] = &[
     "connect-distributed", "connect-mirror-maker", "connect-plugin-path", "connect-standalone", "kafka-acls",
     "kafka-client-metrics", "kafka-cluster", "kafka-configs",
     "kafka-console-consumer", "kafka-console-producer", "kafka-console-share-consumer",
-    "kafka-consumer-groups", "kafka-consumer-perf-test", "kafka-delegation-tokens",
+    "kafka-consumer-perf-test", "kafka-delegation-tokens",
     "kafka-dump-log", "kafka-e2e-latency", "kafka-features", "kafka-groups", "kafka-jmx",
     "kafka-metadata-quorum", "kafka-metadata-shell",
     "kafka-producer-perf-test", "kafka-reassign-partitions", "kafka-replica-verification", "kafka-run-class",

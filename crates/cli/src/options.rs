@@ -13,6 +13,8 @@ pub(crate) enum Takes {
     Nothing,
     /// A value, which help calls by this name.
     Value(&'static str),
+    /// A value that may be left out.
+    Optional(&'static str),
 }
 
 /// One option of a tool.
@@ -61,6 +63,11 @@ impl Opt {
         Opt { name, takes: Takes::Nothing, help }
     }
 
+    /// An option with a value that may be left out, which help calls `value`.
+    pub(crate) const fn optional(name: &'static str, value: &'static str, help: &'static str) -> Opt {
+        Opt { name, takes: Takes::Optional(value), help }
+    }
+
     /// An option with a value, which help calls `value`.
     pub(crate) const fn value(name: &'static str, value: &'static str, help: &'static str) -> Opt {
         Opt { name, takes: Takes::Value(value), help }
@@ -77,7 +84,7 @@ impl Options {
     /// Reads a command line.
     pub(crate) fn read(&self, arguments: &[String]) -> Result<Given, Refusal> {
         let mut given = Given { options: Vec::new(), words: Vec::new() };
-        let mut arguments = arguments.iter();
+        let mut arguments = arguments.iter().peekable();
         while let Some(argument) = arguments.next() {
             if argument == "--" {
                 given.words.extend(arguments.by_ref().cloned());
@@ -103,6 +110,10 @@ impl Options {
                     return Err(Refusal::Parser(UNRECOGNIZED, format!("{name} is not a recognized option")));
                 }
                 Takes::Nothing => None,
+                Takes::Optional(_) => {
+                    let is_value = |word: &&String| !looks_like_an_option(word);
+                    inline.or_else(|| arguments.next_if(is_value).cloned())
+                }
                 Takes::Value(_) => {
                     let value = inline.or_else(|| arguments.next().cloned());
                     Some(value.ok_or_else(|| {
@@ -137,11 +148,16 @@ impl Options {
     }
 }
 
+fn looks_like_an_option(word: &str) -> bool {
+    word.len() > 1 && word.starts_with('-')
+}
+
 impl Opt {
     fn shown(&self) -> String {
         match self.takes {
             Takes::Nothing => format!("--{}", self.name),
             Takes::Value(value) => format!("--{} <{value}>", self.name),
+            Takes::Optional(value) => format!("--{} [{value}]", self.name),
         }
     }
 }
@@ -175,6 +191,11 @@ impl Given {
 
     /// The same, as a whole number of Java's type `int`.
     pub(crate) fn number(&self, name: &str) -> Result<Option<i32>, Refusal> {
+        self.parsed(name)
+    }
+
+    /// The same, as a number of any type.
+    pub(crate) fn parsed<N: std::str::FromStr>(&self, name: &str) -> Result<Option<N>, Refusal> {
         let Some(text) = self.value(name)? else { return Ok(None) };
         let number = text.parse().map_err(|_| {
             Refusal::Parser(CANNOT_CONVERT, format!("Cannot parse argument '{text}' of option {name}"))
@@ -210,7 +231,7 @@ mod tests {
         options: &[
             Opt::flag("list", "List all things."),
             Opt::value("topic", "topic", "A topic."),
-            Opt::value("state", "state", "A state."),
+            Opt::optional("state", "state", "A state."),
             Opt::value("shift-by", "n", "How far."),
         ],
     };
@@ -230,6 +251,10 @@ mod tests {
         assert_eq!(given.value("state"), Ok(Some("S")));
         assert_eq!(given.words, ["x", "--topic", "b"]);
         assert_eq!(read("--shift-by -5").unwrap().number("shift-by"), Ok(Some(-5)));
+        let given = read("--state --list").unwrap();
+        assert!(given.has("state") && given.has("list"));
+        assert_eq!(given.value("state"), Ok(None));
+        assert_eq!(read("--state=S").unwrap().value("state"), Ok(Some("S")));
     }
 
     #[test]
