@@ -13,6 +13,7 @@ mod daemon;
 mod delete_records;
 mod failure;
 mod get_offsets;
+mod groups;
 mod help;
 mod install_tools;
 mod java;

@@ -60,7 +60,7 @@ const MISSING: &[&str] = &[
     "kafka-client-metrics", "kafka-cluster", "kafka-configs",
     "kafka-console-consumer", "kafka-console-producer", "kafka-console-share-consumer",
     "kafka-consumer-perf-test", "kafka-delegation-tokens",
-    "kafka-dump-log", "kafka-e2e-latency", "kafka-features", "kafka-groups", "kafka-jmx",
+    "kafka-dump-log", "kafka-e2e-latency", "kafka-features", "kafka-jmx",
     "kafka-metadata-quorum", "kafka-metadata-shell",
     "kafka-producer-perf-test", "kafka-reassign-partitions", "kafka-replica-verification", "kafka-run-class",
     "kafka-share-consumer-perf-test", "kafka-share-groups", "kafka-streams-application-reset",

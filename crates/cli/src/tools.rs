@@ -1,7 +1,7 @@
 //! The tools of Apache Kafka that are here: names, help and what runs follow from this table.
 
 use crate::{
-    Output, broker_api_versions, consumer_groups, delete_records, get_offsets, leader_election, log_dirs, server_stop, storage,
+    Output, broker_api_versions, consumer_groups, delete_records, get_offsets, groups, leader_election, log_dirs, server_stop, storage,
     topics,
 };
 
@@ -41,6 +41,7 @@ pub(crate) static TOOLS: &[KafkaTool] = &[
     work("kafka-topics", "create, describe, alter, list and delete topics", topics::run),
     work("kafka-broker-api-versions", "show which requests brokers take, in which versions", |words, _, output| broker_api_versions::run(words, output)),
     work("kafka-consumer-groups", "list, describe and delete groups, reset and delete their offsets", |words, _, output| consumer_groups::run(words, output)),
+    work("kafka-groups", "list groups of all kinds", |words, _, output| groups::run(words, output)),
     work("kafka-get-offsets", "print an offset of each partition", |words, _, output| get_offsets::run(words, output)),
     work("kafka-leader-election", "elect leaders of partitions", |words, _, output| leader_election::run(words, output)),
     work("kafka-log-dirs", "show what is in the log directories of brokers", |words, _, output| log_dirs::run(words, output)),
