@@ -2,12 +2,16 @@
 
 mod configs;
 mod elections;
+mod features;
 mod group_descriptions;
 mod group_offsets;
 mod groups;
 mod log_dirs;
+mod membership;
 mod offsets;
 mod topics;
+mod transactions;
+mod voters;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,14 +22,17 @@ use protocol::{Message, Request};
 
 pub use configs::{ConfigEntry, ConfigOperation, ConfigResource, ConfigSynonym, ResourceType};
 pub use elections::ElectionType;
+pub use features::{Feature, FeatureChange, Features};
 pub use group_descriptions::{GroupDescription, GroupMember};
 pub use group_offsets::CommittedOffset;
 pub use groups::{GroupListing, GroupState, GroupType};
 pub use log_dirs::{LogDir, LogDirPartition};
+pub use membership::{ClusterDescription, DescribedBroker, QuorumDescription, QuorumReplica};
 pub use offsets::{FoundOffset, OffsetSpec, TopicPartition};
 pub use topics::{
     NewPartitions, NewTopic, PartitionDescription, PartitionReassignment, TopicDescription, TopicListing,
 };
+pub use transactions::{ActiveProducer, TransactionDescription, TransactionFilter, TransactionListing};
 
 use crate::cluster::{Brokers, Cluster, Deadline, Target};
 use crate::error::Error;

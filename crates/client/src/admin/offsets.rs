@@ -60,7 +60,7 @@ pub struct FoundOffset {
 type Leaders = (BTreeMap<TopicPartition, Result<i32, Error>>, BTreeMap<String, ErrorCode>);
 
 /// What is wanted of each broker, by topic.
-type ByLeader<'p, W> = BTreeMap<i32, BTreeMap<&'p str, Vec<W>>>;
+pub(super) type ByLeader<'p, W> = BTreeMap<i32, BTreeMap<&'p str, Vec<W>>>;
 
 impl OffsetSpec {
     fn timestamp(self) -> i64 {
@@ -155,7 +155,7 @@ impl Admin {
     }
 
     /// Divides what is wanted of partitions among the brokers that lead them; apart from that those that nobody leads.
-    async fn by_leader<'p, W, T>(
+    pub(super) async fn by_leader<'p, W, T>(
         &self,
         wanted: impl Iterator<Item = (&'p TopicPartition, W)>,
     ) -> Result<(ByLeader<'p, W>, BTreeMap<TopicPartition, Result<T, Error>>), Error> {
@@ -222,7 +222,9 @@ impl Admin {
     /// Logs a topic that nothing is told of, as Kafka's admin client logs it.
     fn tell_refused(&self, topic: &str, code: ErrorCode) {
         let told = match code {
-            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => format!("Received unknown topic error for topic {topic}"),
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
+                format!("Received unknown topic error for topic {topic}")
+            }
             ErrorCode::INVALID_TOPIC_EXCEPTION => {
                 format!("Received invalid topic error for topic {topic} in `Metadata` response")
             }
@@ -243,5 +245,8 @@ fn no_metadata((topic, partition): &TopicPartition, code: ErrorCode) -> Error {
         ErrorCode::INVALID_TOPIC_EXCEPTION => format!("due to invalid topic `{topic}`"),
         _ => return Error::server(code),
     };
-    Error::Server { code, message: format!("Failed to fetch metadata for partition {topic}-{partition} {why}") }
+    Error::Server {
+        code,
+        message: format!("Failed to fetch metadata for partition {topic}-{partition} {why}"),
+    }
 }

@@ -225,13 +225,14 @@ impl Admin {
 
     async fn delete(&self, wanted: VersionRange, request: &DeleteTopicsRequest<'_>) -> Result<(), Error> {
         let deadline = self.deadline("deleteTopics");
-        self.cluster.ask_in(wanted, deadline, Target::Controller, request, |answer| {
-            answer
-                .responses
-                .iter()
-                .try_for_each(|result| Error::check(result.error_code, result.error_message.as_deref()))
-        })
-        .await
+        self.cluster
+            .ask_in(wanted, deadline, Target::Controller, request, |answer| {
+                answer
+                    .responses
+                    .iter()
+                    .try_for_each(|result| Error::check(result.error_code, result.error_message.as_deref()))
+            })
+            .await
     }
 
     /// Partitions whose replicas move at the moment, of some topics or of all.
