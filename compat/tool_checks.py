@@ -14,6 +14,9 @@ SETTINGS = (
     "offsets.topic.replication.factor=1",
     "offsets.topic.num.partitions=5",
     "group.initial.rebalance.delay.ms=0",
+    "transaction.state.log.replication.factor=1",
+    "transaction.state.log.min.isr=1",
+    "transaction.state.log.num.partitions=3",
 )
 
 
@@ -32,6 +35,10 @@ def scenes():
     yield "tools-topics", lambda session: None
     yield "tools-offsets", files_of_partitions
     yield "tools-elections", files_of_elections
+    yield "tools-cluster", files_of_settings
+    yield "tools-features", lambda session: None
+    yield "tools-quorum", lambda session: None
+    yield "tools-transactions", lambda session: None
 
 
 def files_of_partitions(session):
@@ -53,6 +60,25 @@ def files_of_elections(session):
         "elect-twice.json": '{"partitions": [{"topic": "orders", "partition": 1}, {"topic": "orders", "partition": 1}]}',
         "elect-nothing.json": "{}",
         "elect-broken.json": "{",
+    }.items():
+        (session.folder / name).write_text(text)
+
+
+def files_of_settings(session):
+    """The metadata directory of a controller that is to come, and settings of it that lack something."""
+    directory = session.folder / "controller"
+    directory.mkdir()
+    (directory / "meta.properties").write_text(
+        "version=1\ncluster.id=AAAAAAAAQACAAAAAAAAAAA\nnode.id=7\ndirectory.id=BBBBBBBBQACAAAAAAAAAAA\n")
+    controller = "node.id=7\nprocess.roles=controller\n"
+    listener = "controller.listener.names=CONTROLLER\nlisteners=CONTROLLER://localhost:9093\n"
+    for name, text in {
+        "command.properties": "client.id=from-a-file\n",
+        "controller.properties": f"{controller}{listener}log.dirs={directory}\n",
+        "broker.properties": "node.id=7\nprocess.roles=broker\n",
+        "no-dir.properties": f"{controller}{listener}",
+        "no-names.properties": f"{controller}log.dirs={directory}\n",
+        "no-listener.properties": f"{controller}controller.listener.names=OTHER\nlog.dirs={directory}\n",
     }.items():
         (session.folder / name).write_text(text)
 

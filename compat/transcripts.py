@@ -21,6 +21,15 @@ FOLDER = clients.HERE / "transcripts"
 # Each start of a virtual machine shuffles its immutable sets anew, and with them what these sentences enumerate.
 SHUFFLED = tuple(re.compile(pattern, re.MULTILINE) for pattern in (
     r"(scenarios: \[)(.*)(?=\]$)", r"(combination \"\[)(.*)(?=\]\" can)", r"(Valid \w+ are: )(.*)$", r"(options: )(.*)$", r"(topicPartitions=)([^)]*)"))
+# What differs from cluster to cluster and from run to run, behind what precedes it.
+OF_THE_RUN = (
+    (r"(Cluster ?I[dD]: +)(\S+)", "cluster-id"),
+    (r'("directoryId": ")([^"]+)', "directory-id"),
+    (r"(?m)((?:Epoch|HighWatermark): +)(\d+$)", "N"),
+    (r"(?m)(^\d+ +\t[^\t]+\t)(\d+ *)(?=\t\d+ +\t.*(?:Leader|Follower|Observer)\t$)", "N"),
+    (r"()(\b1\d{12}\b)", "timestamp"),
+    (r"()(\b\d+ ms ago *)", "N ms ago"),
+)
 # Lines of standard error that tools without a virtual machine do not have, and those of tables of options.
 JAVAS_OWN = re.compile(r"^(\t\(stack trace\)|Caused by: .*|com\.fasterxml\..*| at \[Source: .*|\(option table\)|--[a-z].*)\n", re.MULTILINE)
 
@@ -55,7 +64,11 @@ def all_of(errors):
 
 
 def first_line(errors):
-    """The message: what follows is Java's stack or the table of options, and a hint of ours."""
+    """The message: what follows is Java's stack or the table of options, and a hint of ours. Behind a line of usage it is the
+    complaint, which Kafka's parser breaks and spaces out."""
+    if errors.startswith("usage: "):
+        complaint = re.split(r": +error: +", errors, maxsplit=1)[-1]
+        return " ".join(complaint.replace("-\n", "-").split()) + "\n"
     return "".join(errors.splitlines(keepends=True)[:1])
 
 
@@ -79,13 +92,16 @@ def masked(text, session):
     """The same text on every run. Names are as long as what they stand for, because tables are padded."""
     port = session.address.rpartition(":")[2]
     text = text.replace(session.address, f"127.0.0.1:{'P' * len(port)}").replace(str(session.folder), "$T")
-    text = text.replace(str(session.server.folder / "data"), "$D")
+    text = re.sub(rf"\b{port}\b", "P" * len(port), text).replace(str(session.server.folder / "data"), "$D")
     text = text.replace(session.moment, "$NOW") if session.moment else text
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "member-id".ljust(36, "-"), text)
     # Ids that the Java client gives itself by the consumer protocol. No other word of a table is like them.
     text = re.sub(r"(?<!\S)(?=\S*[a-z])(?=\S*[A-Z])[A-Za-z0-9_-]{22}(?!\S)", "member-id".ljust(22, "-"), text)
     text = re.sub(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]", "[time]", text)
     text = re.sub(r"adminclient-\d+", "adminclient-N", text)
+    for pattern, name in OF_THE_RUN:
+        text = re.sub(pattern, lambda found: found[1] + name.ljust(len(found[2]) if found[2].endswith(" ") else 0), text)
+    text = re.sub(r', "endpoints": \[[^]]*\]', "", text)
     text = re.sub(r"(^\t(at |\.\.\. ).*\n)+", "\t(stack trace)\n", text, flags=re.MULTILINE)
     text = re.sub(r"^Option [^\n]*Description *\n-.*", "(option table)\n", text, flags=re.MULTILINE | re.DOTALL)
     for sentence in SHUFFLED:

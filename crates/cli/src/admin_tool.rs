@@ -45,10 +45,15 @@ fn usage(options: &Options, sentence: &str, output: &mut Output<'_>) -> u8 {
 
 /// An admin client with the settings of `--command-config` and the servers of `--bootstrap-server`.
 pub(crate) fn connect(given: &Given) -> Result<Admin, Failure> {
-    crate::log_lines::to_stderr();
     let file = given.value("command-config").map_err(refused)?;
     // As one tool called it before.
     let file = file.or(given.value("admin.config").map_err(refused)?);
+    connect_to(file, given.value("bootstrap-server").map_err(refused)?)
+}
+
+/// An admin client with the settings of a file and servers to connect to first.
+pub(crate) fn connect_to(file: Option<&str>, servers: Option<&str>) -> Result<Admin, Failure> {
+    crate::log_lines::to_stderr();
     let mut written: Vec<(String, String)> = Vec::new();
     if let Some(file) = file {
         if !Path::new(file).exists() {
@@ -57,7 +62,7 @@ pub(crate) fn connect(given: &Given) -> Result<Admin, Failure> {
         let properties = read_properties(&PathBuf::from(file)).map_err(Failure::argument)?;
         written.extend(properties.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
-    if let Some(servers) = given.value("bootstrap-server").map_err(refused)? {
+    if let Some(servers) = servers {
         written.push(("bootstrap.servers".to_owned(), servers.to_owned()));
     }
     let written = written.iter().map(|(key, value)| (key.as_str(), value.as_str()));

@@ -5,6 +5,7 @@ use std::fmt;
 use client::Error;
 
 const ILLEGAL_ARGUMENT: &str = "java.lang.IllegalArgumentException";
+const TERSE: &str = "org.apache.kafka.tools.TerseException";
 
 /// A failure with the name of the exception that the original tool would have met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,16 @@ impl Failure {
     /// Text where a number is due, as Java refuses it.
     pub(crate) fn not_a_number(text: &str) -> Failure {
         Failure::of_class("java.lang.NumberFormatException", format!("For input string: \"{text}\""))
+    }
+
+    /// What a tool tells in a sentence, without a stack.
+    pub(crate) fn terse(message: impl Into<String>) -> Failure {
+        Failure { exception: TERSE.to_owned(), message: message.into() }
+    }
+
+    /// True for what is told in a sentence.
+    pub(crate) fn is_terse(&self) -> bool {
+        self.exception == TERSE
     }
 
     /// What Java's futures throw in place of an error.

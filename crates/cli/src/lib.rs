@@ -7,11 +7,13 @@
 
 mod admin_tool;
 mod broker_api_versions;
+mod cluster;
 mod columns;
 mod consumer_groups;
 mod daemon;
 mod delete_records;
 mod failure;
+mod features;
 mod get_offsets;
 mod groups;
 mod help;
@@ -20,17 +22,21 @@ mod java;
 mod leader_election;
 mod log_dirs;
 mod log_lines;
+mod metadata_quorum;
 pub mod names;
 mod options;
 mod partitions_file;
 mod server_start;
 mod server_stop;
 pub mod storage;
+mod subcommands;
 mod tools;
 mod topics;
+mod transactions;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use names::Tool;
 use tools::Run;
@@ -103,6 +109,12 @@ fn written(result: io::Result<()>, output: &mut Output<'_>) -> u8 {
         Ok(()) => 0,
         Err(error) => output.fail(format!("standard output cannot be written: {error}")),
     }
+}
+
+/// Milliseconds since 1970 by the clock of this machine.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Reads a properties file; the sentence names file and cause.

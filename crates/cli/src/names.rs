@@ -57,14 +57,14 @@ const GONE: &[(&str, &str)] = &[
 #[rustfmt::skip]
 const MISSING: &[&str] = &[
     "connect-distributed", "connect-mirror-maker", "connect-plugin-path", "connect-standalone", "kafka-acls",
-    "kafka-client-metrics", "kafka-cluster", "kafka-configs",
+    "kafka-client-metrics", "kafka-configs",
     "kafka-console-consumer", "kafka-console-producer", "kafka-console-share-consumer",
     "kafka-consumer-perf-test", "kafka-delegation-tokens",
-    "kafka-dump-log", "kafka-e2e-latency", "kafka-features", "kafka-jmx",
-    "kafka-metadata-quorum", "kafka-metadata-shell",
+    "kafka-dump-log", "kafka-e2e-latency", "kafka-jmx",
+    "kafka-metadata-shell",
     "kafka-producer-perf-test", "kafka-reassign-partitions", "kafka-replica-verification", "kafka-run-class",
     "kafka-share-consumer-perf-test", "kafka-share-groups", "kafka-streams-application-reset",
-    "kafka-streams-groups", "kafka-transactions", "kafka-verifiable-consumer",
+    "kafka-streams-groups", "kafka-verifiable-consumer",
     "kafka-verifiable-producer", "kafka-verifiable-share-consumer", "trogdor",
 ];
 

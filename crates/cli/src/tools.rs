@@ -1,9 +1,12 @@
 //! The tools of Apache Kafka that are here: names, help and what runs follow from this table.
 
 use crate::{
-    Output, broker_api_versions, consumer_groups, delete_records, get_offsets, groups, leader_election, log_dirs, server_stop, storage,
-    topics,
+    Output, broker_api_versions, cluster, consumer_groups, delete_records, features, get_offsets, groups,
+    leader_election, log_dirs, metadata_quorum, server_stop, storage, topics, transactions,
 };
+
+/// The work of a tool, by its arguments and the variables of the environment; gives the exit code.
+type Work = fn(&[String], &[(String, String)], &mut Output<'_>) -> u8;
 
 /// A tool by its name in Apache Kafka.
 #[derive(Debug)]
@@ -20,8 +23,8 @@ pub struct KafkaTool {
 pub(crate) enum Run {
     /// It starts a server.
     Server,
-    /// Its work, by its arguments and the variables of the environment; gives the exit code.
-    Work(fn(&[String], &[(String, String)], &mut Output<'_>) -> u8),
+    /// It does its work and ends.
+    Work(Work),
 }
 
 impl PartialEq for KafkaTool {
@@ -45,13 +48,13 @@ pub(crate) static TOOLS: &[KafkaTool] = &[
     work("kafka-get-offsets", "print an offset of each partition", |words, _, output| get_offsets::run(words, output)),
     work("kafka-leader-election", "elect leaders of partitions", |words, _, output| leader_election::run(words, output)),
     work("kafka-log-dirs", "show what is in the log directories of brokers", |words, _, output| log_dirs::run(words, output)),
+    work("kafka-cluster", "show the id of a cluster and its brokers, take brokers off its list", |words, _, output| cluster::run(words, output)),
+    work("kafka-features", "show and alter levels of features", |words, _, output| features::run(words, output)),
+    work("kafka-metadata-quorum", "show who keeps the cluster's metadata, add and remove voters", |words, _, output| metadata_quorum::run(words, output)),
+    work("kafka-transactions", "show transactions and producers, abort what hangs", |words, _, output| transactions::run(words, output)),
     work("kafka-delete-records", "delete records below an offset", |words, _, output| delete_records::run(words, output)),
 ];
 
-const fn work(
-    name: &'static str,
-    about: &'static str,
-    work: fn(&[String], &[(String, String)], &mut Output<'_>) -> u8,
-) -> KafkaTool {
+const fn work(name: &'static str, about: &'static str, work: Work) -> KafkaTool {
     KafkaTool { name, about, run: Run::Work(work) }
 }

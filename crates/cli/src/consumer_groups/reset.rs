@@ -1,7 +1,6 @@
 //! `kafka-consumer-groups --reset-offsets`.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use client::Admin;
 use client::admin::{CommittedOffset, GroupState, GroupType, OffsetSpec, TopicPartition};
@@ -78,7 +77,12 @@ pub(super) async fn run(
     let mut plans: Vec<(String, Offsets)> = Vec::new();
     for (group, outcome) in described {
         if of_streams.contains(&group) {
-            tell_error(&format!("Group '{group}' is a streams group. Use kafka-streams-groups.sh to reset its offsets."), output)?;
+            tell_error(
+                &format!(
+                    "Group '{group}' is a streams group. Use kafka-streams-groups.sh to reset its offsets."
+                ),
+                output,
+            )?;
             plans.push((group, Offsets::new()));
             continue;
         }
@@ -90,7 +94,12 @@ pub(super) async fn run(
         let offsets = if matches!(state, GroupState::Empty | GroupState::Dead) {
             reset(admin, given, scenario.as_ref(), &group, output).await?
         } else {
-            tell_error(&format!("Assignments can only be reset if the group '{group}' is inactive, but the current state is {state}."), output)?;
+            tell_error(
+                &format!(
+                    "Assignments can only be reset if the group '{group}' is inactive, but the current state is {state}."
+                ),
+                output,
+            )?;
             Offsets::new()
         };
         plans.push((group, offsets));
@@ -136,10 +145,7 @@ async fn reset(
     Ok(offsets)
 }
 
-async fn committed(
-    admin: &Admin,
-    group: &str,
-) -> Result<BTreeMap<TopicPartition, CommittedOffset>, Failure> {
+async fn committed(admin: &Admin, group: &str) -> Result<BTreeMap<TopicPartition, CommittedOffset>, Failure> {
     admin.group_offsets(group).await.map_err(|error| Failure::executed(error).at_run_time())
 }
 
@@ -169,11 +175,9 @@ async fn plan(
             });
             within_logs(admin, shifted.collect::<Result<Offsets, Failure>>()?).await
         }
-        Some(Scenario::Moment(text)) => {
-            since(admin, partitions, moments::moment_ms(text)?, output).await
-        }
+        Some(Scenario::Moment(text)) => since(admin, partitions, moments::moment_ms(text)?, output).await,
         Some(Scenario::Duration(text)) => {
-            let moment = now_ms().saturating_sub(moments::duration_ms(text)?);
+            let moment = crate::now_ms().saturating_sub(moments::duration_ms(text)?);
             since(admin, partitions, moment, output).await
         }
         Some(Scenario::File(path)) => {
@@ -201,7 +205,9 @@ async fn plan(
             let mut scenarios = super::SCENARIOS.map(|scenario| format!("[{scenario}]"));
             scenarios.sort();
             let scenarios = scenarios.join(", ");
-            Err(Failure::argument(format!("Option '[reset-offsets]' requires one of the following scenarios: [{scenarios}]")))
+            Err(Failure::argument(format!(
+                "Option '[reset-offsets]' requires one of the following scenarios: [{scenarios}]"
+            )))
         }
     }
 }
@@ -240,16 +246,13 @@ async fn since(
     let (mut offsets, without): (Offsets, Offsets) = found.into_iter().partition(|(_, offset)| *offset >= 0);
     let without: Vec<TopicPartition> = without.into_iter().map(|(partition, _)| partition).collect();
     for (topic, partition) in &without {
-        let sentence = format!("Partition {partition} from topic {topic} is empty. Falling back to latest known offset.");
+        let sentence = format!(
+            "Partition {partition} from topic {topic} is empty. Falling back to latest known offset."
+        );
         wrote(writeln!(output.out, "\nWarn: {sentence}"))?;
     }
     offsets.extend(listed_offsets(admin, &without, OffsetSpec::Latest).await?);
     Ok(offsets)
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A line of CSV for each partition; the original ends each.

@@ -67,9 +67,7 @@ async fn wanted(admin: &Admin, given: &Given) -> Result<Vec<String>, Failure> {
     let Some(text) = given.value("topic-id").map_err(refused)? else {
         return filter::existing(admin, given).await;
     };
-    let id: Uuid = text.parse().map_err(|_| {
-        Failure::argument(format!("Input string `{text}` decoded as {} bytes, which is not equal to the expected 16 bytes of a base64-encoded UUID", text.len() * 3 / 4))
-    })?;
+    let id: Uuid = text.parse().map_err(|_| Failure::argument(java::no_uuid(text)))?;
     if id == Uuid::default() {
         return filter::existing(admin, given).await;
     }
