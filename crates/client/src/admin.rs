@@ -1,5 +1,6 @@
 //! The admin client: asks for and alters topics, settings and all else that is no record.
 
+mod acls;
 mod configs;
 mod elections;
 mod features;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use config::{ClientKind, ClientSettings};
 use protocol::{Message, Request};
 
+pub use acls::{AclBinding, AclFilter};
 pub use configs::{ConfigEntry, ConfigOperation, ConfigResource, ConfigSynonym, ResourceType};
 pub use elections::ElectionType;
 pub use features::{Feature, FeatureChange, Features};
