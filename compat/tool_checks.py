@@ -39,6 +39,7 @@ def scenes():
     yield "tools-features", lambda session: None
     yield "tools-quorum", lambda session: None
     yield "tools-transactions", lambda session: None
+    yield "tools-acls", lambda session: None
 
 
 def files_of_partitions(session):

@@ -20,7 +20,7 @@ import clients
 FOLDER = clients.HERE / "transcripts"
 # Each start of a virtual machine shuffles its immutable sets anew, and with them what these sentences enumerate.
 SHUFFLED = tuple(re.compile(pattern, re.MULTILINE) for pattern in (
-    r"(scenarios: \[)(.*)(?=\]$)", r"(combination \"\[)(.*)(?=\]\" can)", r"(Valid \w+ are: )(.*)$", r"(options: )(.*)$", r"(topicPartitions=)([^)]*)"))
+    r"(scenarios: \[)(.*)(?=\]$)", r"(combination \"\[)(.*)(?=\]\" can)", r"(Valid \w+ are: )(.*)$", r"(options: )(.*)$", r"(operations \[)(.*)(?=\]$)", r"(topicPartitions=)([^)]*)"))
 # What differs from cluster to cluster and from run to run, behind what precedes it.
 OF_THE_RUN = (
     (r"(Cluster ?I[dD]: +)(\S+)", "cluster-id"),
@@ -32,6 +32,7 @@ OF_THE_RUN = (
 )
 # Lines of standard error that tools without a virtual machine do not have, and those of tables of options.
 JAVAS_OWN = re.compile(r"^(\t\(stack trace\)|Caused by: .*|com\.fasterxml\..*| at \[Source: .*|\(option table\)|--[a-z].*)\n", re.MULTILINE)
+STACK = re.compile(r"^(\t\(stack trace\)|Caused by: .*)\n", re.MULTILINE)
 
 
 def replay(name, session, errors):
@@ -40,8 +41,9 @@ def replay(name, session, errors):
     differing = []
     for mark, line, block in blocks(FOLDER / f"{name}.txt"):
         printed, heading, told = block.partition("--- stderr\n")
-        expected = printed + heading + errors(told)
-        seen = played(mark, line, session, errors)
+        expected = without_stack(printed) + heading + errors(told)
+        printed, heading, told = played(mark, line, session, errors).partition("--- stderr\n")
+        seen = without_stack(printed) + heading + told
         if seen != expected:
             differing.append(difference(line, expected, seen))
     return differing
@@ -57,6 +59,11 @@ def blocks(path):
     """The mark of each command, the command, and the text that follows it."""
     parts = re.split(r"^(\$~?) (.*)\n", path.read_text(), flags=re.MULTILINE)
     return list(zip(parts[1::3], parts[2::3], parts[3::3]))
+
+
+def without_stack(printed):
+    """Some tools print their stack to standard output."""
+    return STACK.sub("", printed)
 
 
 def all_of(errors):

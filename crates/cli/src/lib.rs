@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod acls;
 mod admin_tool;
 mod broker_api_versions;
 mod cluster;

@@ -56,7 +56,7 @@ const GONE: &[(&str, &str)] = &[
 /// Tools of Apache Kafka 4.3.1 that are not here yet.
 #[rustfmt::skip]
 const MISSING: &[&str] = &[
-    "connect-distributed", "connect-mirror-maker", "connect-plugin-path", "connect-standalone", "kafka-acls",
+    "connect-distributed", "connect-mirror-maker", "connect-plugin-path", "connect-standalone",
     "kafka-client-metrics", "kafka-configs",
     "kafka-console-consumer", "kafka-console-producer", "kafka-console-share-consumer",
     "kafka-consumer-perf-test", "kafka-delegation-tokens",

@@ -1,8 +1,8 @@
 //! The tools of Apache Kafka that are here: names, help and what runs follow from this table.
 
 use crate::{
-    Output, broker_api_versions, cluster, consumer_groups, delete_records, features, get_offsets, groups,
-    leader_election, log_dirs, metadata_quorum, server_stop, storage, topics, transactions,
+    Output, acls, broker_api_versions, cluster, consumer_groups, delete_records, features, get_offsets,
+    groups, leader_election, log_dirs, metadata_quorum, server_stop, storage, topics, transactions,
 };
 
 /// The work of a tool, by its arguments and the variables of the environment; gives the exit code.
@@ -48,6 +48,7 @@ pub(crate) static TOOLS: &[KafkaTool] = &[
     work("kafka-get-offsets", "print an offset of each partition", |words, _, output| get_offsets::run(words, output)),
     work("kafka-leader-election", "elect leaders of partitions", |words, _, output| leader_election::run(words, output)),
     work("kafka-log-dirs", "show what is in the log directories of brokers", |words, _, output| log_dirs::run(words, output)),
+    work("kafka-acls", "show and alter access control lists", |words, _, output| acls::run(words, output)),
     work("kafka-cluster", "show the id of a cluster and its brokers, take brokers off its list", |words, _, output| cluster::run(words, output)),
     work("kafka-features", "show and alter levels of features", |words, _, output| features::run(words, output)),
     work("kafka-metadata-quorum", "show who keeps the cluster's metadata, add and remove voters", |words, _, output| metadata_quorum::run(words, output)),
