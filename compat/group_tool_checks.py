@@ -3,17 +3,15 @@
     python3 compat/group_tool_checks.py --record      writes the transcripts anew, by what they print against Kafka
 """
 
-import argparse
-import contextlib
 import datetime
-import os
-import tempfile
 import time
 
 import flights
+import playing
 import transcripts
 from expect import contains, equal
 from kafka_peer import KafkaPeer
+from own_tools import OwnToolsAndKafkas
 from server import Server
 from tool_runner import ToolRunner
 from tool_session import GROUPS, Session, rows
@@ -39,7 +37,9 @@ FLIGHTS = 5_000
 def listed(full):
     """Pairs of name and function; the full form also asks whether the transcripts are still Kafka's."""
     yield "groups: Kafka's group tools print against Naru what they print against Kafka", transcripts_of_naru
+    yield "groups: our tools print against Naru what Kafka's print against Kafka", transcripts_of_our_tools
     if full:
+        yield "groups: our tools print against Kafka what Kafka's print", transcripts_of_our_tools_against_kafka
         yield "groups: the transcripts of Kafka's group tools are Kafka's", transcripts_of_kafka
     yield "groups: Kafka's group tool lists, describes, resets and deletes", many_records
 
@@ -64,29 +64,22 @@ def scenes():
 
 def transcripts_of_naru(folder):
     with ToolRunner() as runner, Server(folder, SETTINGS) as server:
-        compare(runner, server, folder)
+        playing.compare(runner, server, folder, scenes())
 
 
 def transcripts_of_kafka(folder):
     with ToolRunner() as runner, KafkaPeer(folder, runner, SETTINGS) as server:
-        compare(runner, server, folder)
+        playing.compare(runner, server, folder, scenes())
 
 
-def compare(runner, server, folder):
-    found = []
-    with sessions(runner, server, folder) as session:
-        for scene, prepare in scenes():
-            prepare(session)
-            differing = transcripts.replay(scene, session)
-            found += [f"{scene}:", *differing] if differing else []
-    if found:
-        raise AssertionError("\n".join(found))
+def transcripts_of_our_tools(folder):
+    with ToolRunner() as runner, Server(folder, SETTINGS) as server:
+        playing.compare(OwnToolsAndKafkas(runner), server, folder, scenes(), transcripts.without_java)
 
 
-@contextlib.contextmanager
-def sessions(runner, server, folder):
-    with tempfile.TemporaryDirectory(dir=folder) as files:
-        yield Session(runner, server, files)
+def transcripts_of_our_tools_against_kafka(folder):
+    with ToolRunner() as runner, KafkaPeer(folder, runner, SETTINGS) as server:
+        playing.compare(OwnToolsAndKafkas(runner), server, folder, scenes(), transcripts.without_java)
 
 
 def empty_groups(session):
@@ -218,17 +211,5 @@ def total(table, column):
     return sum(int(row[column]) for row in table)
 
 
-def record():
-    with ToolRunner() as runner, tempfile.TemporaryDirectory() as folder:
-        kafka = KafkaPeer(os.path.join(folder, "kafka"), runner, SETTINGS)
-        with kafka, sessions(runner, kafka, folder) as session:
-            for scene, prepare in scenes():
-                prepare(session)
-                transcripts.record(scene, session)
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--record", action="store_true", required=True)
-    parser.parse_args()
-    record()
+    playing.record_where_asked(__doc__, scenes(), SETTINGS)

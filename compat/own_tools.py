@@ -1,5 +1,6 @@
 """Naru's own command-line tools, called as the tool runner calls Kafka's."""
 
+import re
 import shlex
 import subprocess
 
@@ -21,3 +22,26 @@ class OwnTools:
     def run(self, line, stdin=""):
         ended = subprocess.run([str(executable()), *shlex.split(line)], input=stdin, capture_output=True, text=True, timeout=TIMEOUT_S)
         return Outcome(ended.returncode, ended.stdout, ended.stderr)
+
+
+class OwnToolsAndKafkas:
+    """Our tools, and Kafka's where we have none of that name or the command goes on in the background."""
+
+    def __init__(self, kafkas):
+        self.kafkas = kafkas
+        self.own = OwnTools()
+        told = subprocess.run([str(executable()), "help"], capture_output=True, text=True, check=True).stdout
+        self.names = set(re.findall(r"^  (kafka-[a-z-]+)", told, flags=re.MULTILINE))
+
+    def run(self, line, stdin=""):
+        program = shlex.split(line)[0].removesuffix(".sh")
+        return (self.own if program in self.names else self.kafkas).run(line, stdin)
+
+    def start(self, name, line):
+        self.kafkas.start(name, line)
+
+    def peek(self, name):
+        return self.kafkas.peek(name)
+
+    def stop(self, name):
+        return self.kafkas.stop(name)

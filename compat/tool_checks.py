@@ -3,22 +3,20 @@
     python3 compat/tool_checks.py --record      writes the transcripts anew, by what Kafka's tools print against Kafka
 """
 
-import argparse
-import contextlib
-import os
-import tempfile
-
+import playing
 import transcripts
 from kafka_peer import KafkaPeer
 from own_tools import OwnTools
 from server import Server
 from tool_runner import ToolRunner
-from tool_session import Session
 
 SETTINGS = (
     "offsets.topic.replication.factor=1",
     "offsets.topic.num.partitions=5",
     "group.initial.rebalance.delay.ms=0",
+    "transaction.state.log.replication.factor=1",
+    "transaction.state.log.min.isr=1",
+    "transaction.state.log.num.partitions=3",
 )
 
 
@@ -37,6 +35,11 @@ def scenes():
     yield "tools-topics", lambda session: None
     yield "tools-offsets", files_of_partitions
     yield "tools-elections", files_of_elections
+    yield "tools-cluster", files_of_settings
+    yield "tools-features", lambda session: None
+    yield "tools-quorum", lambda session: None
+    yield "tools-transactions", lambda session: None
+    yield "tools-acls", lambda session: None
     yield "tools-console", files_of_consoles
 
 
@@ -72,6 +75,25 @@ def files_of_consoles(session):
         (session.folder / name).write_text(text)
 
 
+def files_of_settings(session):
+    """The metadata directory of a controller that is to come, and settings of it that lack something."""
+    directory = session.folder / "controller"
+    directory.mkdir()
+    (directory / "meta.properties").write_text(
+        "version=1\ncluster.id=AAAAAAAAQACAAAAAAAAAAA\nnode.id=7\ndirectory.id=BBBBBBBBQACAAAAAAAAAAA\n")
+    controller = "node.id=7\nprocess.roles=controller\n"
+    listener = "controller.listener.names=CONTROLLER\nlisteners=CONTROLLER://localhost:9093\n"
+    for name, text in {
+        "command.properties": "client.id=from-a-file\n",
+        "controller.properties": f"{controller}{listener}log.dirs={directory}\n",
+        "broker.properties": "node.id=7\nprocess.roles=broker\n",
+        "no-dir.properties": f"{controller}{listener}",
+        "no-names.properties": f"{controller}log.dirs={directory}\n",
+        "no-listener.properties": f"{controller}controller.listener.names=OTHER\nlog.dirs={directory}\n",
+    }.items():
+        (session.folder / name).write_text(text)
+
+
 def ours_against_naru(folder):
     with OwnTools() as tools, Server(folder, SETTINGS) as server:
         compare(tools, server, folder)
@@ -93,33 +115,8 @@ def kafkas_against_kafka(folder):
 
 
 def compare(tools, server, folder):
-    found = []
-    with sessions(tools, server, folder) as session:
-        for scene, prepare in scenes():
-            prepare(session)
-            differing = transcripts.replay(scene, session, errors=transcripts.first_line)
-            found += [f"{scene}:", *differing] if differing else []
-    if found:
-        raise AssertionError("\n".join(found))
-
-
-@contextlib.contextmanager
-def sessions(tools, server, folder):
-    with tempfile.TemporaryDirectory(dir=folder) as files:
-        yield Session(tools, server, files)
-
-
-def record():
-    with ToolRunner() as runner, tempfile.TemporaryDirectory() as folder:
-        kafka = KafkaPeer(os.path.join(folder, "kafka"), runner, SETTINGS)
-        with kafka, sessions(runner, kafka, folder) as session:
-            for scene, prepare in scenes():
-                prepare(session)
-                transcripts.record(scene, session, errors=transcripts.first_line)
+    playing.compare(tools, server, folder, scenes(), transcripts.first_line)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--record", action="store_true", required=True)
-    parser.parse_args()
-    record()
+    playing.record_where_asked(__doc__, scenes(), SETTINGS, transcripts.first_line)

@@ -20,21 +20,36 @@ import clients
 FOLDER = clients.HERE / "transcripts"
 # Each start of a virtual machine shuffles its immutable sets anew, and with them what these sentences enumerate.
 SHUFFLED = tuple(re.compile(pattern, re.MULTILINE) for pattern in (
-    r"(scenarios: \[)(.*)(?=\]$)", r"(combination \"\[)(.*)(?=\]\" can)", r"(Valid \w+ are: )(.*)$", r"(options: )(.*)$", r"(topicPartitions=)([^)]*)"))
+    r"(scenarios: \[)(.*)(?=\]$)", r"(combination \"\[)(.*)(?=\]\" can)", r"(Valid \w+ are: )(.*)$", r"(options: )(.*)$", r"(operations \[)(.*)(?=\]$)", r"(topicPartitions=)([^)]*)"))
+# What differs from cluster to cluster and from run to run, behind what precedes it.
+OF_THE_RUN = (
+    (r"(Cluster ?I[dD]: +)(\S+)", "cluster-id"),
+    (r'("directoryId": ")([^"]+)', "directory-id"),
+    (r"(?m)((?:Epoch|HighWatermark): +)(\d+$)", "N"),
+    (r"(?m)(^\d+ +\t[^\t]+\t)(\d+ *)(?=\t\d+ +\t.*(?:Leader|Follower|Observer)\t$)", "N"),
+    (r"()(\b1\d{12}\b)", "timestamp"),
+    (r"()(\b\d+ ms ago *)", "N ms ago"),
+)
+# Lines of standard error that tools without a virtual machine do not have, and those of tables of options.
+JAVAS_OWN = re.compile(r"^(\t\(stack trace\)|Caused by: .*|com\.fasterxml\..*| at \[Source: .*|\(option table\)|--[a-z].*)\n", re.MULTILINE)
+STACK = re.compile(r"^(\t\(stack trace\)|Caused by: .*)\n", re.MULTILINE)
 
 
-def replay(name, session, errors=lambda text: text):
+def replay(name, session, errors):
     """The text of each block that differs from what the session's server has the tools print; `errors` takes what counts out
-    of what they print to standard error."""
+    of standard error."""
     differing = []
-    for mark, line, expected in blocks(FOLDER / f"{name}.txt"):
-        seen = played(mark, line, session, errors)
+    for mark, line, block in blocks(FOLDER / f"{name}.txt"):
+        printed, heading, told = block.partition("--- stderr\n")
+        expected = without_stack(printed) + heading + errors(told)
+        printed, heading, told = played(mark, line, session, errors).partition("--- stderr\n")
+        seen = without_stack(printed) + heading + told
         if seen != expected:
             differing.append(difference(line, expected, seen))
     return differing
 
 
-def record(name, session, errors=lambda text: text):
+def record(name, session, errors):
     """Writes the transcript anew, by what the session's server has the tools print."""
     path = FOLDER / f"{name}.txt"
     path.write_text("".join(f"{mark} {line}\n{played(mark, line, session, errors)}" for mark, line, _ in blocks(path)))
@@ -46,14 +61,34 @@ def blocks(path):
     return list(zip(parts[1::3], parts[2::3], parts[3::3]))
 
 
-def first_line(text):
-    """The message: what follows is Java's stack or the table of options, and a hint of ours."""
-    return "".join(text.splitlines(keepends=True)[:1])
+def without_stack(printed):
+    """Some tools print their stack to standard output."""
+    return STACK.sub("", printed)
+
+
+def all_of(errors):
+    return errors
+
+
+def first_line(errors):
+    """The message: what follows is Java's stack or the table of options, and a hint of ours. Behind a line of usage it is the
+    complaint, which Kafka's parser breaks and spaces out."""
+    if errors.startswith("usage: "):
+        complaint = re.split(r": +error: +", errors, maxsplit=1)[-1]
+        return " ".join(complaint.replace("-\n", "-").split()) + "\n"
+    return "".join(errors.splitlines(keepends=True)[:1])
+
+
+def without_java(errors):
+    """Without what only a virtual machine prints: stacks, causes told again, what its reader of CSV goes on from, and the table
+    of options, of which each tool has its own."""
+    return JAVAS_OWN.sub("", errors)
 
 
 def played(mark, line, session, errors):
     outcome = session.run(line)
-    printed = [masked(text, session) for text in (outcome.out, errors(outcome.err))]
+    printed = [masked(text, session) for text in (outcome.out, outcome.err)]
+    printed[1] = errors(printed[1])
     if mark == "$~":
         printed = ["".join(sorted(text.splitlines(keepends=True))) for text in printed]
     out, err = (text if not text or text.endswith("\n") else text + "\n" for text in printed)
@@ -64,13 +99,16 @@ def masked(text, session):
     """The same text on every run. Names are as long as what they stand for, because tables are padded."""
     port = session.address.rpartition(":")[2]
     text = text.replace(session.address, f"127.0.0.1:{'P' * len(port)}").replace(str(session.folder), "$T")
-    text = text.replace(str(session.server.folder / "data"), "$D")
+    text = re.sub(rf"\b{port}\b", "P" * len(port), text).replace(str(session.server.folder / "data"), "$D")
     text = text.replace(session.moment, "$NOW") if session.moment else text
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "member-id".ljust(36, "-"), text)
     # Ids that the Java client gives itself by the consumer protocol. No other word of a table is like them.
     text = re.sub(r"(?<!\S)(?=\S*[a-z])(?=\S*[A-Z])[A-Za-z0-9_-]{22}(?!\S)", "member-id".ljust(22, "-"), text)
     text = re.sub(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]", "[time]", text)
     text = re.sub(r"adminclient-\d+", "adminclient-N", text)
+    for pattern, name in OF_THE_RUN:
+        text = re.sub(pattern, lambda found: found[1] + name.ljust(len(found[2]) if found[2].endswith(" ") else 0), text)
+    text = re.sub(r', "endpoints": \[[^]]*\]', "", text)
     text = re.sub(r"(^\t(at |\.\.\. ).*\n)+", "\t(stack trace)\n", text, flags=re.MULTILINE)
     text = re.sub(r"^Option [^\n]*Description *\n-.*", "(option table)\n", text, flags=re.MULTILINE | re.DOTALL)
     for sentence in SHUFFLED:

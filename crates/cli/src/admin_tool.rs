@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::ToSocketAddrs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use client::Admin;
 use config::{ClientKind, ClientSettings};
@@ -15,7 +15,7 @@ use crate::{FAILED, KAFKA_VERSION, Output, read_properties};
 /// Reads a command line, or answers it: help and the version are asked for, nothing at all is said, or it cannot be read.
 pub(crate) fn read(options: &Options, arguments: &[String], output: &mut Output<'_>) -> Result<Given, u8> {
     if arguments.is_empty() {
-        return Err(usage(options, options.about_without_arguments, output));
+        return Err(usage(options, options.about, output));
     }
     let given = options.read(arguments).map_err(|refusal| refuse(options, &refusal, output))?;
     answered(options, &given, output).map_or(Ok(given), Err)
@@ -45,16 +45,24 @@ fn usage(options: &Options, sentence: &str, output: &mut Output<'_>) -> u8 {
 
 /// An admin client with the settings of `--command-config` and the servers of `--bootstrap-server`.
 pub(crate) fn connect(given: &Given) -> Result<Admin, Failure> {
-    crate::log_lines::to_stderr();
     let file = given.value("command-config").map_err(refused)?;
     // As one tool called it before.
     let file = file.or(given.value("admin.config").map_err(refused)?);
+    connect_to(file, given.value("bootstrap-server").map_err(refused)?)
+}
+
+/// An admin client with the settings of a file and servers to connect to first.
+pub(crate) fn connect_to(file: Option<&str>, servers: Option<&str>) -> Result<Admin, Failure> {
+    crate::log_lines::to_stderr();
     let mut written: Vec<(String, String)> = Vec::new();
     if let Some(file) = file {
+        if !Path::new(file).exists() {
+            return Err(Failure::of_class("java.nio.file.NoSuchFileException", file));
+        }
         let properties = read_properties(&PathBuf::from(file)).map_err(Failure::argument)?;
         written.extend(properties.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
-    if let Some(servers) = given.value("bootstrap-server").map_err(refused)? {
+    if let Some(servers) = servers {
         written.push(("bootstrap.servers".to_owned(), servers.to_owned()));
     }
     let written = written.iter().map(|(key, value)| (key.as_str(), value.as_str()));

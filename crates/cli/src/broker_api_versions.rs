@@ -13,7 +13,6 @@ use crate::options::{Given, Opt, Options};
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to retrieve broker version information.",
-    about_without_arguments: "This tool helps to retrieve broker version information.",
     options: &[
         Opt::value("bootstrap-server", "server(s) to use for bootstrapping", "Servers to connect to first, host:port, separated by commas."),
         Opt::value("command-config", "command config property file", "A file of settings for the admin client."),

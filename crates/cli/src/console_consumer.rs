@@ -28,7 +28,6 @@ const PROTOCOL_NOTICE: &str = "The consumer rebalance protocol (KIP-848) is prod
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to read data from Kafka topics and outputs it to standard output.",
-    about_without_arguments: "This tool helps to read data from Kafka topics and outputs it to standard output.",
     options: &[
         Opt::value("bootstrap-server", "server to connect to", "Servers to connect to first, host:port, separated by commas. Required."),
         Opt::value("command-config", "config file", "A file of settings for the consumer."),

@@ -31,7 +31,6 @@ const RENAMED: [(&str, &str); 3] = [
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to read data from standard input and publish it to Kafka.",
-    about_without_arguments: "This tool helps to read data from standard input and publish it to Kafka.",
     options: &[
         Opt::value("batch-size", "size", "Bytes of a batch (batch.size), 16384 without."),
         Opt::value("bootstrap-server", "server to connect to", "Servers to connect to first, host:port, separated by commas. Required."),

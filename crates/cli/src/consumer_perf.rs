@@ -22,7 +22,6 @@ const POLL: Duration = Duration::from_millis(100);
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool is used to verify the consumer performance.",
-    about_without_arguments: "This tool is used to verify the consumer performance.",
     options: &[
         Opt::value("bootstrap-server", "server to connect to", "Servers to connect to first, host:port, separated by commas. Required."),
         Opt::value("command-config", "config file", "A file of settings for the consumer."),

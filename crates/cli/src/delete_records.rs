@@ -8,19 +8,21 @@ use serde_json::Value;
 use crate::Output;
 use crate::admin_tool::{self, refused, wrote};
 use crate::failure::Failure;
-use crate::java;
 use crate::options::{Given, Opt, Options};
+use crate::{java, partitions_file};
 
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to delete records of the given partitions down to the specified offset.",
-    about_without_arguments: "This tool helps to delete records of the given partitions down to the specified offset.",
     options: &[
         Opt::value("bootstrap-server", "server(s) to use for bootstrapping", "Servers to connect to first, host:port, separated by commas."),
         Opt::value("command-config", "command config property file path", "A file of settings for the admin client."),
         Opt::value("offset-json-file", "Offset json file path", "A file that names partitions with the offset of the first record to be kept, -1 for none: {\"partitions\": [{\"topic\": \"foo\", \"partition\": 1, \"offset\": 1}], \"version\": 1}"),
     ],
 };
+
+/// What has to be said of a partition.
+const NEEDED: &str = "topic, partition and offset";
 
 /// Runs the tool and gives its exit code.
 pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
@@ -43,9 +45,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
 fn delete(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
     let admin = admin_tool::connect(given)?;
     let file = given.value("offset-json-file").map_err(refused)?.unwrap_or_default();
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::of_class("java.nio.file.NoSuchFileException", format!("{file}: {error}"))
-    })?;
+    let text = partitions_file::read(file)?;
     let wanted: Vec<(TopicPartition, i64)> = parse(&text)?.into_iter().collect();
     admin_tool::run(async {
         wrote(writeln!(output.out, "Executing records delete operation"))?;
@@ -67,38 +67,27 @@ fn delete(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
 }
 
 fn parse(text: &str) -> Result<BTreeMap<TopicPartition, i64>, Failure> {
-    let operation =
-        |sentence: String| Failure::of_class("org.apache.kafka.tools.AdminOperationException", sentence);
     let json: Value = serde_json::from_str(text)
-        .map_err(|_| operation("The input string is not a valid JSON".to_owned()))?;
+        .map_err(|_| partitions_file::unusable("The input string is not a valid JSON"))?;
     if let Some(version) = json.get("version").filter(|version| **version != 1) {
-        return Err(operation(format!("Not supported version field value {version}")));
+        return Err(partitions_file::unusable(format!("Not supported version field value {version}")));
     }
     let partitions =
-        json.get("partitions").ok_or_else(|| operation("Missing partitions field".to_owned()))?;
-    let mut wanted = BTreeMap::new();
-    let mut twice: Vec<String> = Vec::new();
-    for one in partitions.as_array().into_iter().flatten() {
-        let number = |field: &str| one.get(field).and_then(Value::as_i64);
-        let topic = one.get("topic").and_then(Value::as_str);
-        let partition = number("partition").and_then(|partition| i32::try_from(partition).ok());
-        let (Some(topic), Some(partition), Some(offset)) = (topic, partition, number("offset")) else {
-            return Err(operation(format!(
-                "A partition needs topic, partition and offset, but there is {one}"
-            )));
-        };
-        if wanted.insert((topic.to_owned(), partition), offset).is_some() {
-            twice.push(format!("{topic}-{partition}"));
-        }
+        json.get("partitions").ok_or_else(|| partitions_file::unusable("Missing partitions field"))?;
+    let list = partitions.as_array().map(Vec::as_slice).unwrap_or_default();
+    let named = partitions_file::named(list, NEEDED)?;
+    if !named.twice.is_empty() {
+        let twice: Vec<String> = named.twice.into_iter().collect();
+        return Err(Failure::of_class(
+            "org.apache.kafka.tools.AdminCommandFailedException",
+            format!("Offset json file contains duplicate topic partitions: {}", twice.join(",")),
+        ));
     }
-    twice.dedup();
-    if twice.is_empty() {
-        return Ok(wanted);
-    }
-    Err(Failure::of_class(
-        "org.apache.kafka.tools.AdminCommandFailedException",
-        format!("Offset json file contains duplicate topic partitions: {}", twice.join(",")),
-    ))
+    let wanted = named.partitions.into_iter().map(|(partition, one)| {
+        let offset = one.get("offset").and_then(Value::as_i64);
+        Ok((partition, offset.ok_or_else(|| partitions_file::incomplete(one, NEEDED))?))
+    });
+    wanted.collect()
 }
 
 #[cfg(test)]

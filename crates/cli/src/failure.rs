@@ -4,6 +4,9 @@ use std::fmt;
 
 use client::Error;
 
+const ILLEGAL_ARGUMENT: &str = "java.lang.IllegalArgumentException";
+const TERSE: &str = "org.apache.kafka.tools.TerseException";
+
 /// A failure with the name of the exception that the original tool would have met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -14,7 +17,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// An argument that the tool itself refuses.
     pub(crate) fn argument(message: impl Into<String>) -> Failure {
-        Failure { exception: "java.lang.IllegalArgumentException".to_owned(), message: message.into() }
+        Failure { exception: ILLEGAL_ARGUMENT.to_owned(), message: message.into() }
     }
 
     /// Settings that the tool itself refuses.
@@ -33,6 +36,45 @@ impl Failure {
     /// An exception that says nothing but its class.
     pub(crate) fn without_message(exception: &str) -> Failure {
         Failure { exception: exception.to_owned(), message: String::new() }
+    }
+
+    /// Text where a number is due, as Java refuses it.
+    pub(crate) fn not_a_number(text: &str) -> Failure {
+        Failure::of_class("java.lang.NumberFormatException", format!("For input string: \"{text}\""))
+    }
+
+    /// What a tool tells in a sentence, without a stack.
+    pub(crate) fn terse(message: impl Into<String>) -> Failure {
+        Failure { exception: TERSE.to_owned(), message: message.into() }
+    }
+
+    /// True for what is told in a sentence.
+    pub(crate) fn is_terse(&self) -> bool {
+        self.exception == TERSE
+    }
+
+    /// What Java's futures throw in place of an error.
+    pub(crate) fn executed(error: Error) -> Failure {
+        Failure::from(error).within("java.util.concurrent.ExecutionException")
+    }
+
+    /// The same failure as the cause of an exception that nobody has to declare.
+    pub(crate) fn at_run_time(self) -> Failure {
+        self.within("java.lang.RuntimeException")
+    }
+
+    fn within(&self, exception: &str) -> Failure {
+        Failure::of_class(exception, self.to_string())
+    }
+
+    /// True for arguments that are refused.
+    pub(crate) fn is_argument(&self) -> bool {
+        self.exception == ILLEGAL_ARGUMENT
+    }
+
+    /// The class of the exception.
+    pub(crate) fn exception(&self) -> &str {
+        &self.exception
     }
 
     /// What is wrong, without the exception.

@@ -14,7 +14,6 @@ use filter::Filter;
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "An interactive shell for getting topic-partition offsets.",
-    about_without_arguments: "An interactive shell for getting topic-partition offsets.",
     options: &[
         Opt::value("bootstrap-server", "HOST1:PORT1,...,HOST3:PORT3", "Servers to connect to first, host:port, separated by commas."),
         Opt::value("command-config", "config file", "A file of settings for the admin client."),

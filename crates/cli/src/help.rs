@@ -1,9 +1,14 @@
 //! What `naru help` prints.
 
+use crate::tools::{KafkaTool, TOOLS};
 use crate::{KAFKA_VERSION, VERSION};
+
+/// Columns of a tool's name; what is longer stands on a line of its own.
+const NAME_WIDTH: usize = 21;
 
 /// The text, with a line end.
 pub fn text() -> String {
+    let tools: String = TOOLS.iter().map(line).collect();
     format!(
         "naru {VERSION}, compatible with Apache Kafka {KAFKA_VERSION}
 
@@ -14,27 +19,19 @@ Without arguments, one node starts on localhost:9092 and keeps its data in ./nar
 Settings come from FILE (a Kafka server.properties), then from KAFKA_* variables, then from --override.
 
 tools, also by their own name and with .sh:
-  kafka-server-start    start a server with the settings of a file
-  kafka-server-stop     stop the servers of this machine
-  kafka-storage         make cluster ids, format log directories and show them
-  kafka-topics          create, describe, alter, list and delete topics
-  kafka-console-producer
-                        write lines of standard input to a topic
-  kafka-console-consumer
-                        print the records of topics
-  kafka-consumer-perf-test
-                        read records and say how fast that was
-  kafka-broker-api-versions
-                        show which requests brokers take, in which versions
-  kafka-get-offsets     print an offset of each partition
-  kafka-leader-election elect leaders of partitions
-  kafka-log-dirs        show what is in the log directories of brokers
-  kafka-delete-records  delete records below an offset
-
+{tools}
   naru install-tools DIR
                         put all tools into DIR under their own names
   naru help             this text
   naru --version        the version
 "
     )
+}
+
+fn line(tool: &KafkaTool) -> String {
+    let KafkaTool { name, about, .. } = tool;
+    if name.len() > NAME_WIDTH {
+        return format!("  {name}\n  {:NAME_WIDTH$} {about}\n", "");
+    }
+    format!("  {name:NAME_WIDTH$} {about}\n")
 }

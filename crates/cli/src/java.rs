@@ -43,6 +43,29 @@ fn in_order_of_map<T>(entries: &mut [T], hash_code: impl Fn(&T) -> u32, mut plac
     });
 }
 
+/// Characters of the longest text that `Uuid.fromString` of Kafka's clients looks at.
+const UUID_CHARACTERS_MAX: usize = 24;
+
+/// Why `Uuid.fromString` of Kafka's clients refuses a text.
+pub(crate) fn no_uuid(text: &str) -> String {
+    let characters = text.chars().count();
+    if characters > UUID_CHARACTERS_MAX {
+        let prefix: String = text.chars().take(UUID_CHARACTERS_MAX).collect();
+        return format!("Input string with prefix `{prefix}` is too long to be decoded as a base64 UUID");
+    }
+    let is_legal = |character: &char| character.is_ascii_alphanumeric() || "-_=".contains(*character);
+    if let Some(illegal) = text.chars().find(|character| !is_legal(character)) {
+        return format!("Illegal base64 character {:x}", u32::from(illegal));
+    }
+    if characters % 4 == 1 {
+        return "Last unit does not have enough valid bits".to_owned();
+    }
+    let bytes = text.trim_end_matches('=').len() * 3 / 4;
+    format!(
+        "Input string `{text}` decoded as {bytes} bytes, which is not equal to the expected 16 bytes of a base64-encoded UUID"
+    )
+}
+
 /// `String.hashCode`.
 pub(crate) fn hash_of(text: &str) -> u32 {
     text.encode_utf16().fold(0, |hash: u32, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)))
@@ -57,6 +80,24 @@ pub(crate) fn hash_of_partition(topic: &str, partition: i32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_that_are_no_id_are_told_as_java_tells_them() {
+        for (text, why) in [
+            ("short", "Last unit does not have enough valid bits"),
+            ("ab!d", "Illegal base64 character 21"),
+            (
+                "much-too-long-for-an-id-of-any-kind",
+                "Input string with prefix `much-too-long-for-an-id-` is too long to be decoded as a base64 UUID",
+            ),
+            (
+                "abcd",
+                "Input string `abcd` decoded as 3 bytes, which is not equal to the expected 16 bytes of a base64-encoded UUID",
+            ),
+        ] {
+            assert_eq!(no_uuid(text), why);
+        }
+    }
 
     #[test]
     fn keys_come_as_java_has_them() {

@@ -1,7 +1,5 @@
 //! `kafka-leader-election`: elects leaders of partitions.
 
-use std::collections::BTreeSet;
-
 use client::admin::{ElectionType, TopicPartition};
 use model::ErrorCode;
 use serde_json::Value;
@@ -9,13 +7,12 @@ use serde_json::Value;
 use crate::Output;
 use crate::admin_tool::{self, refused, wrote};
 use crate::failure::Failure;
-use crate::java;
 use crate::options::{Given, Opt, Options};
+use crate::{java, partitions_file};
 
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool attempts to elect a new leader for a set of topic partitions. The type of elections supported are preferred replicas and unclean replicas.",
-    about_without_arguments: "This tool attempts to elect a new leader for a set of topic partitions. The type of elections supported are preferred replicas and unclean replicas.",
     options: &[
         Opt::value("admin.config", "config file", "The former name of --command-config."),
         Opt::flag("all-topic-partitions", "All partitions that need the election."),
@@ -126,39 +123,23 @@ fn partitions(given: &Given) -> Result<Option<Vec<TopicPartition>>, Failure> {
         return Ok(Some(vec![(topic.to_owned(), partition)]));
     }
     let Some(path) = given.value("path-to-json-file").map_err(refused)? else { return Ok(None) };
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::of_class("java.nio.file.NoSuchFileException", format!("{path}: {error}"))
-    })?;
-    parse(&text).map(Some)
+    parse(&partitions_file::read(path)?).map(Some)
 }
 
 fn parse(text: &str) -> Result<Vec<TopicPartition>, Failure> {
-    let operation =
-        |sentence: String| Failure::of_class("org.apache.kafka.tools.AdminOperationException", sentence);
-    let json: Value =
-        serde_json::from_str(text).map_err(|_| operation("Replica election data is empty".to_owned()))?;
-    let partitions = json.get("partitions").and_then(Value::as_array);
-    let partitions = partitions
-        .ok_or_else(|| operation("Replica election data is missing \"partitions\" field".to_owned()))?;
-    let mut wanted: BTreeSet<TopicPartition> = BTreeSet::new();
-    let mut twice: BTreeSet<String> = BTreeSet::new();
-    for one in partitions {
-        let topic = one.get("topic").and_then(Value::as_str);
-        let number =
-            one.get("partition").and_then(Value::as_i64).and_then(|number| i32::try_from(number).ok());
-        let (Some(topic), Some(number)) = (topic, number) else {
-            return Err(operation(format!("A partition needs topic and partition, but there is {one}")));
-        };
-        if !wanted.insert((topic.to_owned(), number)) {
-            twice.insert(format!("{topic}-{number}"));
-        }
+    let json: Value = serde_json::from_str(text)
+        .map_err(|_| partitions_file::unusable("Replica election data is empty"))?;
+    let partitions = json
+        .get("partitions")
+        .and_then(Value::as_array)
+        .ok_or_else(|| partitions_file::unusable("Replica election data is missing \"partitions\" field"))?;
+    let named = partitions_file::named(partitions, "topic and partition")?;
+    if named.twice.is_empty() {
+        return Ok(named.partitions.into_keys().collect());
     }
-    if twice.is_empty() {
-        return Ok(wanted.into_iter().collect());
-    }
-    let twice: Vec<String> = twice.into_iter().collect();
+    let twice: Vec<String> = named.twice.into_iter().collect();
     let sentence = format!("Replica election data contains duplicate partitions: [{}]", twice.join(", "));
-    Err(operation(sentence))
+    Err(partitions_file::unusable(sentence))
 }
 
 #[cfg(test)]

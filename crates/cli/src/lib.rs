@@ -5,16 +5,22 @@
 
 #![forbid(unsafe_code)]
 
+mod acls;
 mod admin_tool;
 mod broker_api_versions;
 mod client_settings;
+mod cluster;
+mod columns;
 mod console_consumer;
 mod console_producer;
+mod consumer_groups;
 mod consumer_perf;
 mod daemon;
 mod delete_records;
 mod failure;
+mod features;
 mod get_offsets;
+mod groups;
 mod help;
 mod install_tools;
 mod interrupt;
@@ -22,17 +28,26 @@ mod java;
 mod leader_election;
 mod log_dirs;
 mod log_lines;
+mod metadata_quorum;
 pub mod names;
 mod options;
+mod partitions_file;
 mod server_start;
 mod server_stop;
 pub mod storage;
+mod subcommands;
+mod tools;
 mod topics;
+mod transactions;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use names::Tool;
+use tools::Run;
+
+pub use tools::KafkaTool;
 
 /// Version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -75,20 +90,10 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
     let program = words.first().map_or("naru", String::as_str);
     let call = names::tool_of(program, words.get(1..).unwrap_or_default());
     let done = match call.tool {
-        Tool::Server | Tool::KafkaServerStart => {
+        Tool::Server | Tool::Here(KafkaTool { run: Run::Server, .. }) => {
             return server_start::run(&call, variables, output);
         }
-        Tool::KafkaServerStop => server_stop::run(&call.arguments, output),
-        Tool::KafkaStorage => storage::run(&call.arguments, output),
-        Tool::KafkaTopics => topics::run(&call.arguments, !looks_like_kafka_3(variables), output),
-        Tool::KafkaBrokerApiVersions => broker_api_versions::run(&call.arguments, output),
-        Tool::KafkaConsoleConsumer => console_consumer::run(&call.arguments, output),
-        Tool::KafkaConsoleProducer => console_producer::run(&call.arguments, output),
-        Tool::KafkaConsumerPerfTest => consumer_perf::run(&call.arguments, output),
-        Tool::KafkaGetOffsets => get_offsets::run(&call.arguments, output),
-        Tool::KafkaLeaderElection => leader_election::run(&call.arguments, output),
-        Tool::KafkaLogDirs => log_dirs::run(&call.arguments, output),
-        Tool::KafkaDeleteRecords => delete_records::run(&call.arguments, output),
+        Tool::Here(KafkaTool { run: Run::Work(work), .. }) => work(&call.arguments, variables, output),
         Tool::InstallTools => install_tools::run(&call.arguments, output),
         Tool::Help => written(output.out.write_all(help::text().as_bytes()), output),
         Tool::Version => {
@@ -104,17 +109,18 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
     Outcome::Done(done)
 }
 
-/// True where `NARU_COMPAT=3.x` asks for output as Kafka 3 printed it.
-fn looks_like_kafka_3(variables: &[(String, String)]) -> bool {
-    variables.iter().any(|(name, value)| name == "NARU_COMPAT" && value.starts_with('3'))
-}
-
 /// Exit code of a tool whose whole work was to write.
 fn written(result: io::Result<()>, output: &mut Output<'_>) -> u8 {
     match result {
         Ok(()) => 0,
         Err(error) => output.fail(format!("standard output cannot be written: {error}")),
     }
+}
+
+/// Milliseconds since 1970 by the clock of this machine.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Reads a properties file; the sentence names file and cause.

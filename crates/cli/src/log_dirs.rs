@@ -13,7 +13,6 @@ use crate::options::{Given, Opt, Options};
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to query log directory usage on the specified brokers.",
-    about_without_arguments: "This tool helps to query log directory usage on the specified brokers.",
     options: &[
         Opt::value("bootstrap-server", "The server(s) to use for bootstrapping", "Servers to connect to first, host:port, separated by commas."),
         Opt::value("broker-list", "Broker list", "Ids of brokers, separated by commas; all brokers without."),
@@ -40,11 +39,9 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
 
 fn describe(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
     let topics = listed(given, "topic-list")?;
-    let asked = listed(given, "broker-list")?.into_iter().map(|id| {
-        let not_a_number =
-            || Failure::of_class("java.lang.NumberFormatException", format!("For input string: \"{id}\""));
-        id.parse::<i32>().map_err(|_| not_a_number())
-    });
+    let asked = listed(given, "broker-list")?
+        .into_iter()
+        .map(|id| id.parse::<i32>().map_err(|_| Failure::not_a_number(id)));
     let asked = asked.collect::<Result<Vec<_>, _>>()?;
     let admin = admin_tool::connect(given)?;
     admin_tool::run(async {

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::Write;
 
+use telemetry::{LOG_TIME_FORMAT, LogLine};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -29,8 +30,8 @@ pub(crate) fn info(logger: &str, what: impl fmt::Display) -> String {
 
 fn line(level: &Level, what: &dyn fmt::Display, logger: &str) -> String {
     let now = jiff::Zoned::now();
-    let (time, millis) = (now.strftime("%Y-%m-%d %H:%M:%S"), now.millisecond());
-    format!("[{time},{millis:03}] {level} {what} ({logger})")
+    let (time, millis) = (now.strftime(LOG_TIME_FORMAT), now.millisecond());
+    LogLine { time: &time, millis, level, message: what, fields: &[], logger }.to_string()
 }
 
 struct Warnings;
@@ -41,18 +42,32 @@ impl<S: Subscriber> Layer<S> for Warnings {
         if *metadata.level() <= Level::WARN {
             let mut message = Message::default();
             event.record(&mut message);
-            let _ = writeln!(std::io::stderr(), "{}", line(metadata.level(), &message.0, metadata.target()));
+            let _ =
+                writeln!(std::io::stderr(), "{}", line(metadata.level(), &message.text, metadata.target()));
+            if let Some(exception) = message.exception {
+                let _ = writeln!(std::io::stderr(), "{exception}");
+            }
         }
     }
 }
 
+/// What is told, and on a line of its own the exception that Kafka's clients log with it.
 #[derive(Default)]
-struct Message(String);
+struct Message {
+    text: String,
+    exception: Option<String>,
+}
 
 impl Visit for Message {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "exception" {
+            self.exception = Some(value.to_owned());
+        }
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
-            self.0 = format!("{value:?}");
+            self.text = format!("{value:?}");
         }
     }
 }

@@ -2,35 +2,15 @@
 
 use std::path::Path;
 
+use crate::tools::{KafkaTool, TOOLS};
+
 /// A tool this executable can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tool {
     /// `naru` and `naru server [FILE]`: a server, with defaults where nothing is said.
     Server,
-    /// `kafka-server-start FILE`.
-    KafkaServerStart,
-    /// `kafka-server-stop`.
-    KafkaServerStop,
-    /// `kafka-storage`.
-    KafkaStorage,
-    /// `kafka-topics`.
-    KafkaTopics,
-    /// `kafka-broker-api-versions`.
-    KafkaBrokerApiVersions,
-    /// `kafka-console-consumer`.
-    KafkaConsoleConsumer,
-    /// `kafka-console-producer`.
-    KafkaConsoleProducer,
-    /// `kafka-consumer-perf-test`.
-    KafkaConsumerPerfTest,
-    /// `kafka-get-offsets`.
-    KafkaGetOffsets,
-    /// `kafka-leader-election`.
-    KafkaLeaderElection,
-    /// `kafka-log-dirs`.
-    KafkaLogDirs,
-    /// `kafka-delete-records`.
-    KafkaDeleteRecords,
+    /// A tool of Apache Kafka that is here.
+    Here(&'static KafkaTool),
     /// `naru install-tools DIR`.
     InstallTools,
     /// `naru help`.
@@ -73,40 +53,23 @@ const GONE: &[(&str, &str)] = &[
     ("zkServer", NO_ZOOKEEPER_SHELL),
 ];
 
-/// Tools of Apache Kafka that are here.
-const HERE: &[(&str, Tool)] = &[
-    ("kafka-broker-api-versions", Tool::KafkaBrokerApiVersions),
-    ("kafka-console-consumer", Tool::KafkaConsoleConsumer),
-    ("kafka-console-producer", Tool::KafkaConsoleProducer),
-    ("kafka-consumer-perf-test", Tool::KafkaConsumerPerfTest),
-    ("kafka-delete-records", Tool::KafkaDeleteRecords),
-    ("kafka-get-offsets", Tool::KafkaGetOffsets),
-    ("kafka-leader-election", Tool::KafkaLeaderElection),
-    ("kafka-log-dirs", Tool::KafkaLogDirs),
-    ("kafka-server-start", Tool::KafkaServerStart),
-    ("kafka-server-stop", Tool::KafkaServerStop),
-    ("kafka-storage", Tool::KafkaStorage),
-    ("kafka-topics", Tool::KafkaTopics),
-];
-
 /// Tools of Apache Kafka 4.3.1 that are not here yet.
 #[rustfmt::skip]
 const MISSING: &[&str] = &[
-    "connect-distributed", "connect-mirror-maker", "connect-plugin-path", "connect-standalone", "kafka-acls",
-    "kafka-client-metrics", "kafka-cluster", "kafka-configs",
-    "kafka-console-share-consumer",
-    "kafka-consumer-groups", "kafka-delegation-tokens",
-    "kafka-dump-log", "kafka-e2e-latency", "kafka-features", "kafka-groups", "kafka-jmx",
-    "kafka-metadata-quorum", "kafka-metadata-shell",
+    "connect-distributed", "connect-mirror-maker", "connect-plugin-path", "connect-standalone",
+    "kafka-client-metrics", "kafka-configs",
+    "kafka-console-share-consumer", "kafka-delegation-tokens",
+    "kafka-dump-log", "kafka-e2e-latency", "kafka-jmx",
+    "kafka-metadata-shell",
     "kafka-producer-perf-test", "kafka-reassign-partitions", "kafka-replica-verification", "kafka-run-class",
     "kafka-share-consumer-perf-test", "kafka-share-groups", "kafka-streams-application-reset",
-    "kafka-streams-groups", "kafka-transactions", "kafka-verifiable-consumer",
+    "kafka-streams-groups", "kafka-verifiable-consumer",
     "kafka-verifiable-producer", "kafka-verifiable-share-consumer", "trogdor",
 ];
 
 /// The names of all tools, those that only say what is missing or gone among them.
 pub fn all() -> impl Iterator<Item = &'static str> {
-    let (here, gone) = (HERE.iter().map(|(name, _)| *name), GONE.iter().map(|(name, _)| *name));
+    let (here, gone) = (TOOLS.iter().map(|tool| tool.name), GONE.iter().map(|(name, _)| *name));
     here.chain(MISSING.iter().copied()).chain(gone)
 }
 
@@ -138,8 +101,8 @@ fn named(path: &str) -> Option<Tool> {
     let file = Path::new(path).file_name()?.to_str()?;
     let name = file.strip_suffix(".sh").or_else(|| file.strip_suffix(".bat")).unwrap_or(file);
     let name = name.to_ascii_lowercase();
-    if let Some((_, tool)) = HERE.iter().find(|(here, _)| *here == name) {
-        return Some(tool.clone());
+    if let Some(tool) = TOOLS.iter().find(|tool| tool.name == name) {
+        return Some(Tool::Here(tool));
     }
     if let Some((_, instead)) = GONE.iter().find(|(gone, _)| gone.eq_ignore_ascii_case(&name)) {
         return Some(Tool::Gone { name, instead });
@@ -166,8 +129,9 @@ mod tests {
             "./naru kafka-storage.sh info",
             "some-other-name kafka-storage info",
         ] {
-            let expected = Call { tool: Tool::KafkaStorage, arguments: vec!["info".to_owned()] };
-            assert_eq!(call(line), expected, "{line}");
+            let found = call(line);
+            assert!(matches!(found.tool, Tool::Here(KafkaTool { name: "kafka-storage", .. })), "{line}");
+            assert_eq!(found.arguments, ["info"], "{line}");
         }
     }
 
@@ -176,17 +140,16 @@ mod tests {
         assert_eq!(call("naru").tool, Tool::Server);
         assert_eq!(call("/usr/bin/naru server a.properties").arguments, ["a.properties"]);
         assert_eq!(call("naru --override a=b").arguments, ["--override", "a=b"]);
-        assert_eq!(
-            call("kafka-server-start.sh server"),
-            Call { tool: Tool::KafkaServerStart, arguments: vec!["server".to_owned()] }
-        );
+        let started = call("kafka-server-start.sh server");
+        assert!(matches!(started.tool, Tool::Here(KafkaTool { name: "kafka-server-start", .. })));
+        assert_eq!(started.arguments, ["server"]);
     }
 
     #[test]
     fn what_is_not_here_is_told_apart() {
         assert!(matches!(call("naru zookeeper-server-start.sh f").tool, Tool::Gone { .. }));
         assert!(matches!(call("zkServer.sh status").tool, Tool::Gone { .. }));
-        assert_eq!(call("kafka-acls.sh --list").tool, Tool::Missing("kafka-acls".to_owned()));
+        assert_eq!(call("trogdor.sh --list").tool, Tool::Missing("trogdor".to_owned()));
         assert_eq!(call("naru kafka-topic").tool, Tool::Unknown("kafka-topic".to_owned()));
         assert_eq!(call("naru --version").tool, Tool::Version);
     }

@@ -13,7 +13,7 @@ pub(crate) enum Takes {
     Nothing,
     /// A value, which help calls by this name.
     Value(&'static str),
-    /// A value or nothing: the next word where it is no option.
+    /// A value that may be left out.
     Optional(&'static str),
 }
 
@@ -29,10 +29,8 @@ pub(crate) struct Opt {
 /// What a tool is for, and its options.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// What the original says of itself where help is asked for.
+    /// What the original says of itself.
     pub(crate) about: &'static str,
-    /// What it says where nothing is asked for.
-    pub(crate) about_without_arguments: &'static str,
     pub(crate) options: &'static [Opt],
 }
 
@@ -65,7 +63,7 @@ impl Opt {
         Opt { name, takes: Takes::Nothing, help }
     }
 
-    /// An option that may have a value, which help calls `value`.
+    /// An option with a value that may be left out, which help calls `value`.
     pub(crate) const fn optional(name: &'static str, value: &'static str, help: &'static str) -> Opt {
         Opt { name, takes: Takes::Optional(value), help }
     }
@@ -86,7 +84,7 @@ impl Options {
     /// Reads a command line.
     pub(crate) fn read(&self, arguments: &[String]) -> Result<Given, Refusal> {
         let mut given = Given { options: Vec::new(), words: Vec::new() };
-        let mut arguments = arguments.iter();
+        let mut arguments = arguments.iter().peekable();
         while let Some(argument) = arguments.next() {
             if argument == "--" {
                 given.words.extend(arguments.by_ref().cloned());
@@ -113,12 +111,8 @@ impl Options {
                 }
                 Takes::Nothing => None,
                 Takes::Optional(_) => {
-                    let is_option = |next: &&String| next.starts_with('-') && next.len() > 1;
-                    let next = arguments.as_slice().first().filter(|next| !is_option(next));
-                    if inline.is_none() && next.is_some() {
-                        arguments.next();
-                    }
-                    inline.or_else(|| next.cloned())
+                    let is_value = |word: &&String| !looks_like_an_option(word);
+                    inline.or_else(|| arguments.next_if(is_value).cloned())
                 }
                 Takes::Value(_) => {
                     let value = inline.or_else(|| arguments.next().cloned());
@@ -152,6 +146,10 @@ impl Options {
     fn all(&self) -> impl Iterator<Item = &Opt> {
         self.options.iter().chain(&COMMON)
     }
+}
+
+fn looks_like_an_option(word: &str) -> bool {
+    word.len() > 1 && word.starts_with('-')
 }
 
 impl Opt {
@@ -201,7 +199,8 @@ impl Given {
         self.parsed(name)
     }
 
-    fn parsed<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
+    /// The same, as a number of any type.
+    pub(crate) fn parsed<N: std::str::FromStr>(&self, name: &str) -> Result<Option<N>, Refusal> {
         let Some(text) = self.value(name)? else { return Ok(None) };
         let number = text.parse().map_err(|_| {
             Refusal::Parser(CANNOT_CONVERT, format!("Cannot parse argument '{text}' of option {name}"))
@@ -234,11 +233,10 @@ mod tests {
 
     const OPTIONS: Options = Options {
         about: "This tool does things.",
-        about_without_arguments: "Do things.",
         options: &[
             Opt::flag("list", "List all things."),
             Opt::value("topic", "topic", "A topic."),
-            Opt::value("state", "state", "A state."),
+            Opt::optional("state", "state", "A state."),
             Opt::value("shift-by", "n", "How far."),
         ],
     };
@@ -258,6 +256,10 @@ mod tests {
         assert_eq!(given.value("state"), Ok(Some("S")));
         assert_eq!(given.words, ["x", "--topic", "b"]);
         assert_eq!(read("--shift-by -5").unwrap().number("shift-by"), Ok(Some(-5)));
+        let given = read("--state --list").unwrap();
+        assert!(given.has("state") && given.has("list"));
+        assert_eq!(given.value("state"), Ok(None));
+        assert_eq!(read("--state=S").unwrap().value("state"), Ok(Some("S")));
     }
 
     #[test]

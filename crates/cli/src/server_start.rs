@@ -84,7 +84,7 @@ pub(crate) fn run(call: &Call, variables: &[(String, String)], output: &mut Outp
 }
 
 fn prepare(call: &Call, variables: &[(String, String)], output: &mut Output<'_>) -> Result<Outcome, String> {
-    let is_kafkas = call.tool == Tool::KafkaServerStart;
+    let is_kafkas = call.tool != Tool::Server;
     let usage = if is_kafkas {
         "USAGE: kafka-server-start [-daemon] server.properties [--override property=value]*"
     } else {

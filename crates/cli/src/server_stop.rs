@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::Output;
 use crate::names::{self, Tool};
 use crate::server_start::Asked;
+use crate::tools::{KafkaTool, Run};
 
 /// Which servers are to stop; all where nothing is said.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -150,7 +151,7 @@ fn texts(bytes: &[u8]) -> Vec<String> {
 fn asked_of(words: &[String]) -> Option<Asked> {
     let (program, arguments) = words.split_first()?;
     let call = names::tool_of(program, arguments);
-    if !matches!(call.tool, Tool::Server | Tool::KafkaServerStart) {
+    if !matches!(call.tool, Tool::Server | Tool::Here(KafkaTool { run: Run::Server, .. })) {
         return None;
     }
     Asked::parse(&call.arguments).ok().filter(|asked| !asked.shows_version && !asked.shows_help)

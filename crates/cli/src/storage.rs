@@ -1,13 +1,12 @@
 //! `kafka-storage`: makes ids, formats log directories, shows them, and tells which release knows what.
 
 mod arguments;
-mod features;
+pub(crate) mod features;
 mod format;
 mod info;
-mod releases;
+pub(crate) mod releases;
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{Output, read_properties};
 use arguments::Request;
@@ -24,7 +23,7 @@ pub fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
         Request::VersionMapping(release) => releases::mapping(release.as_deref()),
         Request::FeatureDependencies(features) => features::dependencies(&features, output),
         Request::Info(config) => return info::run(&config, output),
-        Request::Format(options) => format::run(&options, now_ms()),
+        Request::Format(options) => format::run(&options, crate::now_ms()),
     };
     match done {
         Ok(text) => crate::written(output.out.write_all(text.as_bytes()), output),
@@ -35,11 +34,6 @@ pub fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
 fn random_uuid() -> Result<String, String> {
     let id = quorum::format::random_id().map_err(|error| error.to_string())?;
     Ok(format!("{id}\n"))
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// The settings a server would run with that is given this file alone.

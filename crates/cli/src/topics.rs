@@ -21,7 +21,6 @@ const LOGGER: &str = "org.apache.kafka.tools.TopicCommand";
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
     about: "This tool helps to create, delete, describe, or change a topic.",
-    about_without_arguments: "Create, delete, describe, or change a topic.",
     options: &[
         Opt::flag("alter", "Give a topic more partitions. (Its settings are altered with kafka-configs.)"),
         Opt::flag("at-min-isr-partitions", "With --describe: only partitions with just as many replicas in sync as they need."),
@@ -49,18 +48,22 @@ const OPTIONS: Options = Options {
     ],
 };
 
+/// What the original says where nothing at all is asked for.
+const ABOUT_WITHOUT_ARGUMENTS: &str = "Create, delete, describe, or change a topic.";
 const ACTIONS: [&str; 5] = ["create", "list", "alter", "describe", "delete"];
 /// Filters of `--describe` by the state of partitions.
-const REPORTS: [&str; 4] = [
-    "under-replicated-partitions",
-    "under-min-isr-partitions",
-    "at-min-isr-partitions",
-    "unavailable-partitions",
-];
+const REPORTS: [&str; 4] =
+    ["under-replicated-partitions", "under-min-isr-partitions", "at-min-isr-partitions", UNAVAILABLE];
+/// The one that has to know which brokers are there.
+const UNAVAILABLE: &str = "unavailable-partitions";
 const METRIC_NAMES_WARNING: &str = "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') could collide. To avoid issues it is best to use either, but not both.";
 
-/// Runs the tool and gives its exit code. `with_elr` is false where the output is to look as in Kafka 3.
-pub(crate) fn run(arguments: &[String], with_elr: bool, output: &mut Output<'_>) -> u8 {
+/// Runs the tool and gives its exit code.
+pub(crate) fn run(arguments: &[String], variables: &[(String, String)], output: &mut Output<'_>) -> u8 {
+    if arguments.is_empty() {
+        let refusal = Refusal::Usage(ABOUT_WITHOUT_ARGUMENTS.to_owned());
+        return admin_tool::refuse(&OPTIONS, &refusal, output);
+    }
     let given = match admin_tool::read(&OPTIONS, arguments, output) {
         Ok(given) => given,
         Err(code) => return code,
@@ -72,10 +75,16 @@ pub(crate) fn run(arguments: &[String], with_elr: bool, output: &mut Output<'_>)
         Ok(admin) => admin,
         Err(failure) => return output.fail(failure.message()),
     };
+    let with_elr = !looks_like_kafka_3(variables);
     match admin_tool::run(act(&admin, &given, with_elr, output)) {
         Ok(()) => 0,
         Err(failure) => admin_tool::tell(&failure, "Error while executing topic command", LOGGER, output),
     }
+}
+
+/// True where `NARU_COMPAT=3.x` asks for output as Kafka 3 printed it.
+fn looks_like_kafka_3(variables: &[(String, String)]) -> bool {
+    variables.iter().any(|(name, value)| name == "NARU_COMPAT" && value.starts_with('3'))
 }
 
 /// Refuses lines that say too little, too much or what does not go together.
@@ -228,9 +237,7 @@ fn assignments(given: &Given) -> Result<BTreeMap<i32, Vec<i32>>, Failure> {
     for (partition, brokers) in (0..).zip(text.split(',').filter(|_| !text.is_empty())) {
         let brokers = brokers.split(':').map(|id| {
             let id = id.trim();
-            id.parse::<i32>().map_err(|_| {
-                Failure::of_class("java.lang.NumberFormatException", format!("For input string: \"{id}\""))
-            })
+            id.parse::<i32>().map_err(|_| Failure::not_a_number(id))
         });
         let brokers = brokers.collect::<Result<Vec<_>, _>>()?;
         let mut twice: Vec<String> = Vec::new();

@@ -1,10 +1,18 @@
 //! The admin client: asks for and alters topics, settings and all else that is no record.
 
+mod acls;
 mod configs;
 mod elections;
+mod features;
+mod group_descriptions;
+mod group_offsets;
+mod groups;
 mod log_dirs;
+mod membership;
 mod offsets;
 mod topics;
+mod transactions;
+mod voters;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,13 +21,20 @@ use std::time::Duration;
 use config::{ClientKind, ClientSettings};
 use protocol::{Message, Request};
 
+pub use acls::{AclBinding, AclFilter};
 pub use configs::{ConfigEntry, ConfigOperation, ConfigResource, ConfigSynonym, ResourceType};
 pub use elections::ElectionType;
+pub use features::{Feature, FeatureChange, Features};
+pub use group_descriptions::{GroupDescription, GroupMember};
+pub use group_offsets::CommittedOffset;
+pub use groups::{GroupListing, GroupState, GroupType};
 pub use log_dirs::{LogDir, LogDirPartition};
+pub use membership::{ClusterDescription, DescribedBroker, QuorumDescription, QuorumReplica};
 pub use offsets::{FoundOffset, OffsetSpec, TopicPartition};
 pub use topics::{
     NewPartitions, NewTopic, PartitionDescription, PartitionReassignment, TopicDescription, TopicListing,
 };
+pub use transactions::{ActiveProducer, TransactionDescription, TransactionFilter, TransactionListing};
 
 use crate::cluster::{Brokers, Cluster, Deadline, Target};
 use crate::error::Error;
@@ -51,6 +66,11 @@ impl Admin {
     /// Asks on behalf of another client, over its connections.
     pub(crate) fn within(cluster: Cluster, timeout: Duration) -> Admin {
         Admin { cluster, timeout }
+    }
+
+    /// The same client, whose calls may take that long from now on.
+    pub fn with_timeout(self, timeout: Duration) -> Admin {
+        Admin { timeout, ..self }
     }
 
     /// The same with `bootstrap.servers` alone.

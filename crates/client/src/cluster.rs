@@ -14,6 +14,7 @@ use transport::DialOptions;
 
 use crate::address::HostPort;
 use crate::backoff::{Backoff, random_fraction};
+use crate::coordinators::CoordinatorKind;
 use crate::error::Error;
 use crate::link::Link;
 use crate::link::LinkOptions;
@@ -37,8 +38,8 @@ pub enum Target<'k> {
     Controller,
     /// The broker of that id.
     Node(i32),
-    /// The broker that coordinates the group of that id.
-    Group(&'k str),
+    /// The broker that coordinates a group or a transactional id.
+    Coordinator(CoordinatorKind, &'k str),
 }
 
 /// A broker of the cluster.
@@ -92,8 +93,8 @@ struct Shared {
 struct Known {
     brokers: Arc<Brokers>,
     peers: BTreeMap<i32, Arc<Peer>>,
-    /// The broker that coordinates each group, as far as it was asked for.
-    coordinators: BTreeMap<String, i32>,
+    /// The broker that coordinates each group and transactional id, as far as it was asked for.
+    coordinators: BTreeMap<(CoordinatorKind, String), i32>,
 }
 
 impl Cluster {
@@ -132,6 +133,11 @@ impl Cluster {
             known: Mutex::default(),
         };
         Ok(Cluster { shared: Arc::new(shared) })
+    }
+
+    /// The brokers that the cluster last told of.
+    pub(crate) fn brokers(&self) -> Arc<Brokers> {
+        Arc::clone(&self.known().brokers)
     }
 
     /// As log lines name the client.
@@ -187,14 +193,39 @@ impl Cluster {
             if matches!(error.code(), Some(ErrorCode::NOT_CONTROLLER)) {
                 self.known().brokers = Arc::default();
             }
-            if let Target::Group(group) = target {
-                self.forget_coordinator(group, &error);
+            if let Target::Coordinator(kind, key) = target {
+                self.forget_coordinator(kind, key, &error);
             }
             let wait = self.shared.retry.after(failures);
             if tokio::time::timeout_at(deadline.at, tokio::time::sleep(wait)).await.is_err() {
                 return Err(deadline.over(assigned, failures));
             }
         }
+    }
+
+    /// The same, once: for those that find out elsewhere whom to ask next.
+    pub(crate) async fn ask_once<'q, R, T>(
+        &self,
+        wanted: VersionRange,
+        deadline: Deadline,
+        target: Target<'_>,
+        request: &R,
+        read: &mut impl FnMut(R::Response<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error>
+    where
+        R: Request + Message<'q>,
+    {
+        let mut assigned = false;
+        let attempt = self.try_once(wanted, target, deadline, request, read, &mut assigned);
+        let outcome = tokio::time::timeout_at(deadline.at, attempt).await;
+        outcome.unwrap_or_else(|_| Err(deadline.over(assigned, 1)))
+    }
+
+    /// Waits before an attempt after so many in a row that failed.
+    pub(crate) async fn back_off(&self, failures: u32, deadline: Deadline) -> Result<(), Error> {
+        let wait = self.shared.retry.after(failures);
+        let waited = tokio::time::timeout_at(deadline.at, tokio::time::sleep(wait)).await;
+        waited.map_err(|_| deadline.over(true, failures))
     }
 
     async fn try_once<'q, R, T>(
@@ -253,8 +284,13 @@ impl Cluster {
                     None => self.any_peer()?,
                 }
             }
-            Target::Group(group) => {
-                let coordinator = Box::pin(self.coordinator(group, deadline)).await?;
+            Target::Coordinator(kind, key) => {
+                let known = self.known().coordinators.get(&(kind, key.to_owned())).copied();
+                let coordinator = match known {
+                    Some(id) => id,
+                    None => Box::pin(self.coordinator(key, kind, deadline)).await?,
+                };
+                self.known().coordinators.insert((kind, key.to_owned()), coordinator);
                 self.peer(coordinator, deadline).await?
             }
         };
@@ -303,18 +339,13 @@ impl Cluster {
         Arc::clone(&known.brokers)
     }
 
-    /// The broker that coordinates a group, where it is known already.
-    pub(crate) fn known_coordinator(&self, group: &str) -> Option<i32> {
-        self.known().coordinators.get(group).copied()
-    }
-
-    /// Takes note of the broker that coordinates a group, or that it is not known any more.
-    pub(crate) fn note_coordinator(&self, group: &str, coordinator: Option<i32>) {
-        let coordinators = &mut self.known().coordinators;
-        match coordinator {
-            Some(id) => coordinators.insert(group.to_owned(), id),
-            None => coordinators.remove(group),
-        };
+    /// After an error that says that another broker coordinates a key, or that this one is not there.
+    pub(crate) fn forget_coordinator(&self, kind: CoordinatorKind, key: &str, error: &Error) {
+        let codes = [ErrorCode::NOT_COORDINATOR, ErrorCode::COORDINATOR_NOT_AVAILABLE];
+        let is_moved = error.code().is_some_and(|code| codes.contains(&code));
+        if is_moved || matches!(error, Error::Disconnected(_)) {
+            self.known().coordinators.remove(&(kind, key.to_owned()));
+        }
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -325,7 +356,7 @@ impl Cluster {
 
 /// True for errors that say who answers, not what: the same request, sent again, finds another server or the same one in
 /// another state. Whether a topic that is not there comes into being is for the caller to wait for.
-fn passes(error: &Error) -> bool {
+pub(crate) fn passes(error: &Error) -> bool {
     let codes = [
         ErrorCode::NOT_CONTROLLER,
         ErrorCode::NOT_COORDINATOR,

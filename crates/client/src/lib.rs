@@ -22,6 +22,7 @@ pub use address::HostPort;
 pub use admin::Admin;
 pub use cluster::{Brokers, Node, Target};
 pub use consumer::{Consumer, ConsumerRecord};
+pub use coordinators::CoordinatorKind;
 pub use error::Error;
 pub use producer::{Producer, ProducerRecord};
 pub use versions::ServerVersions;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::IsTerminal;
 
+use telemetry::{LOG_TIME_FORMAT, LogLine};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
@@ -53,23 +54,19 @@ where
         let metadata = event.metadata();
         let now = jiff::Zoned::now();
         let line = match self.format {
-            LogFormat::Kafka => {
-                kafka_line(&now.strftime("%Y-%m-%d %H:%M:%S").to_string(), &now, metadata, &fields)
+            LogFormat::Kafka => LogLine {
+                time: &now.strftime(LOG_TIME_FORMAT),
+                millis: now.millisecond(),
+                level: metadata.level(),
+                message: &fields.message,
+                fields: &fields.others,
+                logger: metadata.target(),
             }
+            .to_string(),
             LogFormat::Json => json_line(&now.timestamp().to_string(), metadata, &fields),
         };
         writeln!(writer, "{line}")
     }
-}
-
-fn kafka_line(time: &str, now: &jiff::Zoned, metadata: &tracing::Metadata<'_>, fields: &Fields) -> String {
-    let millis = now.millisecond();
-    let mut line = format!("[{time},{millis:03}] {} {}", metadata.level(), fields.message);
-    for (name, value) in &fields.others {
-        line.push_str(&format!(" {name}={value}"));
-    }
-    line.push_str(&format!(" ({})", metadata.target()));
-    line
 }
 
 fn json_line(time: &str, metadata: &tracing::Metadata<'_>, fields: &Fields) -> String {

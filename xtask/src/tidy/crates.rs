@@ -45,7 +45,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quorum",
         ],
     ),
-    ("cli", &["model", "config", "metadata", "partition-log", "records", "protocol", "quorum", "client"]),
+    (
+        "cli",
+        &[
+            "model",
+            "config",
+            "telemetry",
+            "metadata",
+            "partition-log",
+            "records",
+            "protocol",
+            "quorum",
+            "client",
+        ],
+    ),
     ("launcher", &["cli", "server"]),
 ];
 

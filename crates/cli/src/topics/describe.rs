@@ -9,7 +9,7 @@ use client::admin::{
 use config::ConfigSource;
 use model::{ErrorCode, Uuid};
 
-use super::{REPORTS, filter};
+use super::{REPORTS, UNAVAILABLE, filter};
 use crate::Output;
 use crate::admin_tool::{refused, wrote};
 use crate::failure::Failure;
@@ -28,11 +28,18 @@ pub(super) async fn run(
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut topics = admin.describe_topics(&names).await?;
     java::in_order_of_sized_map(&mut topics, |topic| java::hash_of(&topic.name));
-    let live: Vec<i32> = admin.brokers().await?.nodes.iter().map(|node| node.id).collect();
-    let reassignments = reassignments(admin, &topics).await?;
     let reports: Vec<&str> = REPORTS.into_iter().filter(|report| given.has(report)).collect();
+    let live: Vec<i32> = if reports.contains(&UNAVAILABLE) {
+        admin.brokers().await?.nodes.iter().map(|node| node.id).collect()
+    } else {
+        Vec::new()
+    };
+    let reassignments = reassignments(admin, &topics).await?;
+    let resources: Vec<ConfigResource> =
+        topics.iter().map(|topic| ConfigResource::topic(&topic.name)).collect();
+    let mut described = admin.describe_configs_of(&resources).await?;
     for topic in &topics {
-        let mut configs = admin.describe_configs(&ConfigResource::topic(&topic.name), None).await?;
+        let mut configs = described.remove(&ConfigResource::topic(&topic.name)).unwrap_or_default();
         java::in_order_of_grown_map(&mut configs, |entry| java::hash_of(&entry.name));
         if reports.is_empty() {
             let own = own_configs(&configs);
@@ -60,9 +67,7 @@ async fn wanted(admin: &Admin, given: &Given) -> Result<Vec<String>, Failure> {
     let Some(text) = given.value("topic-id").map_err(refused)? else {
         return filter::existing(admin, given).await;
     };
-    let id: Uuid = text.parse().map_err(|_| {
-        Failure::argument(format!("Input string `{text}` decoded as {} bytes, which is not equal to the expected 16 bytes of a base64-encoded UUID", text.len() * 3 / 4))
-    })?;
+    let id: Uuid = text.parse().map_err(|_| Failure::argument(java::no_uuid(text)))?;
     if id == Uuid::default() {
         return filter::existing(admin, given).await;
     }

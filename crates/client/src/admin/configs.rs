@@ -1,7 +1,9 @@
 //! Settings of topics, brokers, groups and the rest, described and altered.
 
+use std::collections::BTreeMap;
+
 use protocol::messages::describe_configs_request::DescribeConfigsResource;
-use protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
+use protocol::messages::describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsResult};
 use protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use protocol::messages::{DescribeConfigsRequest, IncrementalAlterConfigsRequest};
 
@@ -82,21 +84,59 @@ impl Admin {
         resource: &ConfigResource,
         keys: Option<&[&str]>,
     ) -> Result<Vec<ConfigEntry>, Error> {
-        let keys = keys.map(|keys| keys.iter().map(|key| (*key).into()).collect());
-        let asked = DescribeConfigsResource {
+        let resources = [resource];
+        let mut described = self.describe(resource.target()?, &resources, keys).await?;
+        described.pop().map(|(_, entries)| entries).ok_or_else(|| unanswered(&resource.name))
+    }
+
+    /// All settings of several things, asked for with as few requests as servers that know them; the first thing that cannot be
+    /// described is the error of all.
+    pub async fn describe_configs_of(
+        &self,
+        resources: &[ConfigResource],
+    ) -> Result<BTreeMap<ConfigResource, Vec<ConfigEntry>>, Error> {
+        let mut by_target: Vec<(Target<'_>, Vec<&ConfigResource>)> = Vec::new();
+        for resource in resources {
+            let target = resource.target()?;
+            match by_target.iter_mut().find(|(known, _)| *known == target) {
+                Some((_, together)) => together.push(resource),
+                None => by_target.push((target, vec![resource])),
+            }
+        }
+        let mut described = BTreeMap::new();
+        for (target, together) in by_target {
+            described.extend(self.describe(target, &together, None).await?);
+        }
+        Ok(described)
+    }
+
+    /// Settings of things that the same server knows.
+    async fn describe(
+        &self,
+        target: Target<'_>,
+        resources: &[&ConfigResource],
+        keys: Option<&[&str]>,
+    ) -> Result<Vec<(ConfigResource, Vec<ConfigEntry>)>, Error> {
+        let asked = resources.iter().map(|resource| DescribeConfigsResource {
             resource_type: resource.kind as i8,
             resource_name: resource.name.as_str().into(),
-            configuration_keys: keys,
-        };
+            configuration_keys: keys.map(|keys| keys.iter().map(|key| (*key).into()).collect()),
+        });
         let request = DescribeConfigsRequest {
-            resources: vec![asked],
+            resources: asked.collect(),
             include_synonyms: true,
             include_documentation: false,
         };
-        self.ask("describeConfigs", resource.target()?, &request, |answer| {
-            let result = answer.results.first().ok_or_else(|| unanswered(&resource.name))?;
-            Error::check(result.error_code, result.error_message.as_deref())?;
-            Ok(result.configs.iter().map(ConfigEntry::of).collect())
+        self.ask("describeConfigs", target, &request, |answer| {
+            let results = resources.iter().map(|resource| {
+                let is_its = |result: &&DescribeConfigsResult<'_>| {
+                    result.resource_type == resource.kind as i8 && *result.resource_name == *resource.name
+                };
+                let result = answer.results.iter().find(is_its).ok_or_else(|| unanswered(&resource.name))?;
+                Error::check(result.error_code, result.error_message.as_deref())?;
+                Ok(((*resource).clone(), result.configs.iter().map(ConfigEntry::of).collect()))
+            });
+            results.collect()
         })
         .await
     }

@@ -14,7 +14,9 @@ use crate::error::Error;
 
 /// Where Kafka's admin client logs refused deletions of records that it has no words for.
 const LOGGER: &str = "org.apache.kafka.clients.admin.internals.DeleteRecordsHandler";
-/// Refusals that it has words for.
+/// Where it logs topics that it asks for in vain.
+const LEADER_LOGGER: &str = "org.apache.kafka.clients.admin.internals.PartitionLeaderStrategy";
+/// Refusals of deletions that it has words for.
 const EXPECTED: [ErrorCode; 3] = [
     ErrorCode::TOPIC_AUTHORIZATION_FAILED,
     ErrorCode::INVALID_TOPIC_EXCEPTION,
@@ -54,8 +56,11 @@ pub struct FoundOffset {
     pub leader_epoch: i32,
 }
 
+/// Who leads each partition, and the topics that nothing is told of.
+type Leaders = (BTreeMap<TopicPartition, Result<i32, Error>>, BTreeMap<String, ErrorCode>);
+
 /// What is wanted of each broker, by topic.
-type ByLeader<'p, W> = BTreeMap<i32, BTreeMap<&'p str, Vec<W>>>;
+pub(super) type ByLeader<'p, W> = BTreeMap<i32, BTreeMap<&'p str, Vec<W>>>;
 
 impl OffsetSpec {
     fn timestamp(self) -> i64 {
@@ -155,12 +160,12 @@ impl Admin {
     }
 
     /// Divides what is wanted of partitions among the brokers that lead them; apart from that those that nobody leads.
-    async fn by_leader<'p, W, T>(
+    pub(super) async fn by_leader<'p, W, T>(
         &self,
         wanted: impl Iterator<Item = (&'p TopicPartition, W)>,
     ) -> Result<(ByLeader<'p, W>, BTreeMap<TopicPartition, Result<T, Error>>), Error> {
         let wanted: Vec<(&TopicPartition, W)> = wanted.collect();
-        let leaders = self.leaders(wanted.iter().map(|((topic, _), _)| topic.as_str())).await?;
+        let (leaders, refused) = self.leaders(wanted.iter().map(|((topic, _), _)| topic.as_str())).await?;
         let (mut led, mut missing) = (ByLeader::new(), BTreeMap::new());
         for (partition, what) in wanted {
             match leaders.get(partition) {
@@ -172,19 +177,19 @@ impl Admin {
                     missing.insert(partition.clone(), Err(error.clone()));
                 }
                 None => {
-                    missing
-                        .insert(partition.clone(), Err(Error::server(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)));
+                    let error = match refused.get(&partition.0) {
+                        Some(code) => no_metadata(partition, *code),
+                        None => Error::server(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+                    };
+                    missing.insert(partition.clone(), Err(error));
                 }
             }
         }
         Ok((led, missing))
     }
 
-    /// The leader of every partition of some topics, or why there is none.
-    async fn leaders<'n>(
-        &self,
-        topics: impl Iterator<Item = &'n str>,
-    ) -> Result<BTreeMap<TopicPartition, Result<i32, Error>>, Error> {
+    /// The leader of every partition of some topics, or why there is none, and the topics that nothing is told of.
+    async fn leaders<'n>(&self, topics: impl Iterator<Item = &'n str>) -> Result<Leaders, Error> {
         let mut names: Vec<&str> = topics.collect();
         names.sort_unstable();
         names.dedup();
@@ -199,9 +204,13 @@ impl Admin {
         };
         self.ask("metadata", Target::Any, &request, |metadata| {
             self.cluster.learn(&metadata);
-            let mut leaders = BTreeMap::new();
+            let (mut leaders, mut refused) = Leaders::default();
             for topic in &metadata.topics {
                 let Some(name) = topic.name.as_deref() else { continue };
+                if !topic.error_code.is_none() {
+                    self.tell_refused(name, topic.error_code);
+                    refused.insert(name.to_owned(), topic.error_code);
+                }
                 for partition in &topic.partitions {
                     let leader = match Error::of(partition.error_code, None) {
                         Some(error) if partition.leader_id < 0 => Err(error),
@@ -210,8 +219,39 @@ impl Admin {
                     leaders.insert((name.to_owned(), partition.partition_index), leader);
                 }
             }
-            Ok(leaders)
+            Ok((leaders, refused))
         })
         .await
+    }
+
+    /// Logs a topic that nothing is told of, as Kafka's admin client logs it.
+    fn tell_refused(&self, topic: &str, code: ErrorCode) {
+        let told = match code {
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
+                format!("Received unknown topic error for topic {topic}")
+            }
+            ErrorCode::INVALID_TOPIC_EXCEPTION => {
+                format!("Received invalid topic error for topic {topic} in `Metadata` response")
+            }
+            _ => format!("Received {code} for topic {topic} in `Metadata` response"),
+        };
+        let error = Error::server(code);
+        let exception = format!("{}: {error}", error.exception());
+        tracing::error!(target: LEADER_LOGGER, exception, "[{}] {told}", self.cluster.name());
+    }
+}
+
+/// The error of a partition whose topic nothing is told of.
+fn no_metadata((topic, partition): &TopicPartition, code: ErrorCode) -> Error {
+    let why = match code {
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
+            format!("because metadata for topic `{topic}` could not be found")
+        }
+        ErrorCode::INVALID_TOPIC_EXCEPTION => format!("due to invalid topic `{topic}`"),
+        _ => return Error::server(code),
+    };
+    Error::Server {
+        code,
+        message: format!("Failed to fetch metadata for partition {topic}-{partition} {why}"),
     }
 }

@@ -13,6 +13,7 @@ use protocol::messages::{OffsetCommitRequest, OffsetFetchRequest, OffsetFetchRes
 
 use super::assignment::{Key, Position};
 use crate::cluster::{Cluster, Deadline, Target};
+use crate::coordinators::CoordinatorKind;
 use crate::error::Error;
 
 /// Versions of OffsetFetch that ask for several groups, and name topics.
@@ -94,7 +95,7 @@ pub(crate) async fn committed(
         require_stable: true,
         ..OffsetFetchRequest::default()
     };
-    let target = Target::Group(&identity.group);
+    let target = Target::Coordinator(CoordinatorKind::Group, &identity.group);
     match cluster.ask_in(FETCH_OF_GROUPS, deadline, target, &of_groups, |answer| found(&answer)).await {
         Err(Error::Unsupported(_)) => {}
         answered => return answered,
@@ -202,11 +203,17 @@ pub(crate) async fn commit(
         topics,
     };
     cluster
-        .ask_in(COMMIT, deadline, Target::Group(&identity.group), &request, |answer| {
-            let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
-            let refused = partitions.find_map(|partition| refusal(partition.error_code));
-            refused.map_or(Ok(()), Err)
-        })
+        .ask_in(
+            COMMIT,
+            deadline,
+            Target::Coordinator(CoordinatorKind::Group, &identity.group),
+            &request,
+            |answer| {
+                let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+                let refused = partitions.find_map(|partition| refusal(partition.error_code));
+                refused.map_or(Ok(()), Err)
+            },
+        )
         .await
 }
 

@@ -18,6 +18,7 @@ use crate::consumer::assignors::{
     AssignorKind, MemberSubscription, Shares, assignment_bytes, is_cooperative, partitions_of,
     subscription_bytes, subscription_of,
 };
+use crate::coordinators::CoordinatorKind;
 use crate::error::Error;
 
 /// What consumers call their protocol.
@@ -209,7 +210,7 @@ impl Drop for Classic {
 /// Tells the coordinator that a member goes.
 pub(super) async fn leave(context: &Context, member_id: &str, reason: &str) {
     let deadline = Deadline::after("leaveGroup", context.options.api_timeout);
-    let target = Target::Group(&context.group);
+    let target = Target::Coordinator(CoordinatorKind::Group, &context.group);
     let Ok(link) = context.cluster.connection(target, deadline).await else { return };
     // Versions before 3 know one member only.
     let several = LeaveGroupRequest {
@@ -235,9 +236,14 @@ pub(super) async fn leave(context: &Context, member_id: &str, reason: &str) {
 impl Joining {
     async fn run(mut self) -> Result<Round, Error> {
         let deadline = Deadline::after("joinGroup", self.context.options.api_timeout);
-        let link = self.context.cluster.connection(Target::Group(&self.context.group), deadline).await;
-        let link =
-            link.inspect_err(|error| self.context.cluster.forget_coordinator(&self.context.group, error))?;
+        let link = self
+            .context
+            .cluster
+            .connection(Target::Coordinator(CoordinatorKind::Group, &self.context.group), deadline)
+            .await;
+        let link = link.inspect_err(|error| {
+            self.context.cluster.forget_coordinator(CoordinatorKind::Group, &self.context.group, error)
+        })?;
         let wait = self.context.options.poll_interval_max + GRACE;
         let joined = loop {
             let request = self.join_request();
@@ -274,7 +280,7 @@ impl Joining {
     }
 
     fn lost(&self, error: &Error) {
-        self.context.cluster.forget_coordinator(&self.context.group, error);
+        self.context.cluster.forget_coordinator(CoordinatorKind::Group, &self.context.group, error);
     }
 
     fn join_request(&self) -> JoinGroupRequest<'_> {

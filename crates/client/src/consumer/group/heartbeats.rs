@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::{Context, GroupEvent, classic};
 use crate::cluster::{ANY_VERSION, Deadline, Target};
+use crate::coordinators::CoordinatorKind;
 use crate::error::Error;
 
 /// Whose heartbeats they are.
@@ -37,7 +38,7 @@ async fn run(context: Context, beat: Beat) {
         match send(&context, &beat).await {
             Ok(()) => {}
             Err(error) if error.is_retriable() || matches!(error, Error::Timeout(_)) => {
-                context.cluster.forget_coordinator(&context.group, &error);
+                context.cluster.forget_coordinator(CoordinatorKind::Group, &context.group, &error);
                 tokio::time::sleep(options.backoff.after(1)).await;
             }
             Err(error) => return context.tell(GroupEvent::Refused { generation: beat.generation, error }),
@@ -53,7 +54,10 @@ async fn send(context: &Context, beat: &Beat) -> Result<(), Error> {
         member_id: beat.member_id.as_str().into(),
         group_instance_id: context.options.instance.as_deref().map(Into::into),
     };
-    let link = context.cluster.connection(Target::Group(&context.group), deadline).await?;
+    let link = context
+        .cluster
+        .connection(Target::Coordinator(CoordinatorKind::Group, &context.group), deadline)
+        .await?;
     let answer = link.call(&request, ANY_VERSION).await?;
     Error::check(answer.decode()?.error_code, None)
 }

@@ -11,6 +11,7 @@ use tokio::time::{Duration, Instant};
 
 use super::{Context, GroupEvent, Interest};
 use crate::cluster::{ANY_VERSION, Deadline, Target};
+use crate::coordinators::CoordinatorKind;
 use crate::error::Error;
 
 /// Epochs by which a member joins, leaves, and leaves to come back.
@@ -148,7 +149,7 @@ async fn leave(context: &Context, member_id: &str) {
         ..ConsumerGroupHeartbeatRequest::default()
     };
     let deadline = Deadline::after("consumerGroupHeartbeat", context.options.api_timeout);
-    let target = Target::Group(&context.group);
+    let target = Target::Coordinator(CoordinatorKind::Group, &context.group);
     // Whatever the answer, the member is gone, at the latest when its session is over.
     let _ =
         context.cluster.ask(deadline, target, &request, |answer| Error::check(answer.error_code, None)).await;
@@ -188,7 +189,11 @@ impl Heartbeats {
                     return Some(());
                 }
                 Err(error) => {
-                    self.context.cluster.forget_coordinator(&self.context.group, &error);
+                    self.context.cluster.forget_coordinator(
+                        CoordinatorKind::Group,
+                        &self.context.group,
+                        &error,
+                    );
                     self.failures += 1;
                     // Whether the coordinator has heard it is not known.
                     self.says = Says { interest: true, owned: true };
@@ -234,7 +239,11 @@ impl Heartbeats {
     async fn beat(&mut self) -> Result<(), Error> {
         let request = self.request();
         let deadline = Deadline::after("consumerGroupHeartbeat", self.context.options.api_timeout);
-        let link = self.context.cluster.connection(Target::Group(&self.context.group), deadline).await?;
+        let link = self
+            .context
+            .cluster
+            .connection(Target::Coordinator(CoordinatorKind::Group, &self.context.group), deadline)
+            .await?;
         let answer = link.call(&request, ANY_VERSION).await?;
         let told = answer.decode()?;
         Error::check(told.error_code, told.error_message.as_deref())?;
