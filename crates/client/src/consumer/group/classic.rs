@@ -242,7 +242,7 @@ impl Joining {
             .connection(Target::Coordinator(CoordinatorKind::Group, &self.context.group), deadline)
             .await;
         let link = link.inspect_err(|error| {
-            self.context.cluster.forget_coordinator(CoordinatorKind::Group, &self.context.group, error)
+            self.context.cluster.forget_coordinator(CoordinatorKind::Group, &self.context.group, error);
         })?;
         let wait = self.context.options.poll_interval_max + GRACE;
         let joined = loop {
