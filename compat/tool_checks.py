@@ -41,6 +41,7 @@ def scenes():
     yield "tools-transactions", lambda session: None
     yield "tools-acls", lambda session: None
     yield "tools-console", files_of_consoles
+    yield "tools-perf", files_of_payloads
 
 
 def files_of_partitions(session):
@@ -73,6 +74,10 @@ def files_of_consoles(session):
         "reader.properties": "parse.key=true\nkey.separator=;\n",
     }.items():
         (session.folder / name).write_text(text)
+
+
+def files_of_payloads(session):
+    (session.folder / "empty.txt").write_text("")
 
 
 def files_of_settings(session):

@@ -30,6 +30,7 @@ MAIN_CLASSES = {
     "kafka-metadata-quorum.sh": "org.apache.kafka.tools.MetadataQuorumCommand",
     "kafka-reassign-partitions.sh": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
     "kafka-share-groups.sh": "org.apache.kafka.tools.consumer.group.ShareGroupCommand",
+    "kafka-producer-perf-test.sh": "org.apache.kafka.tools.ProducerPerformance",
     "kafka-storage.sh": "kafka.tools.StorageTool",
     "kafka-streams-application-reset.sh": "org.apache.kafka.tools.StreamsResetter",
     "kafka-streams-groups.sh": "org.apache.kafka.tools.streams.StreamsGroupCommand",

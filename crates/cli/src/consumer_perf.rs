@@ -96,9 +96,6 @@ fn plan(given: &Given) -> Result<Plan, Failure> {
     let long = |name: &'static str| given.long(name).map_err(refused);
     let millis = |number: i64| Duration::from_millis(u64::try_from(number).unwrap_or_default());
     let interval = long("reporting-interval")?.unwrap_or(5_000);
-    if interval <= 0 {
-        return Err(Failure::argument("Reporting interval must be greater than 0."));
-    }
     let count = long("num-records")?.or(long("messages")?).unwrap_or_default();
     Ok(Plan {
         topic: text("topic")?,
@@ -163,6 +160,9 @@ fn consume(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
     let settings = written(given)?.settings(ClientKind::Consumer, output)?;
     if plan.has_header {
         wrote(writeln!(output.out, "{}", report::header(plan.is_detailed)))?;
+    }
+    if plan.interval.is_zero() {
+        return Err(Failure::argument("Reporting interval must be greater than 0."));
     }
     admin_tool::run(async {
         let mut consumer = client_settings::consumer(&settings)?;

@@ -32,6 +32,7 @@ mod metadata_quorum;
 pub mod names;
 mod options;
 mod partitions_file;
+mod producer_perf;
 mod server_start;
 mod server_stop;
 pub mod storage;

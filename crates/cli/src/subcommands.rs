@@ -1,4 +1,5 @@
-//! Command lines of those tools of Kafka that have subcommands, read as the originals read them.
+//! Command lines of those tools of Kafka that have subcommands, and of those that share their parser, read as the originals read
+//! them.
 //!
 //! Their parser (argparse4j) takes `--name value`, `--name=value`, `-n value` and the beginning of a name where it is no other's,
 //! and complains behind a line of usage. Each tool has one table, from which its help follows.
@@ -20,6 +21,7 @@ pub(crate) struct Program {
     pub(crate) about: &'static str,
     /// Options that stand before the subcommand.
     pub(crate) options: &'static [Argument],
+    /// None where the tool is one command by itself.
     pub(crate) commands: &'static [Command],
 }
 
@@ -38,6 +40,8 @@ pub(crate) struct Argument {
     pub(crate) short: Option<&'static str>,
     /// What usage calls its value; `None` where it takes none.
     pub(crate) value: Option<&'static str>,
+    /// True where several values may follow.
+    pub(crate) takes_many: bool,
     pub(crate) need: Need,
     pub(crate) help: &'static str,
 }
@@ -54,7 +58,7 @@ pub(crate) enum Need {
 /// What a command line said.
 #[derive(Debug)]
 pub(crate) struct Said {
-    /// The subcommand.
+    /// The subcommand, empty where the tool has none.
     pub(crate) command: &'static str,
     options: Vec<(&'static Argument, Option<String>)>,
     /// What precedes a complaint.
@@ -83,12 +87,17 @@ pub(crate) struct Complaint {
 impl Argument {
     /// An option with a value.
     pub(crate) const fn value(long: &'static str, value: &'static str, help: &'static str) -> Argument {
-        Argument { long, short: None, value: Some(value), need: Need::Optional, help }
+        Argument { long, short: None, value: Some(value), takes_many: false, need: Need::Optional, help }
+    }
+
+    /// An option with one or more values.
+    pub(crate) const fn values(long: &'static str, value: &'static str, help: &'static str) -> Argument {
+        Argument { takes_many: true, ..Argument::value(long, value, help) }
     }
 
     /// An option without one.
     pub(crate) const fn flag(long: &'static str, help: &'static str) -> Argument {
-        Argument { long, short: None, value: None, need: Need::Optional, help }
+        Argument { long, short: None, value: None, takes_many: false, need: Need::Optional, help }
     }
 
     /// The same with a letter in place of the name.
@@ -116,6 +125,7 @@ impl Argument {
 
     fn in_usage(&self) -> String {
         match self.value {
+            Some(value) if self.takes_many => format!("--{} {value} [{value} ...]", self.long),
             Some(value) => format!("--{} {value}", self.long),
             None => format!("--{}", self.long),
         }
@@ -141,6 +151,13 @@ impl Program {
         let mut options = Vec::new();
         let own = Level { program: self, command: None };
         let name = own.options_of(&mut words, &mut options)?;
+        if self.commands.is_empty() {
+            if let Some(word) = name {
+                return Err(own.complaint(&format!("unrecognized arguments: '{word}'")));
+            }
+            own.check(self.options, &options)?;
+            return Ok(Said { command: "", options, usage: own.usage(), program: self.name });
+        }
         let Some(name) = name else { return Err(own.complaint("too few arguments")) };
         let mut fitting = self.commands.iter().filter(|command| command.name.starts_with(name.as_str()));
         let exact = self.commands.iter().find(|command| command.name == name);
@@ -190,12 +207,19 @@ impl Level {
                     // As the original has it, what begins with a dash is no value, but for numbers.
                     let is_value = |word: &&String| !word.starts_with('-') || word.parse::<f64>().is_ok();
                     let value = inline.or_else(|| words.next().filter(is_value).cloned());
+                    let count = if argument.takes_many { "1 argument(s)" } else { "one argument" };
                     let missing =
-                        || self.complaint(&format!("argument {}: expected one argument", argument.shown()));
+                        || self.complaint(&format!("argument {}: expected {count}", argument.shown()));
                     Some(value.ok_or_else(missing)?)
                 }
             };
             options.push((argument, value));
+            while argument.takes_many
+                && let Some(more) = words.as_slice().first().filter(|word| !word.starts_with('-'))
+            {
+                words.next();
+                options.push((argument, Some(more.clone())));
+            }
         }
         Ok(None)
     }
@@ -241,7 +265,8 @@ impl Level {
         given: &[(&'static Argument, Option<String>)],
     ) -> Result<(), Unsaid> {
         let has = |argument: &Argument| given.iter().any(|(there, _)| there.long == argument.long);
-        let missing = known.iter().find(|argument| argument.need == Need::Required && !has(argument));
+        // The original looks at the last one first.
+        let missing = known.iter().rev().find(|argument| argument.need == Need::Required && !has(argument));
         if let Some(argument) = missing {
             return Err(self.complaint(&format!("argument {} is required", argument.shown())));
         }
@@ -282,7 +307,9 @@ impl Level {
                 parts.push("[-h]".to_owned());
                 parts.extend(in_usage(self.program.options.iter()));
                 let names: Vec<&str> = self.program.commands.iter().map(|command| command.name).collect();
-                parts.extend([format!("{{{}}}", names.join(",")), "...".to_owned()]);
+                if !names.is_empty() {
+                    parts.extend([format!("{{{}}}", names.join(",")), "...".to_owned()]);
+                }
             }
         }
         let indent = " ".repeat(head.len());
@@ -304,7 +331,7 @@ impl Level {
     fn help(self) -> String {
         let about = self.command.map_or(self.program.about, |command| command.about);
         let mut help = format!("{}\n{about}\n", self.usage());
-        if self.command.is_none() {
+        if self.command.is_none() && !self.program.commands.is_empty() {
             help.push_str("\ncommands:\n");
             for command in self.program.commands {
                 help.push_str(&format!("  {:<22} {}\n", command.name, command.about));
@@ -362,6 +389,12 @@ impl Said {
             let sentence = format!("argument {shown}: could not convert '{text}' to {java_type} ({why})");
             Unsaid::Complaint(Complaint { usage: self.usage.clone(), program: self.program, sentence })
         })
+    }
+
+    /// What is wrong with it beyond what the parser can see.
+    pub(crate) fn complaint(&self, sentence: &str) -> Unsaid {
+        let (usage, program) = (self.usage.clone(), self.program);
+        Unsaid::Complaint(Complaint { usage, program, sentence: sentence.to_owned() })
     }
 
     /// The servers to connect to.

@@ -3,7 +3,7 @@
 use crate::{
     Output, acls, broker_api_versions, cluster, console_consumer, console_producer, consumer_groups,
     consumer_perf, delete_records, features, get_offsets, groups, leader_election, log_dirs, metadata_quorum,
-    server_stop, storage, topics, transactions,
+    producer_perf, server_stop, storage, topics, transactions,
 };
 
 /// The work of a tool, by its arguments and the variables of the environment; gives the exit code.
@@ -45,6 +45,7 @@ pub(crate) static TOOLS: &[KafkaTool] = &[
     work("kafka-topics", "create, describe, alter, list and delete topics", topics::run),
     work("kafka-console-producer", "write lines of standard input to a topic", |words, _, output| console_producer::run(words, output)),
     work("kafka-console-consumer", "print the records of topics", |words, _, output| console_consumer::run(words, output)),
+    work("kafka-producer-perf-test", "write records and say how fast that was", |words, _, output| producer_perf::run(words, output)),
     work("kafka-consumer-perf-test", "read records and say how fast that was", |words, _, output| consumer_perf::run(words, output)),
     work("kafka-broker-api-versions", "show which requests brokers take, in which versions", |words, _, output| broker_api_versions::run(words, output)),
     work("kafka-consumer-groups", "list, describe and delete groups, reset and delete their offsets", |words, _, output| consumer_groups::run(words, output)),

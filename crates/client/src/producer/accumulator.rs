@@ -125,9 +125,9 @@ impl Accumulator {
     ) -> Result<Appended, Error> {
         let bytes = size_max(record);
         self.check_size(bytes)?;
-        let options = Arc::clone(&self.options);
+        let options = &*self.options;
         let Some(topic) = self.topics.get_mut(record.topic) else { return Ok(Appended::UnknownTopic) };
-        let (partition, is_sticky) = topic.choose(record, &options, self.partitioner.as_deref())?;
+        let (partition, is_sticky) = topic.choose(record, options, self.partitioner.as_deref())?;
         let place = usize::try_from(partition).ok();
         let Some(queue) = place.and_then(|place| topic.queues.get_mut(place)) else {
             return Err(Error::Invalid(format!(
@@ -145,7 +145,7 @@ impl Accumulator {
             }
             self.free_bytes -= reserved;
             self.unfinished += 1;
-            queue.begin(&topic.view, partition, &options, reserved, now);
+            queue.begin(&topic.view, partition, options, reserved, now);
             is_new = true;
         }
         let Some(batch) = queue.waiting.back_mut() else { return Err(Error::Closed) };
@@ -161,25 +161,18 @@ impl Accumulator {
 
     fn check_size(&self, bytes: usize) -> Result<(), Error> {
         let whole = BATCH_HEAD_BYTES + bytes;
-        let too_large = |bound: usize, key: &str| Error::Server {
-            code: model::ErrorCode::MESSAGE_TOO_LARGE,
-            message: format!(
-                "The message is {whole} bytes when serialized which is larger than {bound}, which is the value of the {key} configuration."
-            ),
+        let ProducerOptions { request_bytes_max, buffer_bytes, .. } = &*self.options;
+        let bound = if whole > *request_bytes_max {
+            format!("{request_bytes_max}, which is the value of the max.request.size configuration.")
+        } else if whole > *buffer_bytes {
+            format!(
+                "the total memory buffer you have configured with the buffer.memory configuration ({buffer_bytes})."
+            )
+        } else {
+            return Ok(());
         };
-        if whole > self.options.request_bytes_max {
-            return Err(too_large(self.options.request_bytes_max, "max.request.size"));
-        }
-        if whole > self.options.buffer_bytes {
-            let bound = self.options.buffer_bytes;
-            return Err(Error::Server {
-                code: model::ErrorCode::MESSAGE_TOO_LARGE,
-                message: format!(
-                    "The message is {whole} bytes when serialized which is larger than the total memory buffer you have configured with the buffer.memory configuration ({bound})."
-                ),
-            });
-        }
-        Ok(())
+        let message = format!("The message is {whole} bytes when serialized which is larger than {bound}");
+        Err(Error::Server { code: model::ErrorCode::MESSAGE_TOO_LARGE, message })
     }
 
     /// Bytes of the buffer that nobody holds.
@@ -192,7 +185,7 @@ impl Accumulator {
         let mut drained = Drained::default();
         let identity = self.identity;
         let hurries = self.is_closing || self.hurries > 0;
-        let options = Arc::clone(&self.options);
+        let options = &*self.options;
         let mut bytes: BTreeMap<i32, usize> = BTreeMap::new();
         for topic in self.topics.values_mut() {
             let mut is_stale = now >= topic.fetched + options.metadata_age_max;
@@ -200,7 +193,7 @@ impl Accumulator {
                 queue.expire(now, options.delivery_timeout, &mut drained.expired);
                 let Some(first) = queue.waiting.front() else { continue };
                 drained.look_at(first.created + options.delivery_timeout);
-                let Some(ready_at) = queue.ready_at(hurries, &options) else { continue };
+                let Some(ready_at) = queue.ready_at(hurries, options) else { continue };
                 if ready_at > now {
                     drained.look_at(ready_at);
                     continue;

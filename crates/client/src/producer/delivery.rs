@@ -1,6 +1,7 @@
 //! What becomes of a record that was handed over.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -33,8 +34,15 @@ pub struct Delivery {
 pub(crate) struct BatchOutcome {
     topic: Arc<str>,
     partition: i32,
-    outcome: Mutex<Option<Result<Written, Error>>>,
+    outcome: Mutex<Option<Settled>>,
     told: Notify,
+}
+
+/// An outcome and when it was told.
+#[derive(Debug, Clone)]
+struct Settled {
+    outcome: Result<Written, Error>,
+    at: Instant,
 }
 
 /// Where a batch was written.
@@ -53,11 +61,13 @@ impl BatchOutcome {
 
     /// Tells all who wait; the first outcome counts.
     pub(crate) fn tell(&self, outcome: Result<Written, Error>) {
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(outcome);
+        let mut known = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get_or_insert_with(|| Settled { outcome, at: Instant::now() });
+        drop(known);
         self.told.notify_waiters();
     }
 
-    fn known(&self) -> Option<Result<Written, Error>> {
+    fn known(&self) -> Option<Settled> {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -66,8 +76,8 @@ impl BatchOutcome {
         loop {
             // Asked for before the look, so that what is told in between is heard.
             let told = self.told.notified();
-            if let Some(outcome) = self.known() {
-                return outcome;
+            if let Some(settled) = self.known() {
+                return settled.outcome;
             }
             told.await;
         }
@@ -87,7 +97,13 @@ impl Delivery {
 
     /// What is known already.
     pub fn outcome(&self) -> Option<Result<RecordMetadata, Error>> {
-        self.batch.known().map(|outcome| outcome.map(|written| self.metadata(written)))
+        self.settled().map(|(outcome, _)| outcome)
+    }
+
+    /// The same, with the moment at which it became known.
+    pub fn settled(&self) -> Option<(Result<RecordMetadata, Error>, Instant)> {
+        let Settled { outcome, at } = self.batch.known()?;
+        Some((outcome.map(|written| self.metadata(written)), at))
     }
 
     fn metadata(&self, written: Written) -> RecordMetadata {

@@ -1,0 +1,110 @@
+//! What is written: letters by chance, values of a file by chance, or numbers.
+
+use crate::Output;
+use crate::admin_tool::wrote;
+use crate::failure::Failure;
+use crate::subcommands::Said;
+
+/// Bytes of a file of values that are taken.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// Makes values.
+#[derive(Debug)]
+pub(super) struct Payloads {
+    kind: Kind,
+    chance: u64,
+    value: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Letters,
+    OfFile(Vec<String>),
+    Numbers,
+}
+
+impl Payloads {
+    pub(super) fn of(said: &Said, output: &mut Output<'_>) -> Result<Payloads, Failure> {
+        let size = said.value("record-size").and_then(|text| text.parse().ok());
+        let kind = match (said.value("payload-file"), size) {
+            (Some(file), _) => {
+                let delimiter = said.value("payload-delimiter").filter(|text| *text != "\\n").unwrap_or("\n");
+                Kind::OfFile(values_of(file, delimiter, output)?)
+            }
+            (None, Some(_)) => Kind::Letters,
+            (None, None) => Kind::Numbers,
+        };
+        Ok(Payloads { kind, chance: 0, value: vec![0; size.unwrap_or_default()] })
+    }
+
+    /// The value of the record of that number.
+    pub(super) fn value(&mut self, number: u64) -> &[u8] {
+        match &self.kind {
+            Kind::Letters => {
+                for eight in self.value.chunks_mut(8) {
+                    let chance = next(&mut self.chance).to_le_bytes();
+                    for (letter, byte) in eight.iter_mut().zip(chance) {
+                        // One of 26 letters, as evenly as a byte of chance can be.
+                        *letter = b'A' + ((u16::from(byte) * 26) >> 8) as u8;
+                    }
+                }
+                &self.value
+            }
+            Kind::OfFile(values) => {
+                let place = next(&mut self.chance) % values.len().max(1) as u64;
+                values.get(place as usize).map_or(&[], |value| value.as_bytes())
+            }
+            Kind::Numbers => {
+                self.value = number.to_string().into_bytes();
+                &self.value
+            }
+        }
+    }
+}
+
+/// The next number of a sequence that looks like chance (splitmix64).
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+fn values_of(file: &str, delimiter: &str, output: &mut Output<'_>) -> Result<Vec<String>, Failure> {
+    use std::io::Read;
+    let shown = std::path::absolute(file).unwrap_or_else(|_| file.into());
+    wrote(writeln!(output.out, "Reading payloads from: {}", shown.display()))?;
+    let empty = || Failure::argument("File does not exist or empty file provided.");
+    let mut text = Vec::new();
+    let opened = std::fs::File::open(file).map_err(|_| empty())?;
+    let read = opened.take(FILE_BYTES_MAX).read_to_end(&mut text);
+    read.map_err(|error| Failure::of_class("java.io.IOException", error.to_string()))?;
+    if text.is_empty() {
+        return Err(empty());
+    }
+    let delimiter = regex::Regex::new(delimiter)
+        .map_err(|error| Failure::of_class("java.util.regex.PatternSyntaxException", error.to_string()))?;
+    let text = String::from_utf8_lossy(&text);
+    let mut values: Vec<String> = delimiter.split(&text).map(str::to_owned).collect();
+    // Java drops empty pieces at the end.
+    while values.len() > 1 && values.last().is_some_and(String::is_empty) {
+        values.pop();
+    }
+    wrote(writeln!(output.out, "Number of records read: {}", values.len()))?;
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_letters_and_numbers_go_up() {
+        let mut letters = Payloads { kind: Kind::Letters, chance: 0, value: vec![0; 1000] };
+        let first = letters.value(0).to_vec();
+        assert!(first.iter().all(u8::is_ascii_uppercase) && first != letters.value(1));
+        let mut numbers = Payloads { kind: Kind::Numbers, chance: 0, value: Vec::new() };
+        assert_eq!(numbers.value(77), b"77");
+    }
+}
