@@ -27,6 +27,7 @@ mod metadata_quorum;
 pub mod names;
 mod options;
 mod partitions_file;
+mod reassign_partitions;
 mod server_start;
 mod server_stop;
 pub mod storage;

@@ -62,7 +62,7 @@ const MISSING: &[&str] = &[
     "kafka-consumer-perf-test", "kafka-delegation-tokens",
     "kafka-dump-log", "kafka-e2e-latency", "kafka-jmx",
     "kafka-metadata-shell",
-    "kafka-producer-perf-test", "kafka-reassign-partitions", "kafka-replica-verification", "kafka-run-class",
+    "kafka-producer-perf-test", "kafka-replica-verification", "kafka-run-class",
     "kafka-share-consumer-perf-test", "kafka-share-groups", "kafka-streams-application-reset",
     "kafka-streams-groups", "kafka-verifiable-consumer",
     "kafka-verifiable-producer", "kafka-verifiable-share-consumer", "trogdor",
