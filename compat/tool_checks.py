@@ -3,6 +3,8 @@
     python3 compat/tool_checks.py --record      writes the transcripts anew, by what Kafka's tools print against Kafka
 """
 
+import json
+
 import playing
 import transcripts
 from kafka_peer import KafkaPeer
@@ -40,6 +42,7 @@ def scenes():
     yield "tools-quorum", lambda session: None
     yield "tools-transactions", lambda session: None
     yield "tools-acls", lambda session: None
+    yield "tools-reassignments", files_of_moves
     yield "tools-console", files_of_consoles
     yield "tools-perf", files_of_payloads
 
@@ -97,6 +100,29 @@ def files_of_settings(session):
         "no-listener.properties": f"{controller}controller.listener.names=OTHER\nlog.dirs={directory}\n",
     }.items():
         (session.folder / name).write_text(text)
+
+
+def files_of_moves(session):
+    def one(**more):
+        return {"topic": "orders", "partition": 0, "replicas": [1], **more}
+
+    for name, moves in {
+        "same": {"partitions": [one(log_dirs=["any"]), one(partition=1)], "version": 1},
+        "broker-2": {"partitions": [one(replicas=[2])]},
+        "nowhere": {"partitions": [one(topic="nowhere")]},
+        "partition-9": {"partitions": [one(partition=9)]},
+        "twice": {"partitions": [one(), one()]},
+        "broker-twice": {"partitions": [one(replicas=[1, 1])]},
+        "no-replicas": {"partitions": [one(replicas=[])]},
+        "log-dirs": {"partitions": [one(log_dirs=["any", "any"])]},
+        "topics": {"topics": [{"topic": "orders"}], "version": 1},
+        "topics-twice": {"topics": [{"topic": "orders"}, {"topic": "orders"}]},
+        "topics-nowhere": {"topics": [{"topic": "nowhere"}]},
+        "version": {"topics": [], "partitions": [], "version": 2},
+        "empty": {},
+    }.items():
+        (session.folder / f"{name}.json").write_text(json.dumps(moves))
+    (session.folder / "broken.json").write_text("{")
 
 
 def ours_against_naru(folder):

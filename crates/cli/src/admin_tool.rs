@@ -38,6 +38,16 @@ pub(crate) fn refuse(options: &Options, refusal: &Refusal, output: &mut Output<'
     }
 }
 
+/// The same for tools that do not catch what their parser throws.
+pub(crate) fn uncaught(options: &Options, refusal: &Refusal, output: &mut Output<'_>) -> u8 {
+    match refusal {
+        Refusal::Parser(exception, sentence) => {
+            output.fail(format!("Exception in thread \"main\" {exception}: {sentence}"))
+        }
+        Refusal::Usage(_) => refuse(options, refusal, output),
+    }
+}
+
 fn usage(options: &Options, sentence: &str, output: &mut Output<'_>) -> u8 {
     let table = options.table();
     output.fail(format!("{sentence}\n{}", table.trim_end()))

@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
     }
     let given = match OPTIONS.read(arguments).and_then(available) {
         Ok(given) => given,
-        Err(refusal) => return uncaught(&refusal, output),
+        Err(refusal) => return admin_tool::uncaught(&OPTIONS, &refusal, output),
     };
     if let Some(code) = admin_tool::answered(&OPTIONS, &given, output) {
         return code;
@@ -108,16 +108,6 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
             let _ = writeln!(output.err, "{failure}");
             0
         }
-    }
-}
-
-/// The original does not catch what its parser throws.
-fn uncaught(refusal: &Refusal, output: &mut Output<'_>) -> u8 {
-    match refusal {
-        Refusal::Parser(exception, sentence) => {
-            output.fail(format!("Exception in thread \"main\" {exception}: {sentence}"))
-        }
-        Refusal::Usage(_) => admin_tool::refuse(&OPTIONS, refusal, output),
     }
 }
 

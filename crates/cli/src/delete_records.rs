@@ -78,10 +78,10 @@ fn parse(text: &str) -> Result<BTreeMap<TopicPartition, i64>, Failure> {
     let named = partitions_file::named(list, NEEDED)?;
     if !named.twice.is_empty() {
         let twice: Vec<String> = named.twice.into_iter().collect();
-        return Err(Failure::of_class(
-            "org.apache.kafka.tools.AdminCommandFailedException",
-            format!("Offset json file contains duplicate topic partitions: {}", twice.join(",")),
-        ));
+        return Err(Failure::command_failed(format!(
+            "Offset json file contains duplicate topic partitions: {}",
+            twice.join(",")
+        )));
     }
     let wanted = named.partitions.into_iter().map(|(partition, one)| {
         let offset = one.get("offset").and_then(Value::as_i64);

@@ -43,6 +43,11 @@ impl Failure {
         Failure::of_class("java.lang.NumberFormatException", format!("For input string: \"{text}\""))
     }
 
+    /// What a tool finds that it cannot do.
+    pub(crate) fn command_failed(message: impl Into<String>) -> Failure {
+        Failure::of_class("org.apache.kafka.tools.AdminCommandFailedException", message)
+    }
+
     /// What a tool tells in a sentence, without a stack.
     pub(crate) fn terse(message: impl Into<String>) -> Failure {
         Failure { exception: TERSE.to_owned(), message: message.into() }

@@ -74,32 +74,28 @@ fn elect(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
     }
     match failed.len() {
         0 => Ok(()),
-        count => Err(command_failed(format!("{count} replica(s) could not be elected"))),
+        count => Err(Failure::command_failed(format!("{count} replica(s) could not be elected"))),
     }
-}
-
-fn command_failed(sentence: String) -> Failure {
-    Failure::of_class("org.apache.kafka.tools.AdminCommandFailedException", sentence)
 }
 
 fn check(given: &Given) -> Result<(), Failure> {
     let required = ["bootstrap-server", "election-type"];
     let missing: Vec<&str> = required.into_iter().filter(|option| !given.has(option)).collect();
     if !missing.is_empty() {
-        return Err(command_failed(format!("Missing required option(s): {}", missing.join(", "))));
+        return Err(Failure::command_failed(format!("Missing required option(s): {}", missing.join(", "))));
     }
     let exclusive = ["topic", "all-topic-partitions", "path-to-json-file"];
     if exclusive.into_iter().filter(|option| given.has(option)).count() != 1 {
         let options = exclusive.join(", ");
-        return Err(command_failed(format!(
+        return Err(Failure::command_failed(format!(
             "One and only one of the following options is required: {options}"
         )));
     }
     if given.has("topic") && !given.has("partition") {
-        return Err(command_failed("Missing required option(s): partition".to_owned()));
+        return Err(Failure::command_failed("Missing required option(s): partition".to_owned()));
     }
     if !given.has("topic") && given.has("partition") {
-        return Err(command_failed("Option partition is only allowed if topic is used".to_owned()));
+        return Err(Failure::command_failed("Option partition is only allowed if topic is used".to_owned()));
     }
     Ok(())
 }

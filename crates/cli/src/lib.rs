@@ -33,6 +33,7 @@ pub mod names;
 mod options;
 mod partitions_file;
 mod producer_perf;
+mod reassign_partitions;
 mod server_start;
 mod server_stop;
 pub mod storage;

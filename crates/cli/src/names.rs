@@ -61,7 +61,7 @@ const MISSING: &[&str] = &[
     "kafka-console-share-consumer", "kafka-delegation-tokens",
     "kafka-dump-log", "kafka-e2e-latency", "kafka-jmx",
     "kafka-metadata-shell",
-    "kafka-reassign-partitions", "kafka-replica-verification", "kafka-run-class",
+    "kafka-replica-verification", "kafka-run-class",
     "kafka-share-consumer-perf-test", "kafka-share-groups", "kafka-streams-application-reset",
     "kafka-streams-groups", "kafka-verifiable-consumer",
     "kafka-verifiable-producer", "kafka-verifiable-share-consumer", "trogdor",

@@ -168,6 +168,11 @@ impl Given {
         self.options.iter().any(|(option, _)| *option == name)
     }
 
+    /// The options in the order in which they were given.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.options.iter().map(|(name, _)| *name)
+    }
+
     /// All values of an option.
     pub(crate) fn values<'g>(&'g self, name: &'g str) -> impl Iterator<Item = &'g str> {
         self.options

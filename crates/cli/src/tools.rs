@@ -3,7 +3,7 @@
 use crate::{
     Output, acls, broker_api_versions, cluster, console_consumer, console_producer, consumer_groups,
     consumer_perf, delete_records, features, get_offsets, groups, leader_election, log_dirs, metadata_quorum,
-    producer_perf, server_stop, storage, topics, transactions,
+    producer_perf, reassign_partitions, server_stop, storage, topics, transactions,
 };
 
 /// The work of a tool, by its arguments and the variables of the environment; gives the exit code.
@@ -57,6 +57,7 @@ pub(crate) static TOOLS: &[KafkaTool] = &[
     work("kafka-cluster", "show the id of a cluster and its brokers, take brokers off its list", |words, _, output| cluster::run(words, output)),
     work("kafka-features", "show and alter levels of features", |words, _, output| features::run(words, output)),
     work("kafka-metadata-quorum", "show who keeps the cluster's metadata, add and remove voters", |words, _, output| metadata_quorum::run(words, output)),
+    work("kafka-reassign-partitions", "move partitions to other brokers and log directories", |words, _, output| reassign_partitions::run(words, output)),
     work("kafka-transactions", "show transactions and producers, abort what hangs", |words, _, output| transactions::run(words, output)),
     work("kafka-delete-records", "delete records below an offset", |words, _, output| delete_records::run(words, output)),
 ];

@@ -247,10 +247,10 @@ fn assignments(given: &Given) -> Result<BTreeMap<i32, Vec<i32>>, Failure> {
             }
         }
         if !twice.is_empty() {
-            return Err(Failure::of_class(
-                "org.apache.kafka.tools.AdminCommandFailedException",
-                format!("Partition replica lists may not contain duplicate entries: {}", twice.join(",")),
-            ));
+            return Err(Failure::command_failed(format!(
+                "Partition replica lists may not contain duplicate entries: {}",
+                twice.join(",")
+            )));
         }
         if assignments.get(&0).is_some_and(|first| first.len() != brokers.len()) {
             let shown: Vec<String> = brokers.iter().map(i32::to_string).collect();

@@ -10,6 +10,7 @@ mod groups;
 mod log_dirs;
 mod membership;
 mod offsets;
+mod reassignments;
 mod topics;
 mod transactions;
 mod voters;
