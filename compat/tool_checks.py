@@ -32,6 +32,8 @@ def listed(full):
 
 def scenes():
     """Pairs of a transcript and what has to happen before it."""
+    # First, while there are no topics but its own, which it lists.
+    yield "tools-configs", files_of_configs
     yield "tools-topics", lambda session: None
     yield "tools-offsets", files_of_partitions
     yield "tools-elections", files_of_elections
@@ -92,6 +94,10 @@ def files_of_settings(session):
         "no-listener.properties": f"{controller}controller.listener.names=OTHER\nlog.dirs={directory}\n",
     }.items():
         (session.folder / name).write_text(text)
+
+
+def files_of_configs(session):
+    (session.folder / "topic.properties").write_text("retention.bytes=1000000\nsegment.ms = 3600000\n")
 
 
 def ours_against_naru(folder):

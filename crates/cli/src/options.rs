@@ -168,6 +168,11 @@ impl Given {
         self.options.iter().any(|(option, _)| *option == name)
     }
 
+    /// Options and their values in the order they were given.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (&'static str, Option<&str>)> {
+        self.options.iter().map(|(option, value)| (*option, value.as_deref()))
+    }
+
     /// All values of an option.
     pub(crate) fn values<'g>(&'g self, name: &'g str) -> impl Iterator<Item = &'g str> {
         self.options
