@@ -19,6 +19,9 @@ LOGGING = """Configuration:
 class KafkaPeer:
     """Started on entry, stopped on exit. The tool runner formats its log directory."""
 
+    # The broker follows its controller, which has answered for it.
+    behind_max_s = 10
+
     def __init__(self, folder, runner, settings=()):
         self.folder = Path(folder)
         self.runner = runner

@@ -25,6 +25,9 @@ def free_port():
 class Server:
     """One broker process. Its data outlives a kill, so that start() shows what survived."""
 
+    # What it has answered holds.
+    behind_max_s = 0
+
     def __init__(self, folder, settings=(), file=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,8 @@ def listed(full):
 
 def scenes():
     """Pairs of a transcript and what has to happen before it."""
+    # First, while there are no topics but its own, which it lists.
+    yield "tools-configs", files_of_configs
     yield "tools-topics", lambda session: None
     yield "tools-offsets", files_of_partitions
     yield "tools-elections", files_of_elections
@@ -123,6 +125,10 @@ def files_of_moves(session):
     }.items():
         (session.folder / f"{name}.json").write_text(json.dumps(moves))
     (session.folder / "broken.json").write_text("{")
+
+
+def files_of_configs(session):
+    (session.folder / "topic.properties").write_text("retention.bytes=1000000\nsegment.ms = 3600000\n")
 
 
 def ours_against_naru(folder):

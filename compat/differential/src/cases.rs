@@ -17,7 +17,9 @@ mod list_offsets;
 mod metadata;
 mod offsets_and_producers;
 mod produce;
+mod quotas;
 mod restart;
+mod scram_credentials;
 mod topics;
 
 use crate::session::{Session, Stopped};
@@ -53,6 +55,8 @@ pub fn all() -> Vec<Case> {
         elections::CASES,
         offsets_and_producers::CASES,
         configs::CASES,
+        quotas::CASES,
+        scram_credentials::CASES,
         cluster::CASES,
         restart::BEFORE,
     ])

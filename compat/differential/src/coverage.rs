@@ -11,8 +11,8 @@ use crate::session::Exchange;
 ///
 /// Others need what a single broker without security does not have: a failing disk (KAFKA_STORAGE_ERROR), other
 /// brokers (NOT_ENOUGH_REPLICAS, LEADER_NOT_AVAILABLE, NOT_CONTROLLER), an authorizer (the authorization codes),
-/// transactions (INVALID_TXN_STATE and its kin), quotas (THROTTLING_QUOTA_EXCEEDED), or a lost answer
-/// (REQUEST_TIMED_OUT).
+/// transactions (INVALID_TXN_STATE and its kin), or a lost answer (REQUEST_TIMED_OUT). That of quotas
+/// (THROTTLING_QUOTA_EXCEEDED) comes with times of the clock, and is compared without the answer it came in.
 const REQUIRED: &[(ApiKey, &[&str])] = &[
     (
         ApiKey::Produce,
@@ -139,6 +139,19 @@ const REQUIRED: &[(ApiKey, &[&str])] = &[
             "NONE",
             "UNKNOWN_SERVER_ERROR",
             "UNKNOWN_TOPIC_OR_PARTITION",
+        ],
+    ),
+    (ApiKey::DescribeClientQuotas, &["INVALID_REQUEST", "NONE", "UNSUPPORTED_VERSION"]),
+    (ApiKey::AlterClientQuotas, &["INVALID_REQUEST", "NONE"]),
+    (ApiKey::DescribeUserScramCredentials, &["DUPLICATE_RESOURCE", "NONE", "RESOURCE_NOT_FOUND"]),
+    (
+        ApiKey::AlterUserScramCredentials,
+        &[
+            "DUPLICATE_RESOURCE",
+            "NONE",
+            "RESOURCE_NOT_FOUND",
+            "UNACCEPTABLE_CREDENTIAL",
+            "UNSUPPORTED_SASL_MECHANISM",
         ],
     ),
     (ApiKey::DescribeQuorum, &["NONE", "UNKNOWN_TOPIC_OR_PARTITION"]),

@@ -39,6 +39,7 @@ const DOCUMENTATION: &str = "Documentation of settings is not told";
 const OWN: &str = "Own settings.";
 const REGEX: &str = "What is wrong with a regular expression";
 const CONTROLLERS: &str = "Listeners of controllers in DescribeQuorum";
+const NO_NUMBER: &str = "A quota that is no number";
 const TEXT: &str = "Text in requests must be UTF-8";
 
 /// A row of the table: paragraph, case, label, path, what Kafka says, what Naru says.
@@ -105,6 +106,22 @@ pub const DECIDED: &[Deviation] = &[
         ["ConsumerGroupHeartbeat by regular expression", "malformed", "error_message"],
         ["missing closing )", "unclosed group"],
     ),
+    row(
+        NO_NUMBER,
+        ["AlterClientQuotas that make no sense", "no number", "error_code"],
+        ["NONE", "INVALID_REQUEST"],
+    ),
+    row(
+        NO_NUMBER,
+        ["AlterClientQuotas that make no sense", "no number", "error_message"],
+        ["None", "must be greater than 0"],
+    ),
+    row(
+        INSIDE,
+        ["AlterUserScramCredentials", "no bytes", "error_code"],
+        [UNKNOWN_ERROR, "UNACCEPTABLE_CREDENTIAL"],
+    ),
+    row(INSIDE, ["AlterUserScramCredentials", "no bytes", "error_message"], ["", "must not be empty"]),
     row(CONTROLLERS, ["DescribeQuorum", "2 the quorum", "listeners"], [ABSENT, "[]"]),
     row(CONTROLLERS, ["DescribeQuorum", "2 the quorum", ""], ["", ABSENT]),
 ];

@@ -25,6 +25,7 @@ use crate::metadata_view::MetadataView;
 use crate::options::BrokerOptions;
 use crate::partitions::Registry;
 use crate::producer_ids::ProducerIds;
+use crate::quotas::ClientQuotas;
 use crate::traffic::CoreCounters;
 use crate::wakeups::Wakeups;
 
@@ -54,6 +55,8 @@ pub struct Broker {
     pub(crate) large_scratch: Mutex<Scratch>,
     /// Files that wait to be sent.
     pub(crate) file_pins: Arc<FilePins>,
+    /// How much each client may take.
+    pub(crate) quotas: ClientQuotas,
     /// How many connections there may be.
     pub connection_limits: Arc<ConnectionLimits>,
     /// Counters of each core.
@@ -130,6 +133,7 @@ impl Broker {
             budget: parts.options.memory_budget(),
             large_scratch: Mutex::default(),
             file_pins: FilePins::new(pinned_share, open_files_max - pinned_share),
+            quotas: ClientQuotas::new(&parts.options.settings.layers()),
             connection_limits,
             core_counters: (0..parts.cores.max(1)).map(|_| CoreCounters::default()).collect(),
             clock: Clock::new(parts.seed),

@@ -137,6 +137,8 @@ impl ConnectionLoop {
         if self.slot_bytes > 0 {
             self.connection.count_unsent(self.slot_bytes);
         }
+        // Asked first: a time that ends between here and the wait ends the wait.
+        let muted_until = self.facts.mute.until();
         if self.more_frames && flushed && self.may_take() {
             tokio::task::yield_now().await;
             return Ok(true);
@@ -155,7 +157,8 @@ impl ConnectionLoop {
                     Ok(true)
                 }
                 None => Ok(true),
-            }
+            },
+            () = until(muted_until) => Ok(true),
         }
     }
 
@@ -204,8 +207,11 @@ impl ConnectionLoop {
     }
 
     /// A connection with something under way takes nothing more while memory is short: batches that wait for their
-    /// disk are counted too.
+    /// disk are counted too. One whose client has taken more than its quota takes nothing either.
     fn may_take(&self) -> bool {
+        if self.facts.mute.until().is_some() {
+            return false;
+        }
         if self.slots.is_empty() {
             return true;
         }
@@ -248,6 +254,14 @@ impl ConnectionLoop {
     /// The broker stops: what is answered already still goes out.
     async fn drain(&mut self) {
         let _ = tokio::time::timeout(LAST_FLUSH_MAX, self.connection.flush()).await;
+    }
+}
+
+/// Waits for that moment; for ever where there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
     }
 }
 

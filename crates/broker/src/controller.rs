@@ -8,10 +8,8 @@ use protocol::{ApiKey, Message, Reader, Writer};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection_loop::{Answer, CloseConnection};
+use crate::quotas::ANONYMOUS;
 use crate::request::{Behind, Outcome, Request, ResponseHead};
-
-/// Who asks where nobody has to prove who they are.
-const ANONYMOUS: &str = "User:ANONYMOUS";
 
 /// A request on its way, and where its answer goes; an error is why there is none.
 pub type ControllerCall = (ControllerRequest, oneshot::Sender<Result<ControllerResponse, String>>);
@@ -31,12 +29,23 @@ impl Controller {
 
     /// Sends the body of a request and waits for the body of its answer.
     pub async fn call(&self, api_key: ApiKey, api_version: i16, body: Vec<u8>) -> Result<Vec<u8>, String> {
+        self.call_within(None, api_key, api_version, body).await.map(|answer| answer.body)
+    }
+
+    /// The same for a client that may create and delete only so many partitions more.
+    pub async fn call_within(
+        &self,
+        mutations_left: Option<i64>,
+        api_key: ApiKey,
+        api_version: i16,
+        body: Vec<u8>,
+    ) -> Result<ControllerResponse, String> {
         let (reply, answer) = oneshot::channel();
-        let principal = ANONYMOUS.to_owned();
-        let request = ControllerRequest { api_key, api_version, body, principal, broker_id: self.node_id };
+        let principal = format!("User:{ANONYMOUS}");
+        let broker_id = self.node_id;
+        let request = ControllerRequest { api_key, api_version, body, principal, broker_id, mutations_left };
         self.calls.send((request, reply)).await.map_err(|_| "the controller has stopped".to_owned())?;
-        let answer = answer.await.map_err(|_| "the controller has stopped".to_owned())??;
-        Ok(answer.body)
+        answer.await.map_err(|_| "the controller has stopped".to_owned())?
     }
 
     /// Sends a request of the broker's own and decodes the answer.
@@ -63,7 +72,8 @@ pub fn forward(request: &Request<'_>, body: &[u8]) -> Outcome {
     })
 }
 
-fn answer_with_body(head: ResponseHead, answered: Result<Vec<u8>, String>) -> Answer {
+/// The answer of a request whose body the controller has given.
+pub fn answer_with_body(head: ResponseHead, answered: Result<Vec<u8>, String>) -> Answer {
     let body = answered.map_err(CloseConnection)?;
     let mut out = transport::Outbound::default();
     head.answer_with(&mut out, |writer| {

@@ -9,6 +9,7 @@ use transport::Outbound;
 use crate::broker::Core;
 use crate::connection_loop::CloseConnection;
 use crate::handlers;
+use crate::quotas::Timed;
 use crate::request::{ConnectionFacts, Handled, Outcome, Request, ResponseHead, Served};
 
 /// One API that the broker serves.
@@ -70,8 +71,12 @@ pub fn handle(core: &Rc<Core>, facts: &mut ConnectionFacts, frame: &mut [u8], ou
             format!("{api_key:?} version {version} is not supported, only {:?}", api.versions),
         );
     }
+    let timed = Timed::begin(&mut request, out);
     let served = (api.serve)(&mut request, body, out);
-    handled(request.kind, served)
+    match timed {
+        None => handled(request.kind, served),
+        Some(timed) => handled(request.kind, timed.end(&request, served, out)),
+    }
 }
 
 fn handled(kind: Option<RequestKind>, served: Served) -> Handled {

@@ -4,12 +4,14 @@ use crate::dispatch::Api;
 
 mod acls;
 pub mod api_versions;
+mod client_quotas;
 mod delete_records;
 mod describe_cluster;
 mod describe_configs;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_topic_partitions;
+mod describe_user_scram_credentials;
 pub mod fetch;
 mod forwarded;
 mod groups;
@@ -18,6 +20,7 @@ mod list_config_resources;
 mod list_offsets;
 mod list_transactions;
 mod metadata;
+mod mutations;
 mod offset_for_leader_epoch;
 pub mod produce;
 
@@ -37,8 +40,8 @@ pub const ALL: &[&Api] = &[
     &groups::describe_groups::API,
     &groups::list_groups::API,
     &api_versions::API,
-    &forwarded::CREATE_TOPICS,
-    &forwarded::DELETE_TOPICS,
+    &mutations::CREATE_TOPICS,
+    &mutations::DELETE_TOPICS,
     &delete_records::API,
     &init_producer_id::API,
     &offset_for_leader_epoch::API,
@@ -48,13 +51,17 @@ pub const ALL: &[&Api] = &[
     &describe_configs::API,
     &forwarded::ALTER_CONFIGS,
     &describe_log_dirs::API,
-    &forwarded::CREATE_PARTITIONS,
+    &mutations::CREATE_PARTITIONS,
     &groups::delete_groups::API,
     &forwarded::ELECT_LEADERS,
     &forwarded::INCREMENTAL_ALTER_CONFIGS,
     &forwarded::ALTER_PARTITION_REASSIGNMENTS,
     &forwarded::LIST_PARTITION_REASSIGNMENTS,
     &groups::offset_delete::API,
+    &client_quotas::DESCRIBE,
+    &client_quotas::ALTER,
+    &describe_user_scram_credentials::API,
+    &forwarded::ALTER_USER_SCRAM_CREDENTIALS,
     &forwarded::DESCRIBE_QUORUM,
     &forwarded::UPDATE_FEATURES,
     &describe_cluster::API,

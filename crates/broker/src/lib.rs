@@ -27,6 +27,7 @@ mod partitions;
 mod permissions;
 mod produce_check;
 mod producer_ids;
+mod quotas;
 pub mod registration;
 mod request;
 mod traffic;

@@ -7,9 +7,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use config::SecurityProtocol;
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use transport::{ConnectionPermit, LimitReached};
 
@@ -23,6 +25,8 @@ pub use open::{OpenListeners, Opened};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a connection waits for its place before that is worth a line.
 const WAIT_UNTOLD: Duration = Duration::from_secs(1);
+/// Connections of a listener that came too fast and are held until they are closed.
+const REFUSED_HELD_MAX: usize = 256;
 /// Between two lines that say the same of a listener.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
@@ -71,6 +75,7 @@ pub async fn serve(
 async fn accept(opened: Opened, broker: Arc<Broker>, cores: Arc<Cores>) -> io::Result<()> {
     let (socket, info, mut closing) = opened.into_parts()?;
     let (mut failures, mut waits) = (Telling::default(), Telling::default());
+    let refused = Refused::default();
     loop {
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
@@ -89,8 +94,14 @@ async fn accept(opened: Opened, broker: Arc<Broker>, cores: Arc<Cores>) -> io::R
                 continue;
             }
         };
+        let address = peer.ip().to_canonical();
+        let throttle_ms = broker.quotas.addresses.throttle_ms(address, broker.clock.steady_ms());
+        if throttle_ms > 0 {
+            refused.hold(stream, throttle_ms);
+            continue;
+        }
         let permit = tokio::select! {
-            permit = admitted(&broker, &info, peer.ip().to_canonical(), &mut waits) => permit,
+            permit = admitted(&broker, &info, address, &mut waits) => permit,
             _ = closing.wait_for(|closing| *closing) => return Ok(()),
         };
         match (permit, stream.into_std()) {
@@ -123,6 +134,28 @@ async fn admitted(
                 }
             }
         }
+    }
+}
+
+/// Connections that came too fast. They are closed once their address may come again, so that a client that tries at once
+/// is held back, too (KIP-612).
+#[derive(Default)]
+struct Refused(Arc<AtomicUsize>);
+
+impl Refused {
+    fn hold(&self, stream: TcpStream, throttle_ms: i32) {
+        // Each takes a descriptor that serves nobody.
+        if self.0.load(Ordering::Relaxed) >= REFUSED_HELD_MAX {
+            return;
+        }
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let held = Arc::clone(&self.0);
+        let wait = Duration::from_millis(u64::try_from(throttle_ms).unwrap_or_default());
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            drop(stream);
+            held.fetch_sub(1, Ordering::Relaxed);
+        });
     }
 }
 

@@ -68,6 +68,9 @@ pub fn apply(broker: &Arc<Broker>, image: &Arc<Image>) {
     if before.configs != image.configs {
         dynamic_settings::apply(broker, image);
     }
+    if before.quotas != image.quotas {
+        broker.quotas.follow(&image.quotas);
+    }
     partitions::apply_image(broker, &before, image, &mut recovered);
     let offset = image.applied_offset;
     broker.metadata.image.store(Arc::clone(image));

@@ -14,6 +14,7 @@ use transport::Outbound;
 use crate::broker::{Broker, Core};
 use crate::connection_loop::{Answer, CloseConnection};
 use crate::listeners::ListenerInfo;
+use crate::quotas::{ClientMeters, Mute};
 
 /// Kafka's words for a request that makes no sense (INVALID_REQUEST).
 pub const MALFORMED: &str = "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.";
@@ -27,6 +28,10 @@ pub struct ConnectionFacts {
     pub listener: Arc<ListenerInfo>,
     /// Name and version of the client library, once ApiVersions has told (KIP-511).
     pub client_software: Option<(String, String)>,
+    /// Until when nothing more is read from it.
+    pub mute: Mute,
+    /// What its client is held against, once a request has looked for it.
+    meters: Option<Rc<ClientMeters>>,
     /// For those who ask for it, as groups do with each request.
     client_host: OnceCell<Box<str>>,
 }
@@ -106,7 +111,14 @@ pub type Served = Result<Outcome, CloseConnection>;
 impl ConnectionFacts {
     /// A connection nothing has been read from yet.
     pub fn new(peer: SocketAddr, listener: Arc<ListenerInfo>) -> ConnectionFacts {
-        ConnectionFacts { peer, listener, client_software: None, client_host: OnceCell::new() }
+        ConnectionFacts {
+            peer,
+            listener,
+            client_software: None,
+            mute: Mute::default(),
+            meters: None,
+            client_host: OnceCell::new(),
+        }
     }
 
     /// Where the client is, as Kafka writes it: a slash and the address.
@@ -115,7 +127,7 @@ impl ConnectionFacts {
     }
 }
 
-impl Request<'_> {
+impl<'a> Request<'a> {
     /// Version of the request.
     pub fn version(&self) -> i16 {
         self.head.version
@@ -127,13 +139,36 @@ impl Request<'_> {
     }
 
     /// The client's own name for itself.
-    pub fn client_id(&self) -> Option<&str> {
+    pub fn client_id(&self) -> Option<&'a str> {
         let mut reader = Reader::new(self.header_bytes);
         let (api_key, version, correlation_id) = (reader.i16(), reader.i16(), reader.i32());
         if api_key.is_err() || version.is_err() || correlation_id.is_err() {
             return None;
         }
         reader.nullable_str(false).ok().flatten()
+    }
+
+    /// What the client is held against; `None` where there are no quotas.
+    #[inline]
+    pub fn meters(&mut self) -> Option<Rc<ClientMeters>> {
+        match self.core.broker.quotas.generation() {
+            0 => None,
+            generation => Some(self.meters_of(generation)),
+        }
+    }
+
+    /// Looks for the client's meters where the connection has none, or those of another client or of other quotas.
+    fn meters_of(&mut self, generation: u64) -> Rc<ClientMeters> {
+        let client_id = self.client_id().unwrap_or_default();
+        if let Some(known) = &self.facts.meters
+            && known.are_of(generation, client_id)
+        {
+            return Rc::clone(known);
+        }
+        let broker = &self.core.broker;
+        let found = Rc::new(broker.quotas.meters(generation, client_id, broker.clock.steady_ms()));
+        self.facts.meters = Some(Rc::clone(&found));
+        found
     }
 
     /// Decodes the body; a malformed one closes the connection, as in Kafka.

@@ -119,9 +119,7 @@ fn check(given: &Given) -> Result<(), Refusal> {
 
 fn act(given: &Given, output: &mut Output<'_>) -> Result<(), Ended> {
     if given.has("bootstrap-controller") {
-        let sentence =
-            "--bootstrap-controller is not there yet; any broker answers the same with --bootstrap-server";
-        return Err(Failure::argument(sentence).into());
+        return Err(Failure::argument(admin_tool::NO_CONTROLLERS).into());
     }
     let file = given.value("command-config").map_err(refused)?;
     let admin = admin_tool::connect_to(file, given.value("bootstrap-server").map_err(refused)?)?;

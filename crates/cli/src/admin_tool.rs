@@ -83,6 +83,10 @@ pub(crate) fn connect_to(file: Option<&str>, servers: Option<&str>) -> Result<Ad
     checked.map_err(|cause| not_created("Failed to create new KafkaAdminClient", &cause))
 }
 
+/// Why controllers cannot be asked.
+pub(crate) const NO_CONTROLLERS: &str =
+    "--bootstrap-controller is not there yet; any broker answers the same with --bootstrap-server";
+
 /// A client that cannot be made, as the original's exception says it.
 pub(crate) fn not_created(sentence: &str, cause: &str) -> Failure {
     let cause = Failure::setting(cause);

@@ -11,6 +11,7 @@ mod broker_api_versions;
 mod client_settings;
 mod cluster;
 mod columns;
+mod configs;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;

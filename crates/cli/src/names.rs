@@ -57,7 +57,7 @@ const GONE: &[(&str, &str)] = &[
 #[rustfmt::skip]
 const MISSING: &[&str] = &[
     "connect-distributed", "connect-mirror-maker", "connect-plugin-path", "connect-standalone",
-    "kafka-client-metrics", "kafka-configs",
+    "kafka-client-metrics",
     "kafka-console-share-consumer", "kafka-delegation-tokens",
     "kafka-dump-log", "kafka-e2e-latency", "kafka-jmx",
     "kafka-metadata-shell",

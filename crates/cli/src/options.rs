@@ -168,9 +168,9 @@ impl Given {
         self.options.iter().any(|(option, _)| *option == name)
     }
 
-    /// The options in the order in which they were given.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.options.iter().map(|(name, _)| *name)
+    /// Options and their values in the order they were given.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (&'static str, Option<&str>)> {
+        self.options.iter().map(|(option, value)| (*option, value.as_deref()))
     }
 
     /// All values of an option.

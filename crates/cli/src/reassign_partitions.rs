@@ -130,7 +130,7 @@ fn check(given: &Given) -> Result<&'static Action, Refusal> {
         option == action.name
             || [action.needs, action.takes, &ALWAYS].iter().any(|options| options.contains(&option))
     };
-    match given.names().find(|option| !goes(option)) {
+    match given.in_order().map(|(name, _)| name).find(|option| !goes(option)) {
         Some(option) => {
             usage(format!("Option \"[{option}]\" can't be used with action \"[{}]\"", action.name))
         }

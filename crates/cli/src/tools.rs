@@ -1,7 +1,7 @@
 //! The tools of Apache Kafka that are here: names, help and what runs follow from this table.
 
 use crate::{
-    Output, acls, broker_api_versions, cluster, console_consumer, console_producer, consumer_groups,
+    Output, acls, broker_api_versions, cluster, configs, console_consumer, console_producer, consumer_groups,
     consumer_perf, delete_records, features, get_offsets, groups, leader_election, log_dirs, metadata_quorum,
     producer_perf, reassign_partitions, server_stop, storage, topics, transactions,
 };
@@ -43,6 +43,7 @@ pub(crate) static TOOLS: &[KafkaTool] = &[
     work("kafka-server-stop", "stop the servers of this machine", |words, _, output| server_stop::run(words, output)),
     work("kafka-storage", "make cluster ids, format log directories and show them", |words, _, output| storage::run(words, output)),
     work("kafka-topics", "create, describe, alter, list and delete topics", topics::run),
+    work("kafka-configs", "show and alter settings, quotas and credentials", |words, _, output| configs::run(words, output)),
     work("kafka-console-producer", "write lines of standard input to a topic", |words, _, output| console_producer::run(words, output)),
     work("kafka-console-consumer", "print the records of topics", |words, _, output| console_consumer::run(words, output)),
     work("kafka-producer-perf-test", "write records and say how fast that was", |words, _, output| producer_perf::run(words, output)),

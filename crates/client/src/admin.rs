@@ -1,6 +1,7 @@
 //! The admin client: asks for and alters topics, settings and all else that is no record.
 
 mod acls;
+mod config_resources;
 mod configs;
 mod elections;
 mod features;
@@ -10,7 +11,9 @@ mod groups;
 mod log_dirs;
 mod membership;
 mod offsets;
+mod quotas;
 mod reassignments;
+mod scram;
 mod topics;
 mod transactions;
 mod voters;
@@ -32,6 +35,8 @@ pub use groups::{GroupListing, GroupState, GroupType};
 pub use log_dirs::{LogDir, LogDirPartition};
 pub use membership::{ClusterDescription, DescribedBroker, QuorumDescription, QuorumReplica};
 pub use offsets::{FoundOffset, OffsetSpec, TopicPartition};
+pub use quotas::{QuotaEntity, QuotaMatch, QuotaValues};
+pub use scram::{ScramChange, ScramInfo, ScramMechanism};
 pub use topics::{
     NewPartitions, NewTopic, PartitionDescription, PartitionReassignment, TopicDescription, TopicListing,
 };

@@ -8,16 +8,17 @@ use std::fmt;
 use model::NodeId;
 use protocol::messages::api_key::ApiKey;
 use protocol::messages::{
-    AllocateProducerIdsRequest, AlterConfigsRequest, AlterPartitionReassignmentsRequest,
-    AssignReplicasToDirsRequest, BrokerHeartbeatRequest, BrokerRegistrationRequest,
-    ControllerRegistrationRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
-    ElectLeadersRequest, IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest,
-    UnregisterBrokerRequest, UpdateFeaturesRequest,
+    AllocateProducerIdsRequest, AlterClientQuotasRequest, AlterConfigsRequest,
+    AlterPartitionReassignmentsRequest, AlterUserScramCredentialsRequest, AssignReplicasToDirsRequest,
+    BrokerHeartbeatRequest, BrokerRegistrationRequest, ControllerRegistrationRequest,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, ElectLeadersRequest,
+    IncrementalAlterConfigsRequest, ListPartitionReassignmentsRequest, UnregisterBrokerRequest,
+    UpdateFeaturesRequest,
 };
 use protocol::{DecodeError, EncodeError, Message, Reader, Request, Writer};
 
 use crate::context::{Decision, DecisionContext};
-use crate::decide;
+use crate::decide::{self, MutationPermits};
 use crate::image::Image;
 
 /// A request for the active controller.
@@ -33,13 +34,18 @@ pub struct ControllerRequest {
     pub principal: String,
     /// The broker that forwards it; settings of a broker may only be changed through itself.
     pub broker_id: NodeId,
+    /// Partitions that whoever asks may still create and delete, by the quota that the broker keeps; any number where it
+    /// is `None`.
+    pub mutations_left: Option<i64>,
 }
 
 /// The controller's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ControllerResponse {
     /// The body, without header.
     pub body: Vec<u8>,
+    /// What counts against the quota of whoever asked.
+    pub permits: MutationPermits,
 }
 
 /// Why a request gets no answer at all; the connection it came from should be closed.
@@ -72,6 +78,8 @@ pub fn is_decided(api_key: ApiKey) -> bool {
             | ApiKey::AllocateProducerIds
             | ApiKey::ControllerRegistration
             | ApiKey::AssignReplicasToDirs
+            | ApiKey::AlterClientQuotas
+            | ApiKey::AlterUserScramCredentials
     )
 }
 
@@ -82,15 +90,28 @@ pub fn handle(
     context: &DecisionContext<'_>,
 ) -> Result<Decision<ControllerResponse>, ControllerError> {
     let call = Call { image, request, context };
+    let mut permits = MutationPermits::new(request.mutations_left);
+    let decided = dispatch(&call, &mut permits);
+    decided.map(|mut decision| {
+        decision.response.permits = permits;
+        decision
+    })
+}
+
+fn dispatch(
+    call: &Call<'_>,
+    permits: &mut MutationPermits,
+) -> Result<Decision<ControllerResponse>, ControllerError> {
+    let Call { image, request, context } = *call;
     match request.api_key {
-        ApiKey::CreateTopics => {
-            call.run(|asked: CreateTopicsRequest<'_>| decide::create_topics::decide(image, &asked, context))
-        }
+        ApiKey::CreateTopics => call.run(|asked: CreateTopicsRequest<'_>| {
+            decide::create_topics::decide(image, &asked, context, permits)
+        }),
         ApiKey::DeleteTopics => call.run(|asked: DeleteTopicsRequest<'_>| {
-            decide::delete_topics::decide(image, &asked, request.api_version, context)
+            decide::delete_topics::decide(image, &asked, request.api_version, context, permits)
         }),
         ApiKey::CreatePartitions => call.run(|asked: CreatePartitionsRequest<'_>| {
-            decide::create_partitions::decide(image, &asked, context)
+            decide::create_partitions::decide(image, &asked, context, permits)
         }),
         ApiKey::IncrementalAlterConfigs => call.run(|asked: IncrementalAlterConfigsRequest<'_>| {
             decide::incremental_alter_configs::decide(image, &asked, request.broker_id, context)
@@ -108,6 +129,20 @@ pub fn handle(
             .run(|asked: AlterPartitionReassignmentsRequest<'_>| decide::reassignments::alter(image, &asked)),
         ApiKey::ListPartitionReassignments => call
             .run(|asked: ListPartitionReassignmentsRequest<'_>| decide::reassignments::list(image, &asked)),
+        ApiKey::AlterClientQuotas => {
+            call.run(|asked: AlterClientQuotasRequest<'_>| decide::alter_client_quotas::decide(image, &asked))
+        }
+        ApiKey::AlterUserScramCredentials => call.run(|asked: AlterUserScramCredentialsRequest<'_>| {
+            decide::alter_user_scram_credentials::decide(image, &asked)
+        }),
+        _ => dispatch_of_nodes(call),
+    }
+}
+
+/// What brokers and controllers ask for themselves.
+fn dispatch_of_nodes(call: &Call<'_>) -> Result<Decision<ControllerResponse>, ControllerError> {
+    let Call { image, request, context } = *call;
+    match request.api_key {
         ApiKey::BrokerRegistration => call.run(|asked: BrokerRegistrationRequest<'_>| {
             decide::broker_registration::decide(image, &asked, context)
         }),
@@ -151,7 +186,7 @@ impl<'a> Call<'a> {
         let decision = decide(asked);
         let mut writer = Writer::new();
         decision.response.encode(&mut writer, version).map_err(ControllerError::Unanswerable)?;
-        let response = ControllerResponse { body: writer.into_vec() };
+        let response = ControllerResponse { body: writer.into_vec(), ..ControllerResponse::default() };
         Ok(Decision { records: decision.records, response })
     }
 }

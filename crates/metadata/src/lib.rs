@@ -12,7 +12,9 @@ pub mod directory;
 pub mod image;
 mod partition_change;
 mod placement;
+pub mod quota;
 mod record;
+pub mod scram;
 
 /// Static settings, which deciders read through [`DecisionContext`].
 pub use config::StaticSettings;
@@ -20,6 +22,7 @@ pub use config::StaticSettings;
 pub use bootstrap::{KNOWN_FEATURES, KnownFeature, QUORUM_FEATURE, bootstrap_records, feature_records};
 pub use context::{BrokerSessions, Decision, DecisionContext, Random};
 pub use controller::{ControllerError, ControllerRequest, ControllerResponse};
+pub use decide::MutationPermits;
 pub use decide::create_topics::invalid_topic_message;
 pub use image::{ApplyError, Image, Replay, to_records};
 pub use placement::{PlacementError, Placer};

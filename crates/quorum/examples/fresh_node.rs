@@ -78,6 +78,7 @@ fn ask(
         body: writer.into_vec(),
         principal: "User:ANONYMOUS".to_owned(),
         broker_id: 1,
+        mutations_left: None,
     };
     Ok(runtime.block_on(node.ask(request))?.body)
 }

@@ -146,7 +146,7 @@ impl Controller {
     fn describe(&self, request: &ControllerRequest) -> Result<ControllerResponse, AskError> {
         let status = quorum::status(self.options.node_id, &self.raft, &self.log, &self.machine);
         let body = describe::answer(&request.body, request.api_version, &status, now_ms());
-        Ok(ControllerResponse { body: body.map_err(AskError::Refused)? })
+        Ok(ControllerResponse { body: body.map_err(AskError::Refused)?, ..ControllerResponse::default() })
     }
 
     fn leader(&self) -> Option<NodeId> {

@@ -29,6 +29,7 @@ pub const AFTER: &[Row] = &[
     ("Restart: where epochs end", epochs),
     ("Restart: producers are known again", producers),
     ("Restart: settings stay", settings),
+    ("Restart: quotas and credentials stay", quotas_and_credentials),
     ("DeleteTopics where it is disabled", deletion_disabled),
     ("Metadata where topics are not created", no_creation),
     ("Fetch without room for sessions", no_sessions),
@@ -170,6 +171,11 @@ fn settings(session: &mut Session) -> Result<(), Stopped> {
         })?;
     }
     Ok(())
+}
+
+fn quotas_and_credentials(session: &mut Session) -> Result<(), Stopped> {
+    super::quotas::describe_all(session)?;
+    super::scram_credentials::show(session, None)
 }
 
 fn deletion_disabled(session: &mut Session) -> Result<(), Stopped> {

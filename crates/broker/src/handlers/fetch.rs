@@ -25,6 +25,7 @@ use crate::delayed::FetchWait;
 use crate::dispatch::Api;
 use crate::fetch_sessions::{FINAL_EPOCH, FetchSession, FetchTarget, INITIAL_EPOCH, NO_SESSION, TopicKey};
 use crate::partitions::Partition;
+use crate::quotas::{ClientMeters, Mute};
 use crate::request::{Behind, Outcome, Request, ResponseHead, Served, malformed};
 
 /// The handler's row in the table of APIs.
@@ -44,6 +45,14 @@ pub struct Plan {
     head: ResponseHead,
     limits: Limits,
     targets: Targets,
+    /// Whose quota its records count against.
+    charged: Option<Charged>,
+}
+
+/// The quota of the client, and its connection.
+struct Charged {
+    meters: Rc<ClientMeters>,
+    mute: Mute,
 }
 
 /// The partitions of a request and how its answer is kept in mind.
@@ -65,6 +74,7 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     if !matches!(view.isolation_level, READ_UNCOMMITTED | READ_COMMITTED) {
         return request.answer(out, &refusal(&view, head.version));
     }
+    let charged = charged(request, &view);
     let broker = request.broker();
     let now_ms = broker.clock.now_ms();
     let mut attempt = request.core.fetch_attempt.take();
@@ -72,8 +82,10 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
         Ok(targets) => targets,
         Err(error_code) => return request.answer(out, &FetchResponse { error_code, ..Default::default() }),
     };
-    let limits = Limits::of(&view, head.version, broker.options.fetch_bytes_max());
-    let plan = Plan { head, limits, targets };
+    let at_once_max = charged.as_ref().and_then(|charged| charged.meters.fetched_at_once_max());
+    let bytes_max = broker.options.fetch_bytes_max().min(at_once_max.unwrap_or(usize::MAX));
+    let limits = Limits::of(&view, head.version, bytes_max);
+    let plan = Plan { head, limits, targets, charged };
     let wait = Duration::from_millis(u64::try_from(view.max_wait_ms).unwrap_or_default());
     plan.attempt(broker, &mut attempt, false);
     if attempt.is_enough(&plan.limits) || (wait.is_zero() && !attempt.is_cold()) {
@@ -87,6 +99,12 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     }
     let answer = wait_and_answer(Rc::clone(request.core), plan, attempt, wait);
     Ok(Outcome::parked(Behind::GoesOn, answer))
+}
+
+/// Whose quota the records count against; those of other brokers against none.
+fn charged(request: &mut Request<'_>, view: &FetchView<'_>) -> Option<Charged> {
+    let meters = request.meters().filter(|_| view.replica.replica_id < 0)?;
+    Some(Charged { meters, mute: request.facts.mute.clone() })
 }
 
 /// The answer to an isolation level that is none: the error for the whole and, where topics have names, for each
@@ -188,6 +206,14 @@ impl Plan {
         self.with_targets(|targets, begin_at| {
             attempt.read(broker, targets, begin_at, &self.limits, may_wait);
         });
+    }
+
+    /// Counts what is about to be sent; for how many milliseconds the client is throttled instead.
+    fn throttle(&self, broker: &Broker, bytes: usize) -> i32 {
+        let Some(Charged { meters, mute }) = &self.charged else { return 0 };
+        let throttle_ms = meters.fetched(bytes, broker.clock.steady_ms());
+        mute.extend(throttle_ms);
+        throttle_ms
     }
 
     fn with_targets<R>(&self, look: impl FnOnce(&[FetchTarget], usize) -> R) -> R {

@@ -7,12 +7,6 @@ use crate::controller::forward;
 use crate::dispatch::Api;
 use crate::request::{Request, Served};
 
-/// CreateTopics 2-7.
-pub const CREATE_TOPICS: Api = api(ApiKey::CreateTopics, 2, 7);
-/// DeleteTopics 1-6.
-pub const DELETE_TOPICS: Api = api(ApiKey::DeleteTopics, 1, 6);
-/// CreatePartitions 0-3.
-pub const CREATE_PARTITIONS: Api = api(ApiKey::CreatePartitions, 0, 3);
 /// AlterConfigs 0-2.
 pub const ALTER_CONFIGS: Api = api(ApiKey::AlterConfigs, 0, 2);
 /// IncrementalAlterConfigs 0-1.
@@ -27,6 +21,8 @@ pub const UNREGISTER_BROKER: Api = api(ApiKey::UnregisterBroker, 0, 0);
 pub const ELECT_LEADERS: Api = api(ApiKey::ElectLeaders, 0, 2);
 /// AlterPartitionReassignments 0-1.
 pub const ALTER_PARTITION_REASSIGNMENTS: Api = api(ApiKey::AlterPartitionReassignments, 0, 1);
+/// AlterUserScramCredentials 0.
+pub const ALTER_USER_SCRAM_CREDENTIALS: Api = api(ApiKey::AlterUserScramCredentials, 0, 0);
 /// ListPartitionReassignments 0.
 pub const LIST_PARTITION_REASSIGNMENTS: Api = api(ApiKey::ListPartitionReassignments, 0, 0);
 

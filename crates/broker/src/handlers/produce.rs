@@ -75,6 +75,7 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
         append(&core.broker, item, terms, body, &mut scratch);
     }
     drop(scratch);
+    let throttle_ms = throttle(request, body.len());
     if acks == 0 {
         if items.iter().any(|item| matches!(item.state, State::Queued(_))) {
             return Ok(parked::park_unanswered(items));
@@ -83,11 +84,20 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     }
     let waits = |item: &Item| matches!(item.state, State::Queued(_) | State::Flushing(..));
     if items.iter().any(waits) {
-        return Ok(parked::park(request.head, body, items, acks));
+        return Ok(parked::park(request.head, body, items, acks, throttle_ms));
     }
-    let answered = answer(request.head, body, &items, out);
+    let answered = answer(request.head, body, &items, throttle_ms, out);
     core.produce_items.replace(items);
     answered.map(|()| Outcome::Answered)
+}
+
+/// Counts the request against its client's quota; for how many milliseconds the client is throttled.
+fn throttle(request: &mut Request<'_>, body_size: usize) -> i32 {
+    let Some(meters) = request.meters() else { return 0 };
+    let bytes = request.header_bytes.len() + body_size;
+    let throttle_ms = meters.produced(bytes, request.core.broker.clock.steady_ms());
+    request.facts.mute.extend(throttle_ms);
+    throttle_ms
 }
 
 /// Finds the partitions of the request and returns its acks.
@@ -210,6 +220,7 @@ fn answer(
     head: ResponseHead,
     body: &[u8],
     items: &[Item],
+    throttle_ms: i32,
     out: &mut Outbound,
 ) -> Result<(), CloseConnection> {
     // The same bytes parsed before; only batches have been stamped since.
@@ -232,7 +243,7 @@ fn answer(
                 written.map_err(|error| head.failed(error))?;
             }
         }
-        response.finish(0, &[]).map_err(|error| head.failed(error))
+        response.finish(throttle_ms, &[]).map_err(|error| head.failed(error))
     })
 }
 

@@ -19,6 +19,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 pub struct Client {
     pub stream: TcpStream,
+    /// What it calls itself.
+    client_id: &'static str,
     next_id: i32,
 }
 
@@ -34,7 +36,12 @@ impl Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
-        Client { stream, next_id: 0 }
+        Client { stream, client_id: "test", next_id: 0 }
+    }
+
+    /// The same, under another name.
+    pub fn named(self, client_id: &'static str) -> Client {
+        Client { client_id, ..self }
     }
 
     /// A whole frame; ids count up from 1.
@@ -42,7 +49,7 @@ impl Client {
         self.next_id += 1;
         let mut writer = Writer::new();
         let place = writer.begin_frame();
-        encode_request_header(&mut writer, api_key, version, self.next_id, Some("test")).unwrap();
+        encode_request_header(&mut writer, api_key, version, self.next_id, Some(self.client_id)).unwrap();
         request.encode(&mut writer, version).unwrap();
         writer.end_frame(place, 0).unwrap();
         writer.into_vec()

@@ -115,3 +115,18 @@ fn a_fetch_that_waits_has_a_counted_cost() {
     // The parked answer, its place in the lists, its timer; and what the tail cache needs for a new run.
     assert!(made < 6.0, "{made} allocations a fetch");
 }
+
+#[test]
+fn a_request_within_its_quota_allocates_nothing_either() {
+    let made = per_request(|node, topic_id, _, requests| {
+        for key in ["producer_byte_rate", "consumer_byte_rate", "request_percentage"] {
+            node.set_quota(&[("client-id", None)], key, Some(1e15));
+        }
+        let mut client = node.connect();
+        for _ in 0..requests / 2 {
+            client.produce("t", 0, &batch(300, 1)).unwrap();
+            assert!(client.fetch(&fetch_of(topic_id, &[(0, 0)])).bytes() > 0);
+        }
+    });
+    assert!(made < 0.02, "{made} allocations a request");
+}

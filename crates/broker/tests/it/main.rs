@@ -20,6 +20,7 @@ mod long_poll;
 mod many_partitions;
 mod memory;
 mod pipelining;
+mod quotas;
 mod refused_groups;
 mod registration;
 mod segments;

@@ -16,7 +16,10 @@ use config::{Inputs, SecurityProtocol};
 use metadata::Image;
 use model::Uuid;
 use partition_log::{Disk, FileHandles, LogDir, LogHome, RealDisk};
-use protocol::messages::{ConfigRecord, MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord};
+use protocol::messages::client_quota_record::EntityData;
+use protocol::messages::{
+    ClientQuotaRecord, ConfigRecord, MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord,
+};
 use tokio::sync::{mpsc, watch};
 use transport::{Listener, ListenerOptions};
 
@@ -180,6 +183,22 @@ impl Node {
             resource_name: resource.into(),
             name: key.into(),
             value: value.map(Into::into),
+        });
+        self.image.apply(&record, self.image.applied_offset + 1).unwrap();
+        metadata_view::apply(&self.broker, &Arc::new(self.image.clone()));
+    }
+
+    /// Sets a quota of users, client ids or addresses (`None` for the default of all), or removes it.
+    pub fn set_quota(&mut self, entity: &[(&str, Option<&str>)], key: &str, value: Option<f64>) {
+        let part = |(kind, name): &(&str, Option<&str>)| EntityData {
+            entity_type: (*kind).to_owned().into(),
+            entity_name: name.map(|name| name.to_owned().into()),
+        };
+        let record = MetadataRecord::ClientQuota(ClientQuotaRecord {
+            entity: entity.iter().map(part).collect(),
+            key: key.into(),
+            value: value.unwrap_or_default(),
+            remove: value.is_none(),
         });
         self.image.apply(&record, self.image.applied_offset + 1).unwrap();
         metadata_view::apply(&self.broker, &Arc::new(self.image.clone()));

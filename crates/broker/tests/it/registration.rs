@@ -50,7 +50,9 @@ fn heartbeats(
             let mut writer = Writer::new();
             let answer = BrokerHeartbeatResponse { error_code: ErrorCode::NONE, ..Default::default() };
             answer.encode(&mut writer, HEARTBEAT).unwrap();
-            reply.send(Ok(ControllerResponse { body: writer.into_vec() })).unwrap();
+            reply
+                .send(Ok(ControllerResponse { body: writer.into_vec(), ..ControllerResponse::default() }))
+                .unwrap();
         }
     })
 }

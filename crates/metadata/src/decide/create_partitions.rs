@@ -8,7 +8,7 @@ use protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
 
 use super::create_topics::{excessive, place};
-use super::{ApiError, PARTITIONS_PER_REQUEST_MAX, assignment};
+use super::{ApiError, MutationPermits, PARTITIONS_PER_REQUEST_MAX, assignment};
 use crate::context::{Decision, DecisionContext, Random};
 use crate::image::{Image, Topic};
 use crate::record::VersionedRecord;
@@ -18,6 +18,7 @@ pub fn decide(
     image: &Image,
     request: &CreatePartitionsRequest<'_>,
     context: &DecisionContext<'_>,
+    permits: &mut MutationPermits,
 ) -> Decision<CreatePartitionsResponse<'static>> {
     let mut random = context.random();
     let mut records = Vec::new();
@@ -30,7 +31,7 @@ pub fn decide(
         let is_duplicate = request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
         let outcome = match is_duplicate {
             true => Err(ApiError::new(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")),
-            false => grow(image, topic, &mut random),
+            false => grow(image, topic, &mut random, permits),
         };
         let (code, message) = match outcome {
             Ok(partitions) => {
@@ -55,6 +56,7 @@ fn grow(
     image: &Image,
     asked: &CreatePartitionsTopic<'_>,
     random: &mut Random,
+    permits: &mut MutationPermits,
 ) -> Result<Vec<VersionedRecord>, ApiError> {
     let Some(topic) = image.topics.get(&asked.name) else {
         return Err(ApiError { code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, message: None });
@@ -76,6 +78,7 @@ fn grow(
         return Err(excessive());
     }
     let replicas = replicas(image, topic, asked, added, random)?;
+    permits.take(replicas.len())?;
     let partitions = (current..).zip(replicas);
     partitions.map(|(index, replicas)| assignment::new_partition(image, topic.id, index, replicas)).collect()
 }

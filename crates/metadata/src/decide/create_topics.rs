@@ -12,7 +12,7 @@ use protocol::messages::{
     ClearElrRecord, ConfigRecord, CreateTopicsRequest, CreateTopicsResponse, MetadataRecord, TopicRecord,
 };
 
-use super::{ApiError, PARTITIONS_PER_REQUEST_MAX, assignment};
+use super::{ApiError, MutationPermits, PARTITIONS_PER_REQUEST_MAX, assignment};
 use crate::context::{Decision, DecisionContext, Random};
 use crate::image::{Image, ResourceKind};
 use crate::placement::{PlacementError, Placer};
@@ -23,8 +23,9 @@ pub fn decide(
     image: &Image,
     request: &CreateTopicsRequest<'_>,
     context: &DecisionContext<'_>,
+    permits: &mut MutationPermits,
 ) -> Decision<CreateTopicsResponse<'static>> {
-    let mut creation = Creation { image, context, random: context.random(), records: Vec::new() };
+    let mut creation = Creation { image, context, random: context.random(), permits, records: Vec::new() };
     let names: Vec<&str> = request.topics.iter().map(|topic| &*topic.name).collect();
     let duplicates: BTreeSet<&str> = names
         .iter()
@@ -66,6 +67,7 @@ struct Creation<'a> {
     image: &'a Image,
     context: &'a DecisionContext<'a>,
     random: Random,
+    permits: &'a mut MutationPermits,
     records: Vec<VersionedRecord>,
 }
 
@@ -84,6 +86,7 @@ impl Creation<'_> {
         let name = self.check_name(&topic.name)?;
         let overrides = self.check_configs(topic)?;
         let replicas = self.replicas(topic)?;
+        self.permits.take(replicas.len())?;
         let id = self.random.uuid();
         let factor = replicas.first().map_or(0, Vec::len);
         let partitions = replicas.len();

@@ -7,9 +7,9 @@ use protocol::messages::delete_topics_request::DeleteTopicState;
 use protocol::messages::delete_topics_response::DeletableTopicResult;
 use protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, MetadataRecord, RemoveTopicRecord};
 
-use super::ApiError;
+use super::{ApiError, MutationPermits};
 use crate::context::{Decision, DecisionContext};
-use crate::image::Image;
+use crate::image::{Image, Topic};
 use crate::record::VersionedRecord;
 
 /// Removes each topic named by name or id.
@@ -18,6 +18,7 @@ pub fn decide(
     request: &DeleteTopicsRequest<'_>,
     version: i16,
     context: &DecisionContext<'_>,
+    permits: &mut MutationPermits,
 ) -> Decision<DeleteTopicsResponse<'static>> {
     let by_name = |name: &std::borrow::Cow<'_, str>| DeleteTopicState {
         name: Some(name.to_string().into()),
@@ -45,9 +46,11 @@ pub fn decide(
             BothWays::ById => continue,
             BothWays::No => {}
         }
-        let outcome = remove(image, topic, is_duplicate && !is_nameless, version, context);
+        let found = find(image, topic, is_duplicate && !is_nameless, version, context);
+        let outcome = found.and_then(|found| permits.take(found.partitions.size()).map(|()| found));
         match outcome {
-            Ok((name, id)) => {
+            Ok(found) => {
+                let (name, id) = (found.name.to_string(), found.id);
                 let record = MetadataRecord::RemoveTopic(RemoveTopicRecord { topic_id: id });
                 records.push(VersionedRecord::new(record, image.metadata_version()));
                 responses.push(result(Some(name), id, ErrorCode::NONE, None));
@@ -107,13 +110,13 @@ fn result(
     }
 }
 
-fn remove(
-    image: &Image,
+fn find<'a>(
+    image: &'a Image,
     asked: &DeleteTopicState<'_>,
     is_duplicate: bool,
     version: i16,
     context: &DecisionContext<'_>,
-) -> Result<(String, Uuid), ApiError> {
+) -> Result<&'a Topic, ApiError> {
     let refused = |message: &str| Err(ApiError::new(ErrorCode::INVALID_REQUEST, message));
     if !context.with_layers(image, |layers| layers.boolean("delete.topic.enable")) {
         // KIP-322: clients before version 3 do not know the code.
@@ -131,7 +134,7 @@ fn remove(
         (None, id) => image.topics.get_by_id(id),
     };
     match (found, asked.name.is_some()) {
-        (Some(topic), _) => Ok((topic.name.to_string(), topic.id)),
+        (Some(topic), _) => Ok(topic),
         (None, true) => Err(ApiError::new(
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
             "This server does not host this topic-partition.",

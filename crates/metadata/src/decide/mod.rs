@@ -1,7 +1,9 @@
 //! One decider per request: reads the image, returns records and an answer, changes nothing.
 
 pub mod allocate_producer_ids;
+pub mod alter_client_quotas;
 pub mod alter_configs;
+pub mod alter_user_scram_credentials;
 pub mod assign_replicas_to_dirs;
 pub mod broker_heartbeat;
 pub mod broker_registration;
@@ -17,11 +19,14 @@ pub mod unregister_broker;
 pub mod update_features;
 
 mod assignment;
+mod permits;
 mod resources;
 
 use std::borrow::Cow;
 
 use model::ErrorCode;
+
+pub use permits::MutationPermits;
 
 /// Most partitions one request may create, as Kafka has it.
 pub const PARTITIONS_PER_REQUEST_MAX: i64 = 10_000;

@@ -96,7 +96,8 @@ impl World {
         message.encode(&mut writer, api_version).unwrap();
         let principal = "User:ANONYMOUS".to_owned();
         let body = writer.into_vec();
-        let request = ControllerRequest { api_key, api_version, body, principal, broker_id: 1 };
+        let request =
+            ControllerRequest { api_key, api_version, body, principal, broker_id: 1, mutations_left: None };
         let context = DecisionContext {
             now_ms: self.now_ms,
             seed: self.random.draw(),

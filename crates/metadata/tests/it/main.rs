@@ -2,6 +2,7 @@
 
 mod any_request;
 mod bootstrap;
+mod quotas;
 mod replay;
 mod script;
 mod shown;

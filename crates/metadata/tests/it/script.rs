@@ -157,6 +157,7 @@ impl World {
             body: writer.into_vec(),
             principal: "User:ANONYMOUS".to_owned(),
             broker_id: 1,
+            mutations_left: None,
         };
         self.seed += 1;
         let decision = handle(&self.image, &request, &self.context()).unwrap();

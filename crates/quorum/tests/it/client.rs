@@ -76,6 +76,7 @@ pub fn ask<'m, M: Message<'m>>(
         body: writer.into_vec(),
         principal: "User:ANONYMOUS".to_owned(),
         broker_id: 1,
+        mutations_left: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let answer = runtime.block_on(async { tokio::time::timeout(DEADLINE, node.ask(request)).await });

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use protocol::messages::fetch_response::{
-    AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchResponse, LeaderIdAndEpoch, PartitionData,
 };
 use protocol::views::{Cut, FetchResponseHead, FetchResponseWriter, TopicKey as WireTopic};
 use protocol::{EncodeError, Writer, encode_response_header};
@@ -45,6 +45,10 @@ pub fn write(
     attempt: &mut Attempt,
     out: &mut Outbound,
 ) -> Result<(), CloseConnection> {
+    let throttle_ms = plan.throttle(broker, attempt.bytes());
+    if throttle_ms > 0 {
+        return write_throttled(broker, plan, throttle_ms, attempt, out);
+    }
     let pins = &broker.file_pins;
     let outcome = match &plan.targets {
         Targets::Once(targets) => encode(plan, NO_SESSION, targets, attempt, pins, out),
@@ -65,6 +69,27 @@ pub fn write(
         }
     };
     outcome.map_err(|error| plan.head.failed(error))
+}
+
+/// Answers a client that has to wait: with nothing, as if nothing had come (KIP-219). A session that would begin does not.
+fn write_throttled(
+    broker: &Broker,
+    plan: &Plan,
+    throttle_time_ms: i32,
+    attempt: &mut Attempt,
+    out: &mut Outbound,
+) -> Result<(), CloseConnection> {
+    attempt.let_go();
+    let session_id = match &plan.targets {
+        Targets::Once(_) => NO_SESSION,
+        Targets::Full(session) => {
+            let id = session.lock().id;
+            broker.fetch_sessions.end(id);
+            NO_SESSION
+        }
+        Targets::Incremental(session) => session.lock().id,
+    };
+    plan.head.answer(out, &FetchResponse { throttle_time_ms, session_id, ..FetchResponse::default() })
 }
 
 /// Takes note of what each partition is answered with; where `only_news`, drops the partitions without any.

@@ -9,8 +9,8 @@ use crate::connection_loop::CloseConnection;
 use crate::request::{Behind, Outcome, ResponseHead};
 
 /// Some batches were left to another thread: the answer waits for them.
-pub fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, acks: i16) -> Outcome {
-    let mut response = ProduceResponse::default();
+pub fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, acks: i16, throttle_time_ms: i32) -> Outcome {
+    let mut response = ProduceResponse { throttle_time_ms, ..ProduceResponse::default() };
     let mut shape = Vec::new();
     if let Ok(view) = ProduceView::parse(body, head.version) {
         for topic in view.topics() {
