@@ -45,6 +45,7 @@ def scenes():
     yield "tools-transactions", lambda session: None
     yield "tools-acls", lambda session: None
     yield "tools-reassignments", files_of_moves
+    yield "tools-groups", files_of_offsets
     yield "tools-console", files_of_consoles
     yield "tools-perf", files_of_payloads
 
@@ -129,6 +130,18 @@ def files_of_moves(session):
 
 def files_of_configs(session):
     (session.folder / "topic.properties").write_text("retention.bytes=1000000\nsegment.ms = 3600000\n")
+
+
+def files_of_offsets(session):
+    session.create("a-topic-with-a-name-of-more-than-24", 1)
+    for name, text in {
+        "quoted.csv": '"orders",0,"1"\n',
+        "blank.csv": "orders,0,0\n\norders,1,0\n",
+        "crlf.csv": "orders,0,0\r\norders,1,1\r\n",
+        "spaces.csv": "orders, 0, 0\n orders,1,1\n",
+        "short.csv": "orders\n",
+    }.items():
+        (session.folder / name).write_text(text)
 
 
 def ours_against_naru(folder):

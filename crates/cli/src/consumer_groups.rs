@@ -61,10 +61,10 @@ const ACTIONS: [&str; 6] =
 /// Options that go with some actions only.
 const AVAILABLE: [(&str, &[&str]); 5] = [
     ("members", &["describe"]),
-    ("verbose", &["describe"]),
     ("offsets", &["describe"]),
     ("state", &["describe", "list"]),
     ("type", &["list"]),
+    ("verbose", &["describe"]),
 ];
 /// Ways to reset offsets, in the order in which they are held against each other.
 const SCENARIOS: [&str; 8] = [

@@ -56,35 +56,40 @@ fn record(line: &str, with_group: bool) -> Result<(String, TopicPartition, i64),
     } else {
         ("CsvRecordNoGroup", &["topic", "partition", "offset"])
     };
-    if let Some(Field { text, column }) = fields.get(names.len()) {
-        let (count, place) = (names.len(), names.len());
-        return Err(Failure::of_class(
-            "com.fasterxml.jackson.dataformat.csv.CsvReadException",
-            format!(
-                "Too many entries: expected at most {count} (value #{place} ({} chars) \"{text}\")\n at [Source: (StringReader); line: 1, column: {column}]",
-                text.len()
-            ),
-        ));
-    }
     let field =
         |name: &str| names.iter().position(|known| *known == name).and_then(|place| fields.get(place));
-    let number = |name: &str, kind: &str| {
-        match field(name) {
+    let number = |name: &str, kind: &str| match field(name) {
         None => Ok(0),
-        Some(Field { text, .. }) if text.trim().is_empty() => Ok(0),
-        Some(Field { text, column }) => text.trim().parse::<i64>().map_err(|_| {
-            Failure::of_class(
-                "com.fasterxml.jackson.databind.exc.InvalidFormatException",
-                format!("Cannot deserialize value of type `{kind}` from String \"{text}\": not a valid `{kind}` value\n at [Source: (StringReader); line: 1, column: {column}] (through reference chain: {RECORDS}${class}[\"{name}\"])"),
-            )
-        }),
-    }
+        Some(field) if field.text.trim().is_empty() => Ok(0),
+        Some(field) => field.text.trim().parse::<i64>().map_err(|_| no_number(field, kind, class, name)),
     };
-    let text = |name: &str| field(name).map_or_else(String::new, |field| field.text.clone());
+    let said = |name: &str| field(name).map_or_else(String::new, |field| field.text.clone());
     let partition = number("partition", "int")?;
     let offset = number("offset", "long")?;
+    if let Some(field) = fields.get(names.len()) {
+        return Err(too_many(field, names.len()));
+    }
     let partition = i32::try_from(partition).map_err(|_| Failure::not_a_number(&partition.to_string()))?;
-    Ok((text("group"), (text("topic"), partition), offset))
+    Ok((said("group"), (said("topic"), partition), offset))
+}
+
+fn no_number(Field { text, column }: &Field, kind: &str, class: &str, name: &str) -> Failure {
+    let what = format!(
+        "Cannot deserialize value of type `{kind}` from String \"{text}\": not a valid `{kind}` value"
+    );
+    let place = format!("at [Source: (StringReader); line: 1, column: {column}]");
+    let chain = format!("(through reference chain: {RECORDS}${class}[\"{name}\"])");
+    let exception = "com.fasterxml.jackson.databind.exc.InvalidFormatException";
+    Failure::of_class(exception, format!("{what}\n {place} {chain}"))
+}
+
+fn too_many(Field { text, column }: &Field, count: usize) -> Failure {
+    let length = text.chars().count();
+    let what =
+        format!("Too many entries: expected at most {count} (value #{count} ({length} chars) \"{text}\")");
+    let place = format!("at [Source: (StringReader); line: 1, column: {column}]");
+    let exception = "com.fasterxml.jackson.dataformat.csv.CsvReadException";
+    Failure::of_class(exception, format!("{what}\n {place}"))
 }
 
 /// Takes a line apart; a field may be in quotes, and quotes within it are doubled.

@@ -63,7 +63,8 @@ async fn listed(
 
 /// The members of a list with commas between, `None` where one of them is not among `known`.
 fn all_of<T: PartialEq + Copy>(text: &str, known: &[T], parse: fn(&str) -> T) -> Option<Vec<T>> {
-    let parsed: Vec<T> = text.split(',').map(|name| parse(name.trim())).collect();
+    // As Java splits: what is empty at the end does not count.
+    let parsed: Vec<T> = text.trim_end_matches(',').split(',').map(|name| parse(name.trim())).collect();
     parsed.iter().all(|one| known.contains(one)).then_some(parsed)
 }
 
