@@ -89,8 +89,7 @@ pub(crate) const NO_CONTROLLERS: &str =
 
 /// A client that cannot be made, as the original's exception says it.
 pub(crate) fn not_created(sentence: &str, cause: &str) -> Failure {
-    let cause = Failure::setting(cause);
-    Failure::of_class("org.apache.kafka.common.KafkaException", format!("{sentence}\n{cause}"))
+    Failure::of_class("org.apache.kafka.common.KafkaException", sentence).caused_by(&Failure::setting(cause))
 }
 
 /// A name that cannot be resolved is told at once, and where none can, that is all there is to say: a client that lives

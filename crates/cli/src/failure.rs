@@ -12,35 +12,49 @@ const TERSE: &str = "org.apache.kafka.tools.TerseException";
 pub(crate) struct Failure {
     exception: String,
     message: String,
+    /// The exception behind it, where the message says nothing of it.
+    cause: Option<String>,
 }
 
 impl Failure {
     /// An argument that the tool itself refuses.
     pub(crate) fn argument(message: impl Into<String>) -> Failure {
-        Failure { exception: ILLEGAL_ARGUMENT.to_owned(), message: message.into() }
+        Failure::of_class(ILLEGAL_ARGUMENT, message)
     }
 
     /// Settings that the tool itself refuses.
     pub(crate) fn setting(message: impl Into<String>) -> Failure {
-        Failure {
-            exception: "org.apache.kafka.common.config.ConfigException".to_owned(),
-            message: message.into(),
-        }
+        Failure::of_class("org.apache.kafka.common.config.ConfigException", message)
     }
 
     /// Any other exception, by its class.
     pub(crate) fn of_class(exception: &str, message: impl Into<String>) -> Failure {
-        Failure { exception: exception.to_owned(), message: message.into() }
+        Failure { exception: exception.to_owned(), message: message.into(), cause: None }
     }
 
     /// An exception that says nothing but its class.
     pub(crate) fn without_message(exception: &str) -> Failure {
-        Failure { exception: exception.to_owned(), message: String::new() }
+        Failure::of_class(exception, "")
     }
 
     /// Text where a number is due, as Java refuses it.
     pub(crate) fn not_a_number(text: &str) -> Failure {
         Failure::of_class("java.lang.NumberFormatException", format!("For input string: \"{text}\""))
+    }
+
+    /// The same with the exception behind it.
+    pub(crate) fn caused_by(self, cause: &Failure) -> Failure {
+        Failure { cause: Some(cause.to_string()), ..self }
+    }
+
+    /// What is wrong, and why, without the exception.
+    pub(crate) fn told(&self) -> String {
+        format!("{}{}", self.message, self.behind())
+    }
+
+    /// As Java's stack trace has it.
+    fn behind(&self) -> String {
+        self.cause.as_ref().map_or_else(String::new, |cause| format!("\nCaused by: {cause}"))
     }
 
     /// What a tool finds that it cannot do.
@@ -50,7 +64,7 @@ impl Failure {
 
     /// What a tool tells in a sentence, without a stack.
     pub(crate) fn terse(message: impl Into<String>) -> Failure {
-        Failure { exception: TERSE.to_owned(), message: message.into() }
+        Failure::of_class(TERSE, message)
     }
 
     /// True for what is told in a sentence.
@@ -69,7 +83,7 @@ impl Failure {
     }
 
     fn within(&self, exception: &str) -> Failure {
-        Failure::of_class(exception, self.to_string())
+        Failure::of_class(exception, format!("{}: {}", self.exception, self.message))
     }
 
     /// True for arguments that are refused.
@@ -90,16 +104,16 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        Failure { exception: error.exception(), message: error.to_string() }
+        Failure::of_class(&error.exception(), error.to_string())
     }
 }
 
 impl fmt::Display for Failure {
-    /// As the first line of Java's stack trace.
+    /// As Java's stack trace without its stack.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.message.as_str() {
-            "" => f.write_str(&self.exception),
-            message => write!(f, "{}: {message}", self.exception),
+            "" => write!(f, "{}{}", self.exception, self.behind()),
+            message => write!(f, "{}: {message}{}", self.exception, self.behind()),
         }
     }
 }

@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
     }
     match act(&said, node, output) {
         Ok(()) => 0,
-        Err(failure) => output.fail(failure.message()),
+        Err(failure) => output.fail(failure.told()),
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
     }
     match offsets(&given, output) {
         Ok(()) => 0,
-        Err(failure) => output.fail(format!("Error occurred: {}", failure.message())),
+        Err(failure) => output.fail(format!("Error occurred: {}", failure.told())),
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
     }
     match describe(&given, output) {
         Ok(()) => 0,
-        Err(failure) => output.fail(failure.message()),
+        Err(failure) => output.fail(failure.told()),
     }
 }
 

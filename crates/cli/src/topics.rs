@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &[String], variables: &[(String, String)], output: 
     }
     let admin = match admin_tool::connect(&given) {
         Ok(admin) => admin,
-        Err(failure) => return output.fail(failure.message()),
+        Err(failure) => return output.fail(failure.told()),
     };
     let with_elr = !looks_like_kafka_3(variables);
     match admin_tool::run(act(&admin, &given, with_elr, output)) {
