@@ -12,7 +12,6 @@ mod group;
 mod listener;
 mod membership;
 mod metadata;
-mod offsets;
 mod progress;
 mod records;
 mod settings;
@@ -30,13 +29,13 @@ use tokio::time::Instant;
 
 pub use api::Committing;
 pub use listener::RebalanceListener;
-pub use offsets::CommittedOffset;
 pub use records::{ConsumerRecord, Records};
 pub use settings::OffsetReset;
 
 use crate::admin::Admin;
 use crate::cluster::Cluster;
 use crate::error::Error;
+pub use crate::offsets::CommittedOffset;
 use assignment::{Assignment, Key, Place};
 use event::Event;
 use fetch::Fetcher;
@@ -64,6 +63,8 @@ pub struct Consumer {
     memberships: u64,
     /// Partitions on their way out.
     change: Option<Change>,
+    /// How many of these there were.
+    changes: u64,
     listener: Option<Box<dyn RebalanceListener>>,
     pulse: Arc<Pulse>,
     events: mpsc::UnboundedReceiver<Event>,
@@ -124,6 +125,7 @@ impl Consumer {
             membership: None,
             memberships: 0,
             change: None,
+            changes: 0,
             listener: None,
             pulse: Arc::new(Pulse::new()),
             events,

@@ -13,6 +13,7 @@ pub mod consumer;
 mod coordinators;
 mod error;
 mod link;
+mod offsets;
 mod peer;
 pub mod producer;
 mod topics;

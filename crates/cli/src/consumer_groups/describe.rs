@@ -131,7 +131,7 @@ fn rows_of(
         let committed = committed.get(partition);
         PartitionRow {
             partition: partition.clone(),
-            leader_epoch: committed.and_then(|committed| committed.leader_epoch),
+            leader_epoch: committed.map(|committed| committed.leader_epoch).filter(|epoch| *epoch >= 0),
             offset: committed.map(|committed| committed.offset),
             end: ends.get(partition).copied(),
             reader: reader.clone(),

@@ -7,12 +7,12 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::assignment::Position;
-use super::offsets::{CommittedOffset, Offsets, commit, committed};
 use super::settings::{Isolation, OffsetReset};
 use super::{Consumer, Subscription};
 use crate::admin::{FoundOffset, OffsetSpec, TopicPartition};
 use crate::cluster::{ANY_VERSION, Deadline, Target};
 use crate::error::Error;
+use crate::offsets::{CommittedOffset, Offsets, Wanted, commit, committed};
 
 /// How long the end of a consumer may take beyond commits, as Kafka's consumer has it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -120,8 +120,8 @@ impl Consumer {
     /// Commits the positions of all partitions, and waits until that is done.
     pub async fn commit(&mut self) -> Result<(), Error> {
         let positions = self.assignment.positions().into_iter();
-        let offsets = positions
-            .map(|((topic, number), position)| ((topic.to_string(), number), CommittedOffset::of(position)));
+        let offsets =
+            positions.map(|((topic, number), position)| ((topic.to_string(), number), position.committed()));
         let offsets: Vec<_> = offsets.collect();
         self.commit_offsets(offsets).await
     }
@@ -167,7 +167,7 @@ impl Consumer {
         let Some(identity) = self.identity() else { return Ok(BTreeMap::new()) };
         let keys: Vec<_> = partitions.iter().map(|(topic, number)| ((*topic).into(), *number)).collect();
         let deadline = Deadline::after("offsetFetch", self.options.api_timeout);
-        let offsets = committed(&self.cluster, &identity, &keys, deadline).await?;
+        let offsets = committed(&self.cluster, &identity, Wanted::Stable(&keys), deadline).await?;
         Ok(offsets
             .into_iter()
             .map(|((topic, number), offset)| ((topic.to_string(), number), offset))

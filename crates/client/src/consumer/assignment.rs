@@ -6,9 +6,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::settings::OffsetReset;
-
-/// A partition by the name of its topic.
-pub(crate) type Key = (Arc<str>, i32);
+use crate::offsets::CommittedOffset;
+pub(crate) use crate::offsets::Key;
 
 /// A place in a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +16,13 @@ pub(crate) struct Position {
     pub(crate) offset: i64,
     /// Epoch of the leader that took the record before it, -1 where that is not known.
     pub(crate) leader_epoch: i32,
+}
+
+impl Position {
+    /// As it is committed.
+    pub(crate) fn committed(self) -> CommittedOffset {
+        CommittedOffset { leader_epoch: self.leader_epoch, ..CommittedOffset::at(self.offset) }
+    }
 }
 
 /// Whether it is known where to read on.

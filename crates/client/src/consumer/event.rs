@@ -6,11 +6,11 @@ use protocol::messages::FetchRequest;
 
 use super::assignment::Key;
 use super::group::GroupEvent;
-use super::offsets::Offsets;
 use super::settings::OffsetReset;
 use crate::admin::FoundOffset;
 use crate::error::Error;
 use crate::link::Answer;
+use crate::offsets::Offsets;
 use crate::topics::TopicViews;
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) enum Event {
     /// What is committed now and then was, or was not.
     AutoCommitted(Result<(), Error>),
     /// What had to be committed before partitions are given up was, or was not.
-    Settled(Result<(), Error>),
+    Settled { change: u64, outcome: Result<(), Error> },
     /// Of the group, by the number of the membership.
     Group(u64, GroupEvent),
 }

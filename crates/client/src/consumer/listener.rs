@@ -1,6 +1,6 @@
 //! What a program may do when partitions come and go.
 
-use super::offsets::CommittedOffset;
+use crate::offsets::CommittedOffset;
 
 /// Hears of partitions that come and go in a group. Called while the program waits for records.
 pub trait RebalanceListener: Send {

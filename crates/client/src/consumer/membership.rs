@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use super::assignment::{Key, Place, without};
 use super::event::Event;
 use super::group::{Classic, Context, GroupEvent, Interest, LOGGER, Modern, is_fatal, is_lost};
-use super::offsets::{CommittedOffset, Identity, Offsets, commit};
 use super::settings::GroupProtocol;
 use super::{Consumer, Subscription};
 use crate::cluster::Deadline;
 use crate::error::Error;
+use crate::offsets::{Identity, Offsets, commit};
 
 /// A member in either protocol.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(super) enum Kind {
 /// Partitions are given up, once what has to be committed for them is.
 #[derive(Debug)]
 pub(super) struct Change {
+    /// Tells it from those before it, whose commits may be answered late.
+    number: u64,
     gone: Vec<Key>,
     then: Then,
 }
@@ -137,32 +139,36 @@ impl Consumer {
         let mut offsets = Offsets::new();
         if self.options.auto_commit.is_some() && !gone.is_empty() {
             let positions = self.assignment.positions().into_iter();
-            offsets.extend(positions.map(|(key, position)| (key, CommittedOffset::of(position))));
+            offsets.extend(positions.map(|(key, position)| (key, position.committed())));
         }
         if let Some(listener) = self.listener.as_mut().filter(|_| !gone.is_empty()) {
             let wanted = listener.revoked(&shown(&gone)).into_iter();
             offsets.extend(wanted.map(|((topic, number), offset)| ((topic.as_str().into(), number), offset)));
         }
-        self.change = Some(Change { gone, then });
+        self.changes += 1;
+        let number = self.changes;
+        self.change = Some(Change { number, gone, then });
         let identity =
             self.membership.as_ref().and_then(Membership::identity).filter(|_| !offsets.is_empty());
-        let Some(identity) = identity else { return self.settled(Ok(())) };
+        let Some(identity) = identity else { return self.settled(number, Ok(())) };
         let (cluster, events) = (self.cluster.clone(), self.sender.clone());
         let deadline =
             Deadline::after("offsetCommit", self.options.api_timeout.min(self.options.poll_interval_max));
         self.tasks.spawn(async move {
             let outcome = commit(&cluster, &identity, &offsets, deadline).await;
-            let _ = events.send(Event::Settled(outcome));
+            let _ = events.send(Event::Settled { change: number, outcome });
         });
     }
 
     /// What had to be committed is, or cannot be: the partitions go.
-    pub(super) fn settled(&mut self, outcome: Result<(), Error>) {
+    pub(super) fn settled(&mut self, change: u64, outcome: Result<(), Error>) {
         if let Err(error) = outcome {
             tracing::warn!(target: LOGGER, "[{}] Offsets could not be committed before partitions were given up: {error}", self.cluster.name());
         }
         self.is_dirty = true;
-        let Some(Change { gone, then }) = self.change.take() else { return };
+        let Some(Change { gone, then, .. }) = self.change.take_if(|waiting| waiting.number == change) else {
+            return;
+        };
         self.assignment.remove(&gone);
         match then {
             Then::Join(interest) => {
@@ -300,7 +306,7 @@ impl Consumer {
         let mut offsets = Offsets::new();
         if self.options.auto_commit.is_some() {
             let positions = self.assignment.positions().into_iter();
-            offsets.extend(positions.map(|(key, position)| (key, CommittedOffset::of(position))));
+            offsets.extend(positions.map(|(key, position)| (key, position.committed())));
         }
         if let Some(listener) = self.listener.as_mut().filter(|_| !owned.is_empty()) {
             let wanted = listener.revoked(&shown(&owned)).into_iter();

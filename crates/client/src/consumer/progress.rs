@@ -9,12 +9,12 @@ use super::assignment::{Key, Place, Position};
 use super::event::Event;
 use super::group::is_fatal;
 use super::membership::Kind;
-use super::offsets::{CommittedOffset, Identity, Offsets, commit, committed};
 use super::settings::{GroupProtocol, OffsetReset};
 use super::{Consumer, Subscription, WAIT_MAX};
 use crate::admin::{FoundOffset, OffsetSpec};
 use crate::cluster::{Deadline, Target};
 use crate::error::Error;
+use crate::offsets::{Identity, Offsets, Wanted, commit, committed};
 use crate::topics::TopicView;
 
 /// Where log lines about positions come from, as Kafka's consumer names it.
@@ -70,8 +70,8 @@ impl Consumer {
                 }
                 Ok(())
             }
-            Event::Settled(outcome) => {
-                self.settled(outcome);
+            Event::Settled { change, outcome } => {
+                self.settled(change, outcome);
                 Ok(())
             }
             Event::Group(serial, event) => self.take_group_event(serial, event),
@@ -175,7 +175,7 @@ impl Consumer {
         let (cluster, events) = (self.cluster.clone(), self.sender.clone());
         let deadline = Deadline::after("offsetFetch", self.options.api_timeout);
         self.tasks.spawn(async move {
-            let told = committed(&cluster, &identity, &keys, deadline).await;
+            let told = committed(&cluster, &identity, Wanted::Stable(&keys), deadline).await;
             let _ = events.send(Event::Committed { keys, told });
         });
     }
@@ -295,8 +295,7 @@ impl Consumer {
         }
         self.auto_commit.next = now + interval;
         let positions = self.assignment.positions().into_iter();
-        let offsets: Offsets =
-            positions.map(|(key, position)| (key, CommittedOffset::of(position))).collect();
+        let offsets: Offsets = positions.map(|(key, position)| (key, position.committed())).collect();
         let Some(identity) = self.identity().filter(|_| !offsets.is_empty()) else { return };
         self.auto_commit.is_running = true;
         let (cluster, events) = (self.cluster.clone(), self.sender.clone());

@@ -9,9 +9,10 @@ use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, Of
 use protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
-use protocol::messages::{OffsetCommitRequest, OffsetFetchRequest, OffsetFetchResponse};
+use protocol::messages::{
+    OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
+};
 
-use super::assignment::{Key, Position};
 use crate::cluster::{Cluster, Deadline, Target};
 use crate::coordinators::CoordinatorKind;
 use crate::error::Error;
@@ -65,34 +66,50 @@ impl CommittedOffset {
     pub fn at(offset: i64) -> CommittedOffset {
         CommittedOffset { offset, leader_epoch: -1, metadata: String::new() }
     }
-
-    pub(crate) fn of(position: Position) -> CommittedOffset {
-        CommittedOffset { leader_epoch: position.leader_epoch, ..CommittedOffset::at(position.offset) }
-    }
 }
+
+/// A partition by the name of its topic.
+pub(crate) type Key = (Arc<str>, i32);
 
 /// Offsets by partition.
 pub(crate) type Offsets = BTreeMap<Key, CommittedOffset>;
+
+/// Which committed offsets are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wanted<'k> {
+    /// Those of all partitions, as they are.
+    All,
+    /// Those of these, once no transaction is about to change them (KIP-447).
+    Stable(&'k [Key]),
+}
 
 /// The committed offsets of partitions; those without one are not in the answer.
 pub(crate) async fn committed(
     cluster: &Cluster,
     identity: &Identity,
-    keys: &[Key],
+    wanted: Wanted<'_>,
     deadline: Deadline,
 ) -> Result<Offsets, Error> {
-    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-    for (topic, number) in keys {
-        topics.entry(topic).or_default().push(*number);
-    }
+    let topics = match wanted {
+        Wanted::All => None,
+        Wanted::Stable(keys) => {
+            let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+            for (topic, number) in keys {
+                topics.entry(topic).or_default().push(*number);
+            }
+            Some(topics)
+        }
+    };
     let of_groups = OffsetFetchRequest {
         groups: vec![OffsetFetchRequestGroup {
             group_id: identity.group.as_str().into(),
             member_id: identity.is_epoch.then(|| identity.member_id.as_str().into()),
             member_epoch: if identity.is_epoch { identity.generation } else { -1 },
-            topics: Some(topics.iter().map(|(topic, numbers)| named(topic, numbers)).collect()),
+            topics: topics
+                .as_ref()
+                .map(|topics| topics.iter().map(|(topic, numbers)| named(topic, numbers)).collect()),
         }],
-        require_stable: true,
+        require_stable: topics.is_some(),
         ..OffsetFetchRequest::default()
     };
     let target = Target::Coordinator(CoordinatorKind::Group, &identity.group);
@@ -100,13 +117,13 @@ pub(crate) async fn committed(
         Err(Error::Unsupported(_)) => {}
         answered => return answered,
     }
-    let one = topics.iter().map(|(topic, numbers)| OffsetFetchRequestTopic {
-        name: (*topic).into(),
+    let one = |(topic, numbers): (&&str, &Vec<i32>)| OffsetFetchRequestTopic {
+        name: (*topic).to_owned().into(),
         partition_indexes: numbers.clone(),
-    });
+    };
     let of_one = OffsetFetchRequest {
         group_id: identity.group.as_str().into(),
-        topics: Some(one.collect()),
+        topics: topics.as_ref().map(|topics| topics.iter().map(one).collect()),
         ..OffsetFetchRequest::default()
     };
     cluster.ask_in(FETCH_OF_ONE, deadline, target, &of_one, |answer| found_of_one(&answer)).await
@@ -177,6 +194,22 @@ pub(crate) async fn commit(
     offsets: &Offsets,
     deadline: Deadline,
 ) -> Result<(), Error> {
+    let outcomes = |answer: &OffsetCommitResponse<'_>| {
+        let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+        let refused = partitions.find_map(|partition| refusal(partition.error_code));
+        refused.map_or(Ok(()), Err)
+    };
+    send_commit(cluster, identity, offsets, deadline, outcomes).await
+}
+
+/// Sends a commit; `read` takes what is wanted out of the answer.
+pub(crate) async fn send_commit<T>(
+    cluster: &Cluster,
+    identity: &Identity,
+    offsets: &Offsets,
+    deadline: Deadline,
+    mut read: impl FnMut(&OffsetCommitResponse<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let mut topics: Vec<OffsetCommitRequestTopic<'_>> = Vec::new();
     for ((topic, number), committed) in offsets {
         let partition = OffsetCommitRequestPartition {
@@ -202,19 +235,8 @@ pub(crate) async fn commit(
         retention_time_ms: -1,
         topics,
     };
-    cluster
-        .ask_in(
-            COMMIT,
-            deadline,
-            Target::Coordinator(CoordinatorKind::Group, &identity.group),
-            &request,
-            |answer| {
-                let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
-                let refused = partitions.find_map(|partition| refusal(partition.error_code));
-                refused.map_or(Ok(()), Err)
-            },
-        )
-        .await
+    let target = Target::Coordinator(CoordinatorKind::Group, &identity.group);
+    cluster.ask_in(COMMIT, deadline, target, &request, |answer| read(&answer)).await
 }
 
 /// Codes that say that the one that commits is no member any more get the sentence of Kafka's consumer.
