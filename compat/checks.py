@@ -7,6 +7,7 @@ import subprocess
 
 import client_suite_checks
 import clients
+import dump_log_checks
 import flights
 import group_checks
 import group_experiment_checks
@@ -35,6 +36,7 @@ def listed(full):
     yield from storage_checks.listed()
     yield from client_suite_checks.listed()
     yield from tool_checks.listed(full)
+    yield from dump_log_checks.listed(full)
     yield from group_checks.listed(full)
     yield from group_tool_checks.listed(full)
     yield from group_experiment_checks.listed(full)

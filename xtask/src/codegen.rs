@@ -4,6 +4,7 @@ mod api_key;
 mod decode;
 mod emit;
 mod encode;
+mod layouts;
 mod names;
 mod owned;
 mod parse;
@@ -60,6 +61,7 @@ fn generate(messages: &[Message]) -> BTreeMap<String, String> {
     }
     files.insert("api_key.rs".to_owned(), api_key::file(messages));
     files.insert("records.rs".to_owned(), record_enums::file(messages));
+    files.insert("layouts.rs".to_owned(), layouts::file(messages));
     files.insert("lists.rs".to_owned(), api_key::lists(messages));
     files.insert("mod.rs".to_owned(), emit::index(&with_versions().collect::<Vec<_>>()));
     files

@@ -18,6 +18,7 @@ mod consumer_groups;
 mod consumer_perf;
 mod daemon;
 mod delete_records;
+mod dump_log;
 mod failure;
 mod features;
 mod get_offsets;

@@ -2,8 +2,8 @@
 
 use crate::{
     Output, acls, broker_api_versions, cluster, configs, console_consumer, console_producer, consumer_groups,
-    consumer_perf, delete_records, features, get_offsets, groups, leader_election, log_dirs, metadata_quorum,
-    producer_perf, reassign_partitions, server_stop, storage, topics, transactions,
+    consumer_perf, delete_records, dump_log, features, get_offsets, groups, leader_election, log_dirs,
+    metadata_quorum, producer_perf, reassign_partitions, server_stop, storage, topics, transactions,
 };
 
 /// The work of a tool, by its arguments and the variables of the environment; gives the exit code.
@@ -61,6 +61,7 @@ pub(crate) static TOOLS: &[KafkaTool] = &[
     work("kafka-reassign-partitions", "move partitions to other brokers and log directories", |words, _, output| reassign_partitions::run(words, output)),
     work("kafka-transactions", "show transactions and producers, abort what hangs", |words, _, output| transactions::run(words, output)),
     work("kafka-delete-records", "delete records below an offset", |words, _, output| delete_records::run(words, output)),
+    work("kafka-dump-log", "show what stands in the files of a partition", |words, _, output| dump_log::run(words, output)),
 ];
 
 const fn work(name: &'static str, about: &'static str, work: Work) -> KafkaTool {

@@ -14,12 +14,14 @@
 //!   stay where they are.
 //! * Records of internal topics: [`messages::MetadataRecord`], [`messages::GroupKey`] and its kin, each with the
 //!   prefix that its topic puts before the body.
+//! * [`layout`] tells their fields as data, for a tool that shows records of every type.
 #![forbid(unsafe_code)]
 
 mod api;
 mod coordinator_records;
 mod error;
 mod header;
+pub mod layout;
 mod message;
 #[path = "generated/mod.rs"]
 pub mod messages;

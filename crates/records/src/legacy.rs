@@ -73,10 +73,14 @@ impl<'a> LegacyView<'a> {
         Attributes(self.bytes.get(ATTRIBUTES_AT).map_or(0, |&byte| i16::from(byte)))
     }
 
+    /// The checksum that stands in the message.
+    pub fn stored_checksum(&self) -> u32 {
+        self.bytes.get(CRC_AT..).and_then(<[u8]>::first_chunk).copied().map_or(0, u32::from_be_bytes)
+    }
+
     /// Compares the stored checksum with that of the bytes.
     pub fn verify_checksum(&self) -> Result<(), BatchError> {
-        let stored = self.bytes.get(CRC_AT..).and_then(<[u8]>::first_chunk).copied().ok_or(CUT)?;
-        let stored = u32::from_be_bytes(stored);
+        let stored = self.stored_checksum();
         let computed = crc32(self.bytes.get(MAGIC_AT..).unwrap_or_default());
         if stored == computed { Ok(()) } else { Err(BatchError::BadChecksum { stored, computed }) }
     }
@@ -87,9 +91,18 @@ impl<'a> LegacyView<'a> {
         bound: usize,
         visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
     ) -> Result<(), BatchError> {
+        self.for_each_message(bound, &mut |record, _| visit(record))
+    }
+
+    /// The same with the message that holds each record.
+    pub fn for_each_message(
+        &self,
+        bound: usize,
+        visit: &mut dyn FnMut(Record<'_>, &LegacyView<'_>) -> ControlFlow<()>,
+    ) -> Result<(), BatchError> {
         match self.attributes().compression() {
             Some(Compression::None) => {
-                let _ = visit(self.as_record(self.offset(), self.timestamp));
+                let _ = visit(self.as_record(self.offset(), self.timestamp), self);
                 Ok(())
             }
             Some(codec) => self.for_each_inside(codec, bound, visit),
@@ -101,7 +114,7 @@ impl<'a> LegacyView<'a> {
         &self,
         codec: Compression,
         bound: usize,
-        visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Record<'_>, &LegacyView<'_>) -> ControlFlow<()>,
     ) -> Result<(), BatchError> {
         let input = self.value.ok_or(BatchError::Malformed("compressed legacy message has no value"))?;
         let mut plain = Vec::new();
@@ -116,7 +129,8 @@ impl<'a> LegacyView<'a> {
         let mut rest = &plain[..];
         while let Some(inner) = next_inner(&mut rest, self.magic())? {
             let timestamp = if stamped { self.timestamp } else { inner.timestamp };
-            if visit(inner.as_record(inner.offset().wrapping_add(shift), timestamp)).is_break() {
+            let record = inner.as_record(inner.offset().wrapping_add(shift), timestamp);
+            if visit(record, &inner).is_break() {
                 break;
             }
         }
