@@ -8,6 +8,7 @@
 mod acls;
 mod admin_tool;
 mod broker_api_versions;
+mod classes;
 mod client_settings;
 mod cluster;
 mod columns;
@@ -104,6 +105,9 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
             let line = format!("naru {VERSION}, compatible with Apache Kafka {KAFKA_VERSION}\n");
             written(output.out.write_all(line.as_bytes()), output)
         }
+        // With a class it is that class's tool.
+        Tool::Here(KafkaTool { run: Run::Class, .. }) => output.fail(classes::USAGE),
+        Tool::Refused(sentence) => output.fail(sentence),
         Tool::Gone { name, instead } => output.fail(format!("{name}: {instead}")),
         Tool::Missing(name) => {
             output.fail(format!("{name}: this tool is not part of naru {VERSION}; the one of Apache Kafka {KAFKA_VERSION} works with a naru server"))

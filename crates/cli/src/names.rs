@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::tools::{KafkaTool, TOOLS};
+use crate::classes;
+use crate::tools::{KafkaTool, Run, TOOLS};
 
 /// A tool this executable can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Tool {
     },
     /// A tool of Apache Kafka that is not here yet.
     Missing(String),
+    /// A class that no tool stands for; what there is to say.
+    Refused(String),
     /// No name of anything.
     Unknown(String),
 }
@@ -61,7 +64,7 @@ const MISSING: &[&str] = &[
     "kafka-console-share-consumer", "kafka-delegation-tokens",
     "kafka-e2e-latency", "kafka-jmx",
     "kafka-metadata-shell",
-    "kafka-replica-verification", "kafka-run-class",
+    "kafka-replica-verification",
     "kafka-share-consumer-perf-test", "kafka-share-groups", "kafka-streams-application-reset",
     "kafka-streams-groups", "kafka-verifiable-consumer",
     "kafka-verifiable-producer", "kafka-verifiable-share-consumer", "trogdor",
@@ -77,7 +80,7 @@ pub fn all() -> impl Iterator<Item = &'static str> {
 /// `.sh`, `.bat` and folders before the name do not matter.
 pub fn tool_of(program: &str, arguments: &[String]) -> Call {
     if let Some(tool) = named(program) {
-        return Call { tool, arguments: arguments.to_vec() };
+        return called(tool, arguments);
     }
     let Some((first, rest)) = arguments.split_first() else {
         return Call { tool: Tool::Server, arguments: Vec::new() };
@@ -93,7 +96,15 @@ pub fn tool_of(program: &str, arguments: &[String]) -> Call {
         }
         name => named(name).unwrap_or_else(|| Tool::Unknown(name.to_owned())),
     };
-    Call { tool, arguments: rest.to_vec() }
+    called(tool, rest)
+}
+
+/// A tool that was named, or the one whose class is.
+fn called(tool: Tool, arguments: &[String]) -> Call {
+    match tool {
+        Tool::Here(KafkaTool { run: Run::Class, .. }) => classes::call(arguments),
+        tool => Call { tool, arguments: arguments.to_vec() },
+    }
 }
 
 /// The tool of a name, `None` where no tool has it.

@@ -26,6 +26,8 @@ pub(crate) enum Run {
     Server,
     /// It does its work and ends.
     Work(Work),
+    /// It is the tool of the class that its first argument names.
+    Class,
 }
 
 impl PartialEq for KafkaTool {
@@ -61,6 +63,7 @@ pub(crate) static TOOLS: &[KafkaTool] = &[
     work("kafka-reassign-partitions", "move partitions to other brokers and log directories", |words, _, output| reassign_partitions::run(words, output)),
     work("kafka-transactions", "show transactions and producers, abort what hangs", |words, _, output| transactions::run(words, output)),
     work("kafka-delete-records", "delete records below an offset", |words, _, output| delete_records::run(words, output)),
+    KafkaTool { name: "kafka-run-class", about: "run the tool of a Java class", run: Run::Class },
     work("kafka-dump-log", "show what stands in the files of a partition", |words, _, output| dump_log::run(words, output)),
 ];
 
