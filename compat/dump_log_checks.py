@@ -8,6 +8,7 @@ from pathlib import Path
 
 import install
 import tool_checks
+from expect import contains, equal
 from kafka_peer import KafkaPeer
 from own_tools import OwnTools
 from server import Server
@@ -46,7 +47,9 @@ def listed(full):
 def files_of_naru(folder):
     with ToolRunner() as runner:
         with Server(folder, tool_checks.SETTINGS) as server:
-            fill(Session(runner, server, Path(folder) / "session"))
+            session = Session(runner, server, Path(folder) / "session")
+            fill(session)
+            compare_formatters(session, ("Offsets", "GroupMetadata", "ShareGroup"))
         compare(runner, data_files(Path(folder) / "data"))
 
 
@@ -58,6 +61,7 @@ def files_of_kafka(folder):
             # Naru has no transactions.
             session.must("kafka-producer-perf-test.sh --topic mixed --num-records 200 --record-size 50 --throughput -1 "
                          "--transactional-id moves --transaction-duration-ms 50 --bootstrap-server $B")
+            compare_formatters(session, ("Offsets", "GroupMetadata", "ShareGroup", "TransactionLog"))
         compare(runner, data_files(Path(folder) / "data"))
 
 
@@ -72,6 +76,20 @@ def kept_files(folder):
         # Where fields of a message of format v0 or v1 contradict each other, ours ends and Kafka's may go on.
         shutil.rmtree(folder / "old-0")
         compare(runner, damaged(folder), any_exception=True)
+
+
+def compare_formatters(session, formatters):
+    """What the console consumer makes of the coordinators' topics, in any order: they have several partitions."""
+    for formatter in formatters:
+        topic = "__transaction_state" if formatter == "TransactionLog" else "__consumer_offsets"
+        line = (f"kafka-console-consumer.sh --bootstrap-server $B --topic {topic} --from-beginning --timeout-ms 3000 "
+                f"--formatter org.apache.kafka.tools.consumer.{formatter}MessageFormatter --command-property group.protocol=consumer")
+        with OwnTools() as tools:
+            ours = Session(tools, session.server, session.folder).must(line)
+        theirs = session.must(line)
+        if formatter != "ShareGroup":
+            contains(theirs, '{"key":{"type":')
+        equal(sorted(ours.split('{"key"')), sorted(theirs.split('{"key"')), f"records by {formatter}MessageFormatter")
 
 
 def fill(session):

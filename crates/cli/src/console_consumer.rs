@@ -1,5 +1,6 @@
 //! `kafka-console-consumer`: prints the records of topics.
 
+mod coordinator_records;
 mod deserialize;
 mod format;
 

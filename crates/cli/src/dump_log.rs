@@ -5,7 +5,6 @@ mod control;
 mod decoders;
 mod findings;
 mod indexes;
-mod json;
 mod log;
 mod producers;
 mod remote_log;

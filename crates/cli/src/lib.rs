@@ -37,6 +37,7 @@ mod options;
 mod partitions_file;
 mod producer_perf;
 mod reassign_partitions;
+mod record_json;
 mod server_start;
 mod server_stop;
 pub mod storage;

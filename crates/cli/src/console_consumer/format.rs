@@ -2,6 +2,7 @@
 
 use client::ConsumerRecord;
 
+use super::coordinator_records::Kind;
 use super::deserialize::Deserializer;
 use crate::Output;
 use crate::client_settings::Written;
@@ -20,6 +21,8 @@ pub(super) enum Formatter {
     Default(Fields),
     /// The same, and a line of the log for each record.
     Logging(Fields),
+    /// Records of coordinators, those of one kind.
+    Coordinator(Kind),
     /// Nothing.
     NoOp,
 }
@@ -69,8 +72,11 @@ impl Formatter {
             Some("DefaultMessageFormatter") => Ok(Formatter::Default(Fields::of(&properties, output))),
             Some("LoggingMessageFormatter") => Ok(Formatter::Logging(Fields::of(&properties, output))),
             Some("NoOpMessageFormatter") => Ok(Formatter::NoOp),
-            // The original shows what Java's class loader says, which is the name.
-            _ => Err(Refusal::Usage(class.to_owned())),
+            // Of others the original shows what Java's class loader says, which is the name.
+            name => name
+                .and_then(Kind::named)
+                .map(Formatter::Coordinator)
+                .ok_or_else(|| Refusal::Usage(class.to_owned())),
         }
     }
 
@@ -83,6 +89,7 @@ impl Formatter {
     ) -> Result<(), Failure> {
         match self {
             Formatter::NoOp => Ok(()),
+            Formatter::Coordinator(kind) => kind.write(record, text),
             Formatter::Default(fields) => fields.write(record, text),
             Formatter::Logging(fields) => {
                 fields.write(record, text)?;

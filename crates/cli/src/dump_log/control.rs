@@ -3,8 +3,8 @@
 use protocol::{DecodeError, DecodeErrorKind, Reader, layout};
 use records::{ControlType, Record};
 
-use super::json;
 use crate::failure::Failure;
+use crate::record_json;
 
 /// What the line of a control record ends with.
 pub(super) fn shown(record: &Record<'_>) -> Result<String, Failure> {
@@ -74,5 +74,5 @@ fn value(record: &Record<'_>, name: &str) -> Result<String, Failure> {
             format!("Can't write version {version} of {name}"),
         ));
     }
-    json::record(&mut Reader::new(bytes), layout, version).map_err(unread)
+    record_json::record(&mut Reader::new(bytes), layout, version).map_err(unread)
 }

@@ -4,10 +4,11 @@ use protocol::layout::{self, Layout, Topic};
 use protocol::{DecodeError, DecodeErrorKind, Reader};
 use records::Record;
 
-use super::{json, remote_log};
+use super::remote_log;
 use crate::admin_tool::refused;
 use crate::failure::Failure;
 use crate::options::Given;
+use crate::record_json;
 
 /// What shows a record.
 pub(super) enum Decoder {
@@ -143,7 +144,8 @@ fn coordinator_record(
 ) -> Result<(String, String), Unreadable> {
     let (record_type, mut reader) = versioned(key, "key")?;
     let layout = layout::of_type(keys, record_type).ok_or(Unreadable::UnknownType(record_type))?;
-    let key = json::record(&mut reader, layout, 0).map_err(|error| unread(&error, record_type, "key"))?;
+    let key =
+        record_json::record(&mut reader, layout, 0).map_err(|error| unread(&error, record_type, "key"))?;
     let key = format!("{{\"type\":\"{record_type}\",\"data\":{key}}}");
     let Some(value) = value else { return Ok((key, "<DELETE>".to_owned())) };
     let (version, mut reader) = versioned(value, "value")?;
@@ -154,7 +156,7 @@ fn coordinator_record(
     }
     let is_group = layout.name == "GroupMetadataValue" && is_of_consumers(&reader, layout, version);
     let retold = |name: &str, bytes: &[u8]| if is_group { consumer_protocol(name, bytes) } else { None };
-    let value = json::record_with(&mut reader, layout, version, &retold);
+    let value = record_json::record_with(&mut reader, layout, version, &retold);
     let value = value.map_err(|error| unread(&error, version, "value"))?;
     Ok((key, format!("{{\"version\":\"{version}\",\"data\":{value}}}")))
 }
@@ -201,7 +203,7 @@ fn consumer_protocol(field: &str, bytes: &[u8]) -> Option<String> {
     if !layout.versions.contains(version) {
         return None;
     }
-    json::record(&mut reader, layout, version).ok()
+    record_json::record(&mut reader, layout, version).ok()
 }
 
 /// A record of the cluster's metadata, or why it cannot be read.
@@ -213,7 +215,7 @@ fn metadata(value: &[u8]) -> Result<String, String> {
     if !layout.versions.contains(version) {
         return Err(failed);
     }
-    let data = json::record(&mut reader, layout, version).map_err(|_| failed)?;
+    let data = record_json::record(&mut reader, layout, version).map_err(|_| failed)?;
     match reader.remaining() {
         0 => Ok(format!(
             "{{\"type\":\"{}\",\"version\":{version},\"data\":{data}}}",

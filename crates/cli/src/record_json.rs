@@ -12,12 +12,12 @@ use crate::java;
 type Retold<'t> = &'t dyn Fn(&str, &[u8]) -> Option<String>;
 
 /// Reads a record of a layout in a version and gives its JSON. What follows the record is left in the reader.
-pub(super) fn record(reader: &mut Reader<'_>, layout: &Layout, version: i16) -> Result<String, DecodeError> {
+pub(crate) fn record(reader: &mut Reader<'_>, layout: &Layout, version: i16) -> Result<String, DecodeError> {
     record_with(reader, layout, version, &|_, _| None)
 }
 
 /// The same, where the bytes of fields are told as `retold` has them.
-pub(super) fn record_with(
+pub(crate) fn record_with(
     reader: &mut Reader<'_>,
     layout: &Layout,
     version: i16,
@@ -34,7 +34,7 @@ fn object(fields: &[(&'static str, String)]) -> String {
 }
 
 /// Text as a JSON string, escaped as Jackson does.
-pub(super) fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
     json.push('"');
     for character in text.chars() {
