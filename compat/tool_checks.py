@@ -48,6 +48,7 @@ def scenes():
     yield "tools-groups", files_of_offsets
     yield "tools-console", files_of_consoles
     yield "tools-perf", files_of_payloads
+    yield "tools-latency", lambda session: None
 
 
 def files_of_partitions(session):

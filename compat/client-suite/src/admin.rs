@@ -32,6 +32,12 @@ pub fn new_topic(name: &str, partitions: i32) -> NewTopic {
     }
 }
 
+/// The same for records of 1970, which a server would delete for their age.
+pub fn lasting_topic(name: &str, partitions: i32) -> NewTopic {
+    let configs = BTreeMap::from([("retention.ms".to_owned(), "-1".to_owned())]);
+    NewTopic { configs, ..new_topic(name, partitions) }
+}
+
 /// What the brokers know of topics that were just created: Kafka's hear of them a moment later than the controller answers.
 pub async fn described(admin: &Admin, names: &[&str]) -> Result<Vec<TopicDescription>, String> {
     let begin = Instant::now();

@@ -9,7 +9,7 @@ use client::consumer::{CommittedOffset, OffsetReset, RebalanceListener};
 use client::{Admin, Consumer, Producer, ProducerRecord};
 use config::{ClientKind, ClientSettings};
 
-use crate::admin::new_topic;
+use crate::admin::lasting_topic;
 use crate::{Case, Place, block_on, equal, shown};
 
 /// The cases.
@@ -47,7 +47,7 @@ async fn filled(
     codec: &str,
 ) -> Result<Admin, String> {
     let admin = Admin::connect(&place.servers).map_err(shown)?;
-    admin.create_topic(&new_topic(topic, partitions), false).await.map_err(shown)?;
+    admin.create_topic(&lasting_topic(topic, partitions), false).await.map_err(shown)?;
     fill(place, topic, partitions, 0..count, codec).await?;
     Ok(admin)
 }
@@ -273,7 +273,7 @@ fn resumes(place: &Place) -> Result<(), String> {
             let mut read = Read::new();
             let mut first = member(place, &group, kind)?;
             first.subscribe(&["suite-resumes"]).await.map_err(shown)?;
-            read_to(&mut first, &mut read, 1000).await?;
+            read_to(&mut first, &mut read, 1000).await.map_err(|error| format!("{kind:?}: {error}"))?;
             first.commit().await.map_err(shown)?;
             let partitions = [("suite-resumes", 0), ("suite-resumes", 1), ("suite-resumes", 2)];
             let committed = first.committed(&partitions).await.map_err(shown)?;
@@ -284,7 +284,7 @@ fn resumes(place: &Place) -> Result<(), String> {
             first.close().await;
             let mut second = member(place, &group, kind)?;
             second.subscribe(&["suite-resumes"]).await.map_err(shown)?;
-            read_to(&mut second, &mut read, 3000).await?;
+            read_to(&mut second, &mut read, 3000).await.map_err(|error| format!("{kind:?}: {error}"))?;
             complete(&read, 3, 3000)?;
             let at = [(
                 ("suite-resumes".to_owned(), 0),

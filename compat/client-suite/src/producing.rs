@@ -7,7 +7,7 @@ use config::{ClientKind, ClientSettings};
 use model::ErrorCode;
 use std::time::Duration;
 
-use crate::admin::{described, new_topic};
+use crate::admin::{described, lasting_topic};
 use crate::fetching::{Read, read_all};
 use crate::{Case, Place, block_on, equal, shown};
 
@@ -40,7 +40,7 @@ struct Topic {
 impl Topic {
     async fn create(place: &Place, name: &str, partitions: i32) -> Result<Topic, String> {
         let admin = Admin::connect(&place.servers).map_err(shown)?;
-        admin.create_topic(&new_topic(name, partitions), false).await.map_err(shown)?;
+        admin.create_topic(&lasting_topic(name, partitions), false).await.map_err(shown)?;
         let described = described(&admin, &[name]).await?;
         Ok(Topic { admin, described: described.into_iter().next().ok_or("nothing is described")? })
     }

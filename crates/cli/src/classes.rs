@@ -19,6 +19,7 @@ const CLASSES: &[(&str, &str)] = &[
     ("ConsumerPerformance", "kafka-consumer-perf-test"),
     ("DeleteRecordsCommand", "kafka-delete-records"),
     ("DumpLogSegments", "kafka-dump-log"),
+    ("EndToEndLatency", "kafka-e2e-latency"),
     ("FeatureCommand", "kafka-features"),
     ("GetOffsetShell", "kafka-get-offsets"),
     ("GroupsCommand", "kafka-groups"),

@@ -20,6 +20,7 @@ mod consumer_perf;
 mod daemon;
 mod delete_records;
 mod dump_log;
+mod e2e_latency;
 mod failure;
 mod features;
 mod get_offsets;

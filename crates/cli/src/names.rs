@@ -62,7 +62,7 @@ const MISSING: &[&str] = &[
     "connect-distributed", "connect-mirror-maker", "connect-plugin-path", "connect-standalone",
     "kafka-client-metrics",
     "kafka-console-share-consumer", "kafka-delegation-tokens",
-    "kafka-e2e-latency", "kafka-jmx",
+    "kafka-jmx",
     "kafka-metadata-shell",
     "kafka-replica-verification",
     "kafka-share-consumer-perf-test", "kafka-share-groups", "kafka-streams-application-reset",

@@ -2,8 +2,9 @@
 
 use crate::{
     Output, acls, broker_api_versions, cluster, configs, console_consumer, console_producer, consumer_groups,
-    consumer_perf, delete_records, dump_log, features, get_offsets, groups, leader_election, log_dirs,
-    metadata_quorum, producer_perf, reassign_partitions, server_stop, storage, topics, transactions,
+    consumer_perf, delete_records, dump_log, e2e_latency, features, get_offsets, groups, leader_election,
+    log_dirs, metadata_quorum, producer_perf, reassign_partitions, server_stop, storage, topics,
+    transactions,
 };
 
 /// The work of a tool, by its arguments and the variables of the environment; gives the exit code.
@@ -50,6 +51,7 @@ pub(crate) static TOOLS: &[KafkaTool] = &[
     work("kafka-console-consumer", "print the records of topics", |words, _, output| console_consumer::run(words, output)),
     work("kafka-producer-perf-test", "write records and say how fast that was", |words, _, output| producer_perf::run(words, output)),
     work("kafka-consumer-perf-test", "read records and say how fast that was", |words, _, output| consumer_perf::run(words, output)),
+    work("kafka-e2e-latency", "measure how long records take from producer to consumer", |words, _, output| e2e_latency::run(words, output)),
     work("kafka-broker-api-versions", "show which requests brokers take, in which versions", |words, _, output| broker_api_versions::run(words, output)),
     work("kafka-consumer-groups", "list, describe and delete groups, reset and delete their offsets", |words, _, output| consumer_groups::run(words, output)),
     work("kafka-groups", "list groups of all kinds", |words, _, output| groups::run(words, output)),
