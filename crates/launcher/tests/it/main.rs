@@ -50,7 +50,7 @@ fn tools_that_are_not_here_say_so_and_fail() {
     let dir = tempfile::tempdir().unwrap();
     let cases = [
         ("zookeeper-server-start.sh -daemon zookeeper.properties", "kafka-server-start"),
-        ("kafka-acls.sh --list", "not part of naru"),
+        ("kafka-share-groups.sh --list", "not part of naru"),
         ("kafka-topics.sh --list", "--bootstrap-server must be specified"),
         ("frobnicate", "'frobnicate' is no command"),
         ("kafka-server-start", "USAGE: kafka-server-start"),
