@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 import subprocess
+import time
 
 import client_suite_checks
 import clients
@@ -176,6 +177,10 @@ def kafkajs_produces(folder, codec, limit):
 
 def ready_line_and_clean_stop(folder):
     server = Server(folder).start()
+    # It listens a moment before it says so.
+    deadline = time.monotonic() + 10
+    while not server.ready_line() and time.monotonic() < deadline:
+        time.sleep(0.01)
     equal(server.stop(), 0, "exit code after SIGTERM")
     line = server.ready_line()
     for part in ("node", "cluster", "listeners", "log dirs", "ready in"):

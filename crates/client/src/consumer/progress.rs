@@ -251,10 +251,11 @@ impl Consumer {
                 Err(error) => Err(error.clone()),
             };
             match found {
-                Ok(FoundOffset { offset, leader_epoch, .. }) if offset >= 0 => {
+                Ok(FoundOffset { offset, .. }) if offset >= 0 => {
                     let client = self.cluster.name();
                     tracing::info!(target: LOGGER, "[{client}] Resetting offset for partition {}-{} to position {offset}.", key.0, key.1);
-                    partition.seek(Position { offset, leader_epoch });
+                    // No record was read before it, so that there is no epoch to be committed.
+                    partition.seek(Position { offset, leader_epoch: -1 });
                 }
                 // No record is that young.
                 Ok(_) => partition.reset(OffsetReset::Latest),
