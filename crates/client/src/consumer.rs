@@ -189,8 +189,7 @@ impl Consumer {
             return Err(exclusive());
         }
         let Some(group) = self.options.group.clone() else {
-            let sentence = "To use the group management or offset commit APIs, you must provide a valid group.id in the consumer configuration.";
-            return Err(Error::Invalid(sentence.to_owned()));
+            return Err(no_group());
         };
         if self.membership.is_none() {
             self.memberships += 1;
@@ -263,6 +262,12 @@ impl Consumer {
             }
         }
     }
+}
+
+/// What Kafka's consumer says to one that wants a group and has none.
+fn no_group() -> Error {
+    let sentence = "To use the group management or offset commit APIs, you must provide a valid group.id in the consumer configuration.";
+    Error::Invalid(sentence.to_owned())
 }
 
 /// Kafka's consumer says it so.

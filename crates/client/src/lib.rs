@@ -8,6 +8,7 @@
 mod address;
 pub mod admin;
 mod backoff;
+mod clock;
 mod cluster;
 pub mod consumer;
 mod coordinators;

@@ -142,49 +142,59 @@ fn found(answer: &OffsetFetchResponse<'_>) -> Result<Offsets, Error> {
         return Err(Error::Malformed("The server's answer says nothing of the group.".to_owned()));
     };
     Error::check(group.error_code, None)?;
-    let mut offsets = Offsets::new();
-    for topic in &group.topics {
-        let name: Arc<str> = topic.name.as_ref().into();
-        for partition in &topic.partitions {
-            Error::check(partition.error_code, None)?;
-            let (offset, epoch) = (partition.committed_offset, partition.committed_leader_epoch);
-            note(
-                &mut offsets,
-                (Arc::clone(&name), partition.partition_index),
+    gather(group.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|one| {
+            let (code, offset, epoch) = (one.error_code, one.committed_offset, one.committed_leader_epoch);
+            Told {
+                topic: &topic.name,
+                number: one.partition_index,
+                code,
                 offset,
                 epoch,
-                partition.metadata.as_deref(),
-            );
-        }
-    }
-    Ok(offsets)
+                metadata: one.metadata.as_deref(),
+            }
+        })
+    }))
 }
 
 fn found_of_one(answer: &OffsetFetchResponse<'_>) -> Result<Offsets, Error> {
     Error::check(answer.error_code, None)?;
-    let mut offsets = Offsets::new();
-    for topic in &answer.topics {
-        let name: Arc<str> = topic.name.as_ref().into();
-        for partition in &topic.partitions {
-            Error::check(partition.error_code, None)?;
-            let (offset, epoch) = (partition.committed_offset, partition.committed_leader_epoch);
-            note(
-                &mut offsets,
-                (Arc::clone(&name), partition.partition_index),
+    gather(answer.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|one| {
+            let (code, offset, epoch) = (one.error_code, one.committed_offset, one.committed_leader_epoch);
+            Told {
+                topic: &topic.name,
+                number: one.partition_index,
+                code,
                 offset,
                 epoch,
-                partition.metadata.as_deref(),
-            );
+                metadata: one.metadata.as_deref(),
+            }
+        })
+    }))
+}
+
+/// What an answer of any version tells of a partition.
+struct Told<'a> {
+    topic: &'a str,
+    number: i32,
+    code: ErrorCode,
+    offset: i64,
+    epoch: i32,
+    metadata: Option<&'a str>,
+}
+
+/// The offsets that were committed; the error is that of the first partition that has one.
+fn gather<'a>(told: impl Iterator<Item = Told<'a>>) -> Result<Offsets, Error> {
+    let mut offsets = Offsets::new();
+    for Told { topic, number, code, offset, epoch, metadata } in told {
+        Error::check(code, None)?;
+        if offset >= 0 {
+            let metadata = metadata.unwrap_or_default().to_owned();
+            offsets.insert((topic.into(), number), CommittedOffset { offset, leader_epoch: epoch, metadata });
         }
     }
     Ok(offsets)
-}
-
-fn note(offsets: &mut Offsets, key: Key, offset: i64, leader_epoch: i32, metadata: Option<&str>) {
-    if offset >= 0 {
-        let metadata = metadata.unwrap_or_default().to_owned();
-        offsets.insert(key, CommittedOffset { offset, leader_epoch, metadata });
-    }
 }
 
 /// Commits offsets; the error is that of the first partition that has one.
@@ -247,8 +257,13 @@ fn refusal(code: ErrorCode) -> Option<Error> {
         return Some(Error::Server { code, message });
     }
     if outside.contains(&code) {
-        let message = "Offset commit cannot be completed since the consumer is not part of an active group for auto partition assignment; it is likely that the consumer was kicked out of the group.".to_owned();
-        return Some(Error::Server { code, message });
+        return Some(not_a_member(code));
     }
     Error::of(code, None)
+}
+
+/// The error of one that is no member where only members may commit.
+pub(crate) fn not_a_member(code: ErrorCode) -> Error {
+    let message = "Offset commit cannot be completed since the consumer is not part of an active group for auto partition assignment; it is likely that the consumer was kicked out of the group.".to_owned();
+    Error::Server { code, message }
 }

@@ -8,7 +8,7 @@ mod settings;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use config::{ClientKind, ClientSettings};
 use records::HeaderRef;
@@ -19,6 +19,7 @@ use tokio::time::Instant;
 pub use delivery::{Delivery, RecordMetadata};
 pub use partitioner::Partitioner;
 
+use crate::clock::now_ms;
 use crate::cluster::{Cluster, Deadline, LOGGER};
 use crate::error::Error;
 use accumulator::{Accumulator, Appended};
@@ -280,11 +281,6 @@ impl Shared {
         self.state().is_closing = true;
         self.news.notify_one();
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use tokio::time::Instant;
 
 use super::assignment::Position;
 use super::settings::{Isolation, OffsetReset};
-use super::{Consumer, Subscription};
+use super::{Consumer, Subscription, no_group};
 use crate::admin::{FoundOffset, OffsetSpec, TopicPartition};
 use crate::cluster::{ANY_VERSION, Deadline, Target};
 use crate::error::Error;
-use crate::offsets::{CommittedOffset, Offsets, Wanted, commit, committed};
+use crate::offsets::{CommittedOffset, Offsets, Wanted, commit, committed, not_a_member};
 
 /// How long the end of a consumer may take beyond commits, as Kafka's consumer has it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -140,13 +140,9 @@ impl Consumer {
         offsets: impl IntoIterator<Item = (TopicPartition, CommittedOffset)>,
     ) -> Result<Committing, Error> {
         if self.options.group.is_none() {
-            let sentence = "To use the group management or offset commit APIs, you must provide a valid group.id in the consumer configuration.";
-            return Err(Error::Invalid(sentence.to_owned()));
+            return Err(no_group());
         }
-        let identity = self.identity().ok_or_else(|| {
-            let message = "Offset commit cannot be completed since the consumer is not part of an active group for auto partition assignment; it is likely that the consumer was kicked out of the group.".to_owned();
-            Error::Server { code: model::ErrorCode::UNKNOWN_MEMBER_ID, message }
-        })?;
+        let identity = self.identity().ok_or_else(|| not_a_member(model::ErrorCode::UNKNOWN_MEMBER_ID))?;
         let offsets: Offsets = offsets
             .into_iter()
             .map(|((topic, number), offset)| ((topic.as_str().into(), number), offset))

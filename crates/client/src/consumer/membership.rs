@@ -123,7 +123,7 @@ impl Consumer {
         let Some(mut keys) = keys else {
             // The names of these topics have to be learnt first.
             self.topics.stale(Instant::now());
-            if let Some(Membership { kind: Kind::Modern(modern), .. }) = &mut self.membership {
+            if let Some(modern) = self.modern() {
                 modern.target = Some(target);
             }
             return;
@@ -136,15 +136,7 @@ impl Consumer {
     /// Gives partitions up: what was read is committed first, where offsets are committed without being asked or the listener
     /// wants it.
     fn give_up(&mut self, gone: Vec<Key>, then: Then) {
-        let mut offsets = Offsets::new();
-        if self.options.auto_commit.is_some() && !gone.is_empty() {
-            let positions = self.assignment.positions().into_iter();
-            offsets.extend(positions.map(|(key, position)| (key, position.committed())));
-        }
-        if let Some(listener) = self.listener.as_mut().filter(|_| !gone.is_empty()) {
-            let wanted = listener.revoked(&shown(&gone)).into_iter();
-            offsets.extend(wanted.map(|((topic, number), offset)| ((topic.as_str().into(), number), offset)));
-        }
+        let offsets = self.parting_offsets(&gone);
         self.changes += 1;
         let number = self.changes;
         self.change = Some(Change { number, gone, then });
@@ -158,6 +150,24 @@ impl Consumer {
             let outcome = commit(&cluster, &identity, &offsets, deadline).await;
             let _ = events.send(Event::Settled { change: number, outcome });
         });
+    }
+
+    /// What is to be committed before partitions go: the positions where that happens without being asked, and what the listener
+    /// wants.
+    fn parting_offsets(&mut self, gone: &[Key]) -> Offsets {
+        let mut offsets = Offsets::new();
+        if gone.is_empty() {
+            return offsets;
+        }
+        if self.options.auto_commit.is_some() {
+            let positions = self.assignment.positions().into_iter();
+            offsets.extend(positions.map(|(key, position)| (key, position.committed())));
+        }
+        if let Some(listener) = &mut self.listener {
+            let wanted = listener.revoked(&shown(gone)).into_iter();
+            offsets.extend(wanted.map(|((topic, number), offset)| ((topic.as_str().into(), number), offset)));
+        }
+        offsets
     }
 
     /// What had to be committed is, or cannot be: the partitions go.
@@ -184,7 +194,7 @@ impl Consumer {
             }
             Then::Own { partitions, ids } => {
                 self.receive(&partitions);
-                if let Some(Membership { kind: Kind::Modern(modern), .. }) = &mut self.membership {
+                if let Some(modern) = self.modern() {
                     modern.own(ids);
                 }
             }
@@ -195,6 +205,13 @@ impl Consumer {
         match &mut self.membership.as_mut()?.kind {
             Kind::Classic(classic) => Some(classic),
             Kind::Modern(_) => None,
+        }
+    }
+
+    fn modern(&mut self) -> Option<&mut Modern> {
+        match &mut self.membership.as_mut()?.kind {
+            Kind::Classic(_) => None,
+            Kind::Modern(modern) => Some(modern),
         }
     }
 
@@ -243,20 +260,19 @@ impl Consumer {
                     classic.rejoin();
                     return Ok(());
                 }
-                classic.forget();
-                self.lose();
+                self.begin_anew();
                 if is_fatal(&error) {
                     return Err(error);
                 }
             }
             GroupEvent::Target { epoch, partitions } => {
-                if let Some(Membership { kind: Kind::Modern(modern), .. }) = &mut self.membership {
+                if let Some(modern) = self.modern() {
                     modern.epoch = epoch;
                     modern.target = Some(partitions);
                 }
             }
             GroupEvent::Epoch(epoch) => {
-                if let Some(Membership { kind: Kind::Modern(modern), .. }) = &mut self.membership {
+                if let Some(modern) = self.modern() {
                     modern.epoch = epoch;
                 }
             }
@@ -289,11 +305,9 @@ impl Consumer {
     /// A round of the classic protocol gave these partitions.
     fn joined(&mut self, partitions: &[Key]) {
         let gone = without(&self.assignment.keys(), partitions);
-        if gone.is_empty() {
-            self.receive(partitions);
-        } else {
+        self.receive(partitions);
+        if !gone.is_empty() {
             // Only with cooperative assignors: what others get is given up now, and theirs in the next round.
-            self.receive(partitions);
             self.give_up(gone, Then::JoinAgain);
         }
     }
@@ -303,15 +317,7 @@ impl Consumer {
         let Some(mut membership) = self.membership.take() else { return };
         self.change = None;
         let owned = self.assignment.keys();
-        let mut offsets = Offsets::new();
-        if self.options.auto_commit.is_some() {
-            let positions = self.assignment.positions().into_iter();
-            offsets.extend(positions.map(|(key, position)| (key, position.committed())));
-        }
-        if let Some(listener) = self.listener.as_mut().filter(|_| !owned.is_empty()) {
-            let wanted = listener.revoked(&shown(&owned)).into_iter();
-            offsets.extend(wanted.map(|((topic, number), offset)| ((topic.as_str().into(), number), offset)));
-        }
+        let offsets = self.parting_offsets(&owned);
         self.assignment.remove(&owned);
         if let Some(identity) = membership.identity().filter(|_| !offsets.is_empty()) {
             let deadline = Deadline::after("offsetCommit", self.options.api_timeout);

@@ -1,7 +1,6 @@
 //! What a consumer does by itself while it is polled: topics, places to begin at, fetches, commits.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -12,6 +11,7 @@ use super::membership::Kind;
 use super::settings::{GroupProtocol, OffsetReset};
 use super::{Consumer, Subscription, WAIT_MAX};
 use crate::admin::{FoundOffset, OffsetSpec};
+use crate::clock::now_ms;
 use crate::cluster::{Deadline, Target};
 use crate::error::Error;
 use crate::offsets::{Identity, Offsets, Wanted, commit, committed};
@@ -306,9 +306,4 @@ impl Consumer {
             let _ = events.send(Event::AutoCommitted(outcome));
         });
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

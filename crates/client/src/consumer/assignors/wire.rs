@@ -58,15 +58,7 @@ pub(crate) fn subscription_of(
     instance_id: Option<&str>,
     metadata: &[u8],
 ) -> Result<MemberSubscription, Error> {
-    let read = |metadata| -> Result<ConsumerProtocolSubscription<'_>, DecodeError> {
-        let mut reader = Reader::new(metadata);
-        let version = reader.i16()?;
-        ConsumerProtocolSubscription::decode(
-            &mut reader,
-            version.clamp(0, ConsumerProtocolSubscription::VERSIONS.max),
-        )
-    };
-    let subscription = read(metadata)
+    let subscription: ConsumerProtocolSubscription<'_> = unversioned(metadata)
         .map_err(|error| Error::Malformed(format!("The subscription of member {member_id}: {error}")))?;
     let owned = subscription
         .owned_partitions
@@ -95,16 +87,8 @@ pub(crate) fn partitions_of(bytes: &[u8]) -> Result<Vec<(String, i32)>, Error> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
-    let read = |bytes| -> Result<ConsumerProtocolAssignment<'_>, DecodeError> {
-        let mut reader = Reader::new(bytes);
-        let version = reader.i16()?;
-        ConsumerProtocolAssignment::decode(
-            &mut reader,
-            version.clamp(0, ConsumerProtocolAssignment::VERSIONS.max),
-        )
-    };
-    let assignment =
-        read(bytes).map_err(|error| Error::Malformed(format!("The assignment of a member: {error}")))?;
+    let assignment: ConsumerProtocolAssignment<'_> = unversioned(bytes)
+        .map_err(|error| Error::Malformed(format!("The assignment of a member: {error}")))?;
     let partitions = assignment
         .assigned_partitions
         .iter()
@@ -118,6 +102,13 @@ fn by_topic(partitions: &[(String, i32)]) -> BTreeMap<&str, Vec<i32>> {
         topics.entry(topic).or_default().push(*number);
     }
     topics
+}
+
+/// What stands behind a version, a newer one read as the newest that is known.
+fn unversioned<'b, M: Message<'b>>(bytes: &'b [u8]) -> Result<M, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let version = reader.i16()?;
+    M::decode(&mut reader, version.clamp(0, M::VERSIONS.max))
 }
 
 /// The version in front of what is written in it. What cannot be written, as a name that is too long, is left out: no server
