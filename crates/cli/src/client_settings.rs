@@ -26,6 +26,11 @@ impl Written {
         Ok(Written { entries: entries.collect() })
     }
 
+    /// The settings of a file where one is named.
+    pub(crate) fn of_file_if_any(file: Option<&str>) -> Result<Written, Failure> {
+        file.map_or_else(|| Ok(Written::default()), Written::of_file)
+    }
+
     /// Words as `key=value`; one without a value has an empty one.
     pub(crate) fn of_words<'w>(words: impl Iterator<Item = &'w str>) -> Written {
         let entries = words.map(|word| {
@@ -43,6 +48,13 @@ impl Written {
         self.entries.insert(key.to_owned(), value.into());
     }
 
+    /// Sets what is not written.
+    pub(crate) fn set_default(&mut self, key: &str, value: &str) {
+        if self.get(key).is_none() {
+            self.set(key, value);
+        }
+    }
+
     pub(crate) fn extend(&mut self, other: Written) {
         self.entries.extend(other.entries);
     }
@@ -57,8 +69,8 @@ impl Written {
     ) -> Result<(), Refusal> {
         if let Some(value) = given.value(option)? {
             self.set(key, value);
-        } else if self.get(key).is_none() {
-            self.set(key, default);
+        } else {
+            self.set_default(key, default);
         }
         Ok(())
     }
@@ -86,6 +98,11 @@ impl Written {
         }
         Ok(settings)
     }
+}
+
+/// The id of a group that nobody has and nobody comes back to.
+pub(crate) fn new_group(tool: &str) -> String {
+    format!("{tool}-{}", getrandom::u32().unwrap_or_default() % 100_000)
 }
 
 /// A consumer with these settings.

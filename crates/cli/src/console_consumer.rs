@@ -180,12 +180,8 @@ fn from(given: &Given) -> Result<From, Refusal> {
 /// The settings that were written, and the group that the places where it may be named agree on.
 fn group(given: &Given) -> Result<(Written, Option<String>), Refusal> {
     let of_file = given.value("command-config")?.or(given.value("consumer.config")?);
-    let from_file = match of_file {
-        Some(file) => {
-            Written::of_file(file).map_err(|failure| Refusal::Usage(failure.message().to_owned()))?
-        }
-        None => Written::default(),
-    };
+    let from_file =
+        Written::of_file_if_any(of_file).map_err(|failure| Refusal::Usage(failure.message().to_owned()))?;
     let words = given.values("command-property").chain(given.values("consumer-property"));
     let from_words = Written::of_words(words);
     let mut groups: Vec<String> =
@@ -230,21 +226,15 @@ fn complete(
         "bootstrap.servers",
         given.value("bootstrap-server").map_err(Problem::Refusal)?.unwrap_or_default(),
     );
-    if written.get("client.id").is_none() {
-        written.set("client.id", "console-consumer");
-    }
+    written.set_default("client.id", "console-consumer");
     written
         .merge("isolation.level", given, "isolation-level", "read_uncommitted")
         .map_err(Problem::Refusal)?;
     match group {
         Some(group) => written.set("group.id", group),
         None => {
-            let number = getrandom::u32().unwrap_or_default() % 100_000;
-            written.set("group.id", format!("console-consumer-{number}"));
-            // Nobody comes back to such a group.
-            if written.get("enable.auto.commit").is_none() {
-                written.set("enable.auto.commit", "false");
-            }
+            written.set("group.id", client_settings::new_group("console-consumer"));
+            written.set_default("enable.auto.commit", "false");
         }
     }
     Ok(written)

@@ -131,12 +131,8 @@ fn written(given: &Given) -> Result<Written, Refusal> {
         given.long(option)?;
     }
     let file = given.value("command-config")?.or(given.value("producer.config")?);
-    let mut written = match file {
-        Some(file) => {
-            Written::of_file(file).map_err(|failure| Refusal::Usage(failure.message().to_owned()))?
-        }
-        None => Written::default(),
-    };
+    let mut written =
+        Written::of_file_if_any(file).map_err(|failure| Refusal::Usage(failure.message().to_owned()))?;
     let words = given.values("command-property").chain(given.values("producer-property"));
     written.extend(Written::of_words(words));
     written.set("bootstrap.servers", given.value("bootstrap-server")?.unwrap_or_default());
@@ -146,9 +142,7 @@ fn written(given: &Given) -> Result<Written, Refusal> {
         _ => "none",
     };
     written.set("compression.type", codec);
-    if written.get("client.id").is_none() {
-        written.set("client.id", "console-producer");
-    }
+    written.set_default("client.id", "console-producer");
     for (option, key, default) in SETTINGS {
         written.merge(key, given, option, default)?;
     }
@@ -163,10 +157,7 @@ fn reader(given: &Given) -> Result<LineReader, Failure> {
     if class != READER && class != OLD_READER {
         return Err(Failure::of_class("java.lang.ClassNotFoundException", class));
     }
-    let mut properties = match given.value("reader-config").map_err(admin_tool::refused)? {
-        Some(file) => Written::of_file(file)?,
-        None => Written::default(),
-    };
+    let mut properties = Written::of_file_if_any(given.value("reader-config").map_err(admin_tool::refused)?)?;
     properties.extend(Written::of_words(given.values("reader-property").chain(given.values("property"))));
     LineReader::of(&properties)
 }
@@ -178,20 +169,14 @@ fn produce(given: &Given, written: &Written, output: &mut Output<'_>) -> Result<
     let topic = given.value("topic").map_err(admin_tool::refused)?.unwrap_or_default();
     admin_tool::run(async {
         let producer = client_settings::producer(&settings)?;
-        let outcome = send_all(&producer, topic, &mut reader, given.has("sync"), output).await;
+        let mut unwritten = Unwritten { topic, sent: Vec::new() };
+        let end = send_all(&producer, &mut unwritten, &mut reader, given.has("sync"), output).await;
         // What was read before the end, or before a line that cannot be read, is written.
         producer.flush().await;
-        let mut unwritten = Unwritten { sent: outcome.sent };
         unwritten.tell(true, output);
         producer.close(std::time::Duration::MAX).await;
-        outcome.end
+        end
     })
-}
-
-/// How sending ended, and what is not known to be written yet.
-struct Sent {
-    sent: Vec<Waiting>,
-    end: Result<u8, Failure>,
 }
 
 /// A record on its way.
@@ -200,7 +185,6 @@ struct Waiting {
     delivery: Result<Delivery, Error>,
     key_bytes: Option<usize>,
     value_bytes: Option<usize>,
-    topic: String,
 }
 
 impl Waiting {
@@ -217,27 +201,29 @@ impl Waiting {
     }
 }
 
-struct Unwritten {
+/// Records of a topic that are not known to be written yet.
+struct Unwritten<'t> {
+    topic: &'t str,
     sent: Vec<Waiting>,
 }
 
 /// Records on their way before those that have arrived are looked at.
 const WAITING_MAX: usize = 10_000;
 
-impl Unwritten {
+impl Unwritten<'_> {
     /// Tells which records were refused, and forgets those of which it is known.
     fn tell(&mut self, at_end: bool, output: &mut Output<'_>) {
         if !at_end && self.sent.len() < WAITING_MAX {
             return;
         }
+        let topic = self.topic;
         self.sent.retain(|waiting| match waiting.outcome() {
             None => true,
             Some(Ok(_)) => false,
             Some(Err(error)) => {
                 let bytes =
                     |bytes: Option<usize>| bytes.map_or("null".to_owned(), |bytes| format!("{bytes} bytes"));
-                let (topic, key, value) =
-                    (&waiting.topic, bytes(waiting.key_bytes), bytes(waiting.value_bytes));
+                let (key, value) = (bytes(waiting.key_bytes), bytes(waiting.value_bytes));
                 let what = format!(
                     "Error when sending message to topic {topic} with key: {key}, value: {value} with error:"
                 );
@@ -251,48 +237,43 @@ impl Unwritten {
 
 async fn send_all(
     producer: &Producer,
-    topic: &str,
+    unwritten: &mut Unwritten<'_>,
     reader: &mut LineReader,
     is_sync: bool,
     output: &mut Output<'_>,
-) -> Sent {
-    let mut unwritten = Unwritten { sent: Vec::new() };
+) -> Result<u8, Failure> {
     let mut signal = std::pin::pin!(interrupted());
     let mut input = Input::of_stdin();
     let has_prompt = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let end = loop {
+    loop {
         if has_prompt {
             let _ = write!(output.out, ">");
             let _ = output.out.flush();
         }
         let line = tokio::select! {
-            code = &mut signal => break Ok(code),
+            code = &mut signal => return Ok(code),
             line = input.line() => line,
         };
         let text = match line {
             Ok(Some(text)) => text,
-            Ok(None) => break Ok(0),
-            Err(error) => break Err(Failure::of_class("java.io.IOException", error.to_string())),
+            Ok(None) => return Ok(0),
+            Err(error) => return Err(Failure::of_class("java.io.IOException", error.to_string())),
         };
         let line = match reader.read(&text) {
             Ok(line) => line,
-            Err(failure) => break Err(failure),
+            Err(failure) => return Err(failure),
         };
-        match send(producer, topic, &line).await {
+        match send(producer, unwritten.topic, &line).await {
             Ok(waiting) if is_sync => {
                 if let Err(error) = waiting.wait().await {
-                    break Err(Failure::of_class(
-                        "java.util.concurrent.ExecutionException",
-                        Failure::from(error).to_string(),
-                    ));
+                    return Err(Failure::executed(error));
                 }
             }
             Ok(waiting) => unwritten.sent.push(waiting),
-            Err(error) => break Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
         unwritten.tell(false, output);
-    };
-    Sent { sent: unwritten.sent, end }
+    }
 }
 
 async fn send(producer: &Producer, topic: &str, line: &Line<'_>) -> Result<Waiting, Error> {
@@ -310,10 +291,5 @@ async fn send(producer: &Producer, topic: &str, line: &Line<'_>) -> Result<Waiti
         Err(error) if error.code().is_none() && !matches!(error, Error::Timeout(_)) => return Err(error),
         delivery => delivery,
     };
-    Ok(Waiting {
-        delivery,
-        key_bytes: line.key.map(str::len),
-        value_bytes: line.value.map(str::len),
-        topic: topic.to_owned(),
-    })
+    Ok(Waiting { delivery, key_bytes: line.key.map(str::len), value_bytes: line.value.map(str::len) })
 }

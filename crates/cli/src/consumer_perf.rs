@@ -111,21 +111,16 @@ fn plan(given: &Given) -> Result<Plan, Failure> {
 
 fn written(given: &Given) -> Result<Written, Failure> {
     let value = |name: &'static str| given.value(name).map_err(refused);
-    let mut written = match value("command-config")?.or(value("consumer.config")?) {
-        Some(file) => Written::of_file(file)?,
-        None => Written::default(),
-    };
+    let mut written = Written::of_file_if_any(value("command-config")?.or(value("consumer.config")?))?;
     written.extend(Written::of_words(given.values("command-property")));
     written.set("bootstrap.servers", value("bootstrap-server")?.unwrap_or_default());
-    let number = getrandom::u32().unwrap_or_default() % 100_000;
-    written.set("group.id", value("group")?.map_or_else(|| format!("perf-consumer-{number}"), str::to_owned));
+    let group = value("group")?.map(str::to_owned);
+    written.set("group.id", group.unwrap_or_else(|| client_settings::new_group("perf-consumer")));
     written.set("receive.buffer.bytes", value("socket-buffer-size")?.unwrap_or("2097152"));
     written.set("max.partition.fetch.bytes", value("fetch-size")?.unwrap_or("1048576"));
     written.set("auto.offset.reset", if given.has("from-latest") { "latest" } else { "earliest" });
     written.set("check.crcs", "false");
-    if written.get("client.id").is_none() {
-        written.set("client.id", "perf-consumer-client");
-    }
+    written.set_default("client.id", "perf-consumer-client");
     Ok(written)
 }
 

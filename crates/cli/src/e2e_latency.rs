@@ -220,7 +220,7 @@ async fn send_all(
         sent.check(&records)?;
         if number.is_multiple_of(TOLD_EVERY) {
             let millis = latency.as_nanos() as f64 / 1000.0 / 1000.0;
-            let shown = crate::java::floating(millis, &format!("{millis:?}"), &format!("{millis:e}"));
+            let shown = crate::java::floating(millis);
             wrote(writeln!(output.out, "{number}\t{shown}").and_then(|()| output.out.flush()))?;
         }
         total += latency;

@@ -1,20 +1,25 @@
 //! Habits of Java that show in what Kafka's tools print.
 
-/// A `float` or `double` as Java prints it, out of its shortest decimal forms without and with an exponent.
-pub(crate) fn floating(number: f64, plain: &str, scientific: &str) -> String {
-    let size = number.abs();
-    if number.is_nan() {
-        "NaN".to_owned()
-    } else if number.is_infinite() {
-        if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
-    } else if size == 0.0 || (1e-3..1e7).contains(&size) {
-        // Rust writes small ones with an exponent sooner than Java.
-        if plain.contains('e') { format!("{number}") } else { plain.to_owned() }
-    } else {
-        let (digits, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
-        let point = if digits.contains('.') { "" } else { ".0" };
-        format!("{digits}{point}E{exponent}")
+use std::fmt;
+
+/// A `float` or `double` as Java prints it.
+pub(crate) fn floating<N: Copy + Into<f64> + fmt::Display + fmt::Debug + fmt::LowerExp>(number: N) -> String {
+    let size = number.into().abs();
+    if size.is_nan() {
+        return "NaN".to_owned();
     }
+    if size.is_infinite() {
+        return if number.into() > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    if size == 0.0 || (1e-3..1e7).contains(&size) {
+        let plain = format!("{number:?}");
+        // Rust writes small ones with an exponent sooner than Java.
+        return if plain.contains('e') { number.to_string() } else { plain };
+    }
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let point = if digits.contains('.') { "" } else { ".0" };
+    format!("{digits}{point}E{exponent}")
 }
 
 /// Places of a `java.util.HashMap` that nobody gave a size.

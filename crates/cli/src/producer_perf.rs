@@ -130,10 +130,8 @@ fn written(said: &Said, output: &mut Output<'_>) -> Result<Written, Failure> {
             ))?;
         }
     }
-    let mut written = match said.value("command-config").or(said.value("producer.config")) {
-        Some(file) => Written::of_file(file)?,
-        None => Written::default(),
-    };
+    let mut written =
+        Written::of_file_if_any(said.value("command-config").or(said.value("producer.config")))?;
     let words: Vec<&str> = said.values("command-property").chain(said.values("producer-props")).collect();
     if let Some(wrong) = words.iter().find(|word| word.split('=').count() != 2) {
         return Err(Failure::argument(format!("Invalid property: {wrong}")));
@@ -142,9 +140,7 @@ fn written(said: &Said, output: &mut Output<'_>) -> Result<Written, Failure> {
     if let Some(servers) = said.value("bootstrap-server") {
         written.set("bootstrap.servers", servers);
     }
-    if written.get("client.id").is_none() {
-        written.set("client.id", "perf-producer-client");
-    }
+    written.set_default("client.id", "perf-producer-client");
     let is_transactional =
         ["transactional-id", "transaction-duration-ms"].iter().any(|option| said.has(option));
     if is_transactional || written.get("transactional.id").is_some() {

@@ -162,7 +162,7 @@ fn value(
         Kind::Uint32 => reader.u32()?.to_string(),
         Kind::Float64 => {
             let number = reader.f64()?;
-            java::floating(number, &format!("{number:?}"), &format!("{number:e}"))
+            java::floating(number)
         }
         Kind::Uuid => format!("\"{}\"", reader.uuid()?),
         Kind::String => text(reader.str(flexible)?),

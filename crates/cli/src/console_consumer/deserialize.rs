@@ -53,11 +53,11 @@ impl Deserializer {
             Deserializer::Short => i16::from_be_bytes(exactly(bytes, "ShortDeserializer")?).to_string(),
             Deserializer::Float => {
                 let number = f32::from_be_bytes(exactly(bytes, "Deserializer")?);
-                crate::java::floating(f64::from(number), &format!("{number:?}"), &format!("{number:e}"))
+                crate::java::floating(number)
             }
             Deserializer::Double => {
                 let number = f64::from_be_bytes(exactly(bytes, "Deserializer")?);
-                crate::java::floating(number, &format!("{number:?}"), &format!("{number:e}"))
+                crate::java::floating(number)
             }
             Deserializer::Boolean => match exactly(bytes, "BooleanDeserializer")? {
                 [0] => "false".to_owned(),

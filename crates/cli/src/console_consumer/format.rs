@@ -52,12 +52,8 @@ impl Formatter {
     pub(super) fn of(given: &Given, output: &mut Output<'_>) -> Result<Formatter, Refusal> {
         let class =
             given.value("formatter")?.unwrap_or("org.apache.kafka.tools.consumer.DefaultMessageFormatter");
-        let mut properties = match given.value("formatter-config")? {
-            Some(file) => {
-                Written::of_file(file).map_err(|failure| Refusal::Usage(failure.message().to_owned()))?
-            }
-            None => Written::default(),
-        };
+        let mut properties = Written::of_file_if_any(given.value("formatter-config")?)
+            .map_err(|failure| Refusal::Usage(failure.message().to_owned()))?;
         for (option, key) in
             [("key-deserializer", "key.deserializer"), ("value-deserializer", "value.deserializer")]
         {
