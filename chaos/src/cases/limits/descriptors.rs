@@ -28,7 +28,7 @@ const READLESS: usize = 10;
 /// Idle clients of the metrics endpoint.
 const IDLE_HTTP: usize = 100;
 const SERVED_MIN: usize = 16;
-const CPU_SHARE_MAX: f64 = 0.2;
+const CPU_SHARE_MAX: f64 = 0.1;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What the node opens late.
 const DESCRIPTORS_MORE: usize = 16;
@@ -91,7 +91,7 @@ fn filled(node: &Node, http: u16, is_short: bool) -> Result<Figures, String> {
     if lucky.len() < SERVED_MIN || others.is_empty() {
         return Err(format!("{} of {CLIENTS} clients are served", lucky.len()));
     }
-    let share = cpu_share(node, if is_short { 2 } else { 5 })?;
+    let share = waiting_share(node, if is_short { 3 } else { 6 })?;
     if share > CPU_SHARE_MAX {
         return Err(format!("the node takes {:.0} % of a core while clients wait", share * 100.0));
     }
@@ -189,10 +189,16 @@ fn let_in(mut waiting: Vec<TcpStream>) -> Result<(Vec<TcpStream>, Vec<TcpStream>
     Ok((lucky, waiting))
 }
 
-fn cpu_share(node: &Node, seconds: u64) -> Result<f64, String> {
-    let before = cpu_time(node.process_id())?;
-    let begin = Instant::now();
-    std::thread::sleep(Duration::from_secs(seconds));
-    let taken = cpu_time(node.process_id())?.saturating_sub(before);
-    Ok(taken.as_secs_f64() / begin.elapsed().as_secs_f64())
+/// The share of a core that waiting takes, from the quietest second: what the node does once after a load (flush, close files)
+/// falls into one or two of them, what it does over and over because somebody waits into all.
+fn waiting_share(node: &Node, seconds: u32) -> Result<f64, String> {
+    let mut quietest = f64::INFINITY;
+    for _ in 0..seconds {
+        let before = cpu_time(node.process_id())?;
+        let begin = Instant::now();
+        std::thread::sleep(Duration::from_secs(1));
+        let taken = cpu_time(node.process_id())?.saturating_sub(before);
+        quietest = quietest.min(taken.as_secs_f64() / begin.elapsed().as_secs_f64());
+    }
+    Ok(quietest)
 }
