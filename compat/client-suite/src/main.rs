@@ -52,6 +52,7 @@ fn run(servers: &str, name: &str) -> Result<(), String> {
         .iter()
         .chain(producing::CASES)
         .chain(consuming::CASES)
+        .chain(consuming::groups::CASES)
         .filter(|(case, _)| case.contains(name));
     let mut failed = Vec::new();
     let mut count = 0;

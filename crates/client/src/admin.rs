@@ -42,7 +42,8 @@ pub use topics::{
 };
 pub use transactions::{ActiveProducer, TransactionDescription, TransactionFilter, TransactionListing};
 
-use crate::cluster::{Brokers, Cluster, Deadline, Target};
+use crate::brokers::Brokers;
+use crate::cluster::{Cluster, Deadline, Target};
 use crate::error::Error;
 use crate::versions::ServerVersions;
 

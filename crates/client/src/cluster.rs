@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use config::ClientSettings;
 use model::ErrorCode;
-use protocol::messages::metadata_response::MetadataResponseBroker;
 use protocol::messages::{MetadataRequest, MetadataResponse};
 use protocol::{Message, Request, VersionRange};
 use tokio::time::Instant;
@@ -14,6 +13,7 @@ use transport::DialOptions;
 
 use crate::address::HostPort;
 use crate::backoff::{Backoff, random_fraction};
+use crate::brokers::{Brokers, Connections, Node, Use};
 use crate::coordinators::CoordinatorKind;
 use crate::error::Error;
 use crate::link::Link;
@@ -38,30 +38,9 @@ pub enum Target<'k> {
     Controller,
     /// The broker of that id.
     Node(i32),
-    /// The broker that coordinates a group or a transactional id.
+    /// The broker that coordinates a group or a transactional id, asked over a connection of its own: a server answers a
+    /// connection in order, and a heartbeat must not wait behind a fetch that waits for records.
     Coordinator(CoordinatorKind, &'k str),
-}
-
-/// A broker of the cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
-    /// Its id.
-    pub id: i32,
-    /// Where it says that it can be reached.
-    pub address: HostPort,
-    /// Its rack, where it has one.
-    pub rack: Option<String>,
-}
-
-/// The brokers that the cluster told of.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Brokers {
-    /// All of them, ascending by id.
-    pub nodes: Vec<Node>,
-    /// The one that speaks for the controller.
-    pub controller_id: Option<i32>,
-    /// Id of the cluster.
-    pub cluster_id: Option<String>,
 }
 
 /// Until when a call may take, and what it is called where that is not enough.
@@ -92,7 +71,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Known {
     brokers: Arc<Brokers>,
-    peers: BTreeMap<i32, Arc<Peer>>,
+    peers: BTreeMap<i32, Connections>,
     /// The broker that coordinates each group and transactional id, as far as it was asked for.
     coordinators: BTreeMap<(CoordinatorKind, String), i32>,
 }
@@ -271,7 +250,7 @@ impl Cluster {
     async fn link(&self, target: Target<'_>, deadline: Deadline) -> Result<Link, Error> {
         let peer = match target {
             Target::Any => self.any_peer()?,
-            Target::Node(id) => self.peer(id, deadline).await?,
+            Target::Node(id) => self.peer(id, Use::Usual, deadline).await?,
             Target::Controller => {
                 let controller = self.known().brokers.controller_id;
                 let controller = match controller {
@@ -279,7 +258,7 @@ impl Cluster {
                     None => Box::pin(self.refresh(deadline)).await?.controller_id,
                 };
                 match controller {
-                    Some(id) => self.peer(id, deadline).await?,
+                    Some(id) => self.peer(id, Use::Usual, deadline).await?,
                     // A cluster that has no controller at the moment.
                     None => self.any_peer()?,
                 }
@@ -291,7 +270,7 @@ impl Cluster {
                     None => Box::pin(self.coordinator(key, kind, deadline)).await?,
                 };
                 self.known().coordinators.insert((kind, key.to_owned()), coordinator);
-                self.peer(coordinator, deadline).await?
+                self.peer(coordinator, Use::Coordination, deadline).await?
             }
         };
         let Shared { link, reconnect, name, .. } = &*self.shared;
@@ -299,21 +278,21 @@ impl Cluster {
     }
 
     /// The broker of an id; the cluster is asked where it is not known.
-    async fn peer(&self, id: i32, deadline: Deadline) -> Result<Arc<Peer>, Error> {
-        let known = self.known().peers.get(&id).cloned();
-        if let Some(peer) = known {
+    async fn peer(&self, id: i32, what: Use, deadline: Deadline) -> Result<Arc<Peer>, Error> {
+        let known = || self.known().peers.get(&id).map(|connections| connections.of(what));
+        if let Some(peer) = known() {
             return Ok(peer);
         }
         Box::pin(self.refresh(deadline)).await?;
-        let known = self.known().peers.get(&id).cloned();
-        known.ok_or_else(|| Error::Disconnected(format!("There is no node {id} in the cluster.")))
+        known().ok_or_else(|| Error::Disconnected(format!("There is no node {id} in the cluster.")))
     }
 
     /// A server that is connected; else one that may be tried at once, those of `bootstrap.servers` last; else the one
     /// that may be tried next.
     fn any_peer(&self) -> Result<Arc<Peer>, Error> {
         let known = self.known();
-        let candidates: Vec<&Arc<Peer>> = known.peers.values().chain(&self.shared.seeds).collect();
+        let brokers = known.peers.values().map(|connections| &connections.usual);
+        let candidates: Vec<&Arc<Peer>> = brokers.chain(&self.shared.seeds).collect();
         let first = (random_fraction() * candidates.len() as f64) as usize;
         let from_first = candidates.iter().cycle().skip(first).take(candidates.len());
         let best = from_first.min_by_key(|peer| peer.rank());
@@ -327,9 +306,9 @@ impl Cluster {
         let mut known = self.known();
         known
             .peers
-            .retain(|id, peer| nodes.iter().any(|node| node.id == *id && node.address == peer.address));
+            .retain(|id, of| nodes.iter().any(|node| node.id == *id && node.address == of.usual.address));
         for node in &nodes {
-            known.peers.entry(node.id).or_insert_with(|| Peer::new(node.id, node.address.clone()));
+            known.peers.entry(node.id).or_insert_with(|| Connections::to(node));
         }
         known.brokers = Arc::new(Brokers {
             nodes,
@@ -367,15 +346,6 @@ pub(crate) fn passes(error: &Error) -> bool {
         ErrorCode::NETWORK_EXCEPTION,
     ];
     matches!(error, Error::Disconnected(_)) || error.code().is_some_and(|code| codes.contains(&code))
-}
-
-impl Node {
-    /// `None` where the port is none.
-    fn of(broker: &MetadataResponseBroker<'_>) -> Option<Node> {
-        let port = u16::try_from(broker.port).ok()?;
-        let address = HostPort { host: broker.host.as_ref().to_owned(), port };
-        Some(Node { id: broker.node_id, address, rack: broker.rack.as_deref().map(str::to_owned) })
-    }
 }
 
 impl Deadline {

@@ -8,6 +8,7 @@
 mod address;
 pub mod admin;
 mod backoff;
+mod brokers;
 mod clock;
 mod cluster;
 pub mod consumer;
@@ -22,7 +23,8 @@ mod versions;
 
 pub use address::HostPort;
 pub use admin::Admin;
-pub use cluster::{Brokers, Node, Target};
+pub use brokers::{Brokers, Node};
+pub use cluster::Target;
 pub use consumer::{Consumer, ConsumerRecord};
 pub use coordinators::CoordinatorKind;
 pub use error::Error;

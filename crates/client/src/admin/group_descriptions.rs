@@ -11,7 +11,8 @@ use protocol::messages::{
 use protocol::{DecodeError, Reader};
 
 use super::{Admin, GroupState, GroupType, TopicPartition};
-use crate::cluster::{ANY_VERSION, Brokers, Deadline, Node, Target};
+use crate::brokers::{Brokers, Node};
+use crate::cluster::{ANY_VERSION, Deadline, Target};
 use crate::coordinators::{ByKey, CoordinatorKind};
 use crate::error::Error;
 

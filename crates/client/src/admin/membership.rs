@@ -7,7 +7,8 @@ use protocol::messages::{DescribeClusterRequest, DescribeQuorumRequest, Unregist
 
 use super::{Admin, unanswered};
 use crate::address::HostPort;
-use crate::cluster::{Node, Target};
+use crate::brokers::Node;
+use crate::cluster::Target;
 use crate::error::Error;
 
 /// Where Kafka's admin client logs refusals.
