@@ -26,6 +26,7 @@ mod report;
 mod results;
 mod rows;
 mod sides;
+mod tool;
 mod topics;
 
 use std::path::Path;

@@ -238,6 +238,12 @@ pub fn cpu_s(pid: u32) -> Result<f64, String> {
     Ok(Duration::from(clock.now().map_err(failed)?).as_secs_f64())
 }
 
+/// Most mebibytes of memory that a process has held so far; `None` where it has ended.
+pub fn peak_resident_mib(pid: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    counter(&status, "VmHWM:").map(|kib| kib as f64 / 1024.0)
+}
+
 /// Writes all dirty pages of the file system that holds `folder`, so that a run begins without the debts of the one
 /// before.
 pub fn write_back(folder: &Path) -> Result<(), String> {

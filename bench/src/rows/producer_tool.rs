@@ -45,7 +45,7 @@ fn once(server: &Server, effort: &Effort, topic: &str, acks: i16) -> Result<Figu
     let cpu_s_before = server.cpu_s()?;
     let output = tool(server, topic, records, acks)?;
     let cpu_s = server.cpu_s()? - cpu_s_before;
-    let tool = Totals::of(&output).ok_or_else(|| format!("the tool's output has no totals:\n{output}"))?;
+    let tool = Totals::read(&output)?;
     if tool.records != records as f64 {
         return Err(format!("the tool sent {} of {records} records", tool.records));
     }
@@ -83,14 +83,18 @@ fn tool(server: &Server, topic: &str, records: usize, acks: i16) -> Result<Strin
 
 /// The last line of the tool's output.
 #[derive(Debug, PartialEq)]
-struct Totals {
+pub(super) struct Totals {
     records: f64,
-    records_per_s: f64,
+    pub(super) records_per_s: f64,
     p50_ms: f64,
     p99_ms: f64,
 }
 
 impl Totals {
+    pub(super) fn read(output: &str) -> Result<Totals, String> {
+        Totals::of(output).ok_or_else(|| format!("the tool's output has no totals:\n{output}"))
+    }
+
     fn of(output: &str) -> Option<Totals> {
         let line = output.lines().rev().find(|line| line.contains("ms 99th"))?;
         let before = |what: &str| -> Option<f64> {
