@@ -259,7 +259,7 @@ fn incremental_brokers(session: &mut Session) -> Result<(), Stopped> {
         ("", &[("num.io.threads", SET, Some("9"))]),
         ("", &[("num.io.threads", DELETE, None)]),
         ("", &[("num.io.threads", SET, Some("99"))]),
-        ("1", &[("num.network.threads", SET, Some("1"))]),
+        ("1", &[("num.network.threads", SET, Some("4"))]),
         ("1", &[("num.recovery.threads.per.data.dir", SET, Some("4"))]),
         ("1", &[("num.recovery.threads.per.data.dir", SET, Some("1"))]),
         ("1", &[("num.recovery.threads.per.data.dir", DELETE, None)]),
@@ -359,16 +359,16 @@ fn under_broker(session: &mut Session) -> Result<(), Stopped> {
     Ok(())
 }
 
-/// Kafka lets a number of threads at most double or halve at a time.
+/// Kafka lets a number of threads at most double or halve at a time. Fewer network threads would close connections.
 fn incremental_threads(session: &mut Session) -> Result<(), Stopped> {
     session.note("threads");
-    let change_to = |value| change(BROKER, "1", &[("num.network.threads", SET, Some(value))]);
+    let change_to = |value| change(BROKER, "1", &[("num.io.threads", SET, Some(value))]);
     let request =
         |resource| IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
     session.ask(1, &request(change_to("100")))?;
     session.ask(1, &request(change_to("5")))?;
-    let reset = change(BROKER, "1", &[("num.network.threads", DELETE, None)]);
-    session.ask_quietly(1, &request(reset))?;
+    let reset = change(BROKER, "1", &[("num.io.threads", DELETE, None)]);
+    session.ask(1, &request(reset))?;
     session.settle()
 }
 
