@@ -15,6 +15,7 @@ import group_experiment_checks
 import group_tool_checks
 import group_schedules
 import install
+import notes_checks
 import storage_checks
 import tool_checks
 from expect import contains, equal, need
@@ -35,6 +36,7 @@ def listed(full):
     yield "ready line and clean stop", ready_line_and_clean_stop
     yield "differential: the same scripted requests to Kafka and Naru", the_same_answers
     yield from storage_checks.listed()
+    yield from notes_checks.listed()
     yield from client_suite_checks.listed()
     yield from tool_checks.listed(full)
     yield from dump_log_checks.listed(full)

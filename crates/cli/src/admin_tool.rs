@@ -9,7 +9,7 @@ use client::Admin;
 use config::{ClientKind, ClientSettings};
 
 use crate::failure::Failure;
-use crate::options::{Given, Options, Refusal};
+use crate::options::{self, Given, Options, Refusal};
 use crate::{FAILED, KAFKA_VERSION, Output, read_properties};
 
 /// Reads a command line, or answers it: help and the version are asked for, nothing at all is said, or it cannot be read.
@@ -33,7 +33,11 @@ pub(crate) fn answered(options: &Options, given: &Given, output: &mut Output<'_>
 /// Tells why a command line is not followed.
 pub(crate) fn refuse(options: &Options, refusal: &Refusal, output: &mut Output<'_>) -> u8 {
     match refusal {
-        Refusal::Parser(_, sentence) => output.fail(sentence),
+        Refusal::Parser(_, sentence) => {
+            let code = output.fail(sentence);
+            hint(options, sentence, output);
+            code
+        }
         Refusal::Usage(sentence) => usage(options, sentence, output),
     }
 }
@@ -42,9 +46,23 @@ pub(crate) fn refuse(options: &Options, refusal: &Refusal, output: &mut Output<'
 pub(crate) fn uncaught(options: &Options, refusal: &Refusal, output: &mut Output<'_>) -> u8 {
     match refusal {
         Refusal::Parser(exception, sentence) => {
-            output.fail(format!("Exception in thread \"main\" {exception}: {sentence}"))
+            let code = output.fail(format!("Exception in thread \"main\" {exception}: {sentence}"));
+            hint(options, sentence, output);
+            code
         }
         Refusal::Usage(_) => refuse(options, refusal, output),
+    }
+}
+
+/// What may be meant by an option that is none.
+fn hint(options: &Options, sentence: &str, output: &mut Output<'_>) {
+    let Some(name) = sentence.strip_suffix(options::NOT_RECOGNIZED) else { return };
+    if name == "zookeeper" {
+        output.fail(
+            "naru: tools ask brokers since Kafka 3: --bootstrap-server HOST:9092 in place of --zookeeper",
+        );
+    } else if let Some(meant) = config::nearest(name, options.names()) {
+        output.fail(format!("naru: is --{meant} meant?"));
     }
 }
 

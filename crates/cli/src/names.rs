@@ -1,7 +1,5 @@
 //! Every name the executable answers to, as its own program name or as the first argument of `naru`.
 
-use std::path::Path;
-
 use crate::classes;
 use crate::tools::{KafkaTool, Run, TOOLS};
 
@@ -109,7 +107,8 @@ fn called(tool: Tool, arguments: &[String]) -> Call {
 
 /// The tool of a name, `None` where no tool has it.
 fn named(path: &str) -> Option<Tool> {
-    let file = Path::new(path).file_name()?.to_str()?;
+    // A command line of Windows is taken on other systems, too.
+    let file = path.rsplit(['/', '\\']).next()?;
     let name = file.strip_suffix(".sh").or_else(|| file.strip_suffix(".bat")).unwrap_or(file);
     let name = name.to_ascii_lowercase();
     if let Some(tool) = TOOLS.iter().find(|tool| tool.name == name) {
@@ -136,6 +135,7 @@ mod tests {
             "kafka-storage info",
             "/opt/kafka/bin/kafka-storage.sh info",
             "windows/kafka-storage.bat info",
+            "bin\\windows\\kafka-storage.bat info",
             "naru kafka-storage info",
             "./naru kafka-storage.sh info",
             "some-other-name kafka-storage info",

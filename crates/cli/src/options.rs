@@ -51,6 +51,10 @@ pub(crate) enum Refusal {
     Usage(String),
 }
 
+/// What the parser says behind the name of an option that is none.
+pub(crate) const NOT_RECOGNIZED: &str = " is not a recognized option";
+/// Names that options had before Kafka 4, for those who learned them then.
+const FORMERLY: [(&str, &str); 1] = [("broker-list", "bootstrap-server")];
 /// Exceptions of the original's parser.
 const UNRECOGNIZED: &str = "joptsimple.UnrecognizedOptionException";
 const ARGUMENT_MISSING: &str = "joptsimple.OptionMissingRequiredArgumentException";
@@ -104,10 +108,10 @@ impl Options {
             };
             let option = self
                 .find(name)
-                .ok_or_else(|| Refusal::Parser(UNRECOGNIZED, format!("{name} is not a recognized option")))?;
+                .ok_or_else(|| Refusal::Parser(UNRECOGNIZED, format!("{name}{NOT_RECOGNIZED}")))?;
             let value = match option.takes {
                 Takes::Nothing if inline.is_some() => {
-                    return Err(Refusal::Parser(UNRECOGNIZED, format!("{name} is not a recognized option")));
+                    return Err(Refusal::Parser(UNRECOGNIZED, format!("{name}{NOT_RECOGNIZED}")));
                 }
                 Takes::Nothing => None,
                 Takes::Optional(_) => {
@@ -139,8 +143,15 @@ impl Options {
         table
     }
 
+    /// The names of all options.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.all().map(|option| option.name)
+    }
+
     fn find(&self, name: &str) -> Option<&Opt> {
-        self.all().find(|option| option.name == name)
+        let named = |name: &str| self.all().find(|option| option.name == name);
+        let formerly = || FORMERLY.iter().find_map(|(old, new)| (*old == name).then_some(*new));
+        named(name).or_else(|| named(formerly()?))
     }
 
     fn all(&self) -> impl Iterator<Item = &Opt> {

@@ -75,16 +75,27 @@ pub(crate) fn run(arguments: &[String], variables: &[(String, String)], output: 
         Ok(admin) => admin,
         Err(failure) => return output.fail(failure.told()),
     };
-    let with_elr = !looks_like_kafka_3(variables);
-    match admin_tool::run(act(&admin, &given, with_elr, output)) {
+    let shape = Shape::of(variables);
+    match admin_tool::run(act(&admin, &given, shape, output)) {
         Ok(()) => 0,
         Err(failure) => admin_tool::tell(&failure, "Error while executing topic command", LOGGER, output),
     }
 }
 
-/// True where `NARU_COMPAT=3.x` asks for output as Kafka 3 printed it.
-fn looks_like_kafka_3(variables: &[(String, String)]) -> bool {
-    variables.iter().any(|(name, value)| name == "NARU_COMPAT" && value.starts_with('3'))
+/// How what is printed looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// As Kafka 4.3.1 prints it.
+    Kafka4,
+    /// As Kafka 3 printed it, where `NARU_COMPAT=3.x` asks for it.
+    Kafka3,
+}
+
+impl Shape {
+    fn of(variables: &[(String, String)]) -> Shape {
+        let is_old = variables.iter().any(|(name, value)| name == "NARU_COMPAT" && value.starts_with('3'));
+        if is_old { Shape::Kafka3 } else { Shape::Kafka4 }
+    }
 }
 
 /// Refuses lines that say too little, too much or what does not go together.
@@ -143,16 +154,16 @@ fn check_pairs(given: &Given) -> Result<(), Refusal> {
     only_with("exclude-internal", &["list", "describe"])
 }
 
-async fn act(admin: &Admin, given: &Given, with_elr: bool, output: &mut Output<'_>) -> Result<(), Failure> {
+async fn act(admin: &Admin, given: &Given, shape: Shape, output: &mut Output<'_>) -> Result<(), Failure> {
     if given.has("create") {
-        create(admin, given, output).await
+        create(admin, given, shape, output).await
     } else if given.has("alter") {
         alter(admin, given).await
     } else if given.has("list") {
         let names = filter::topics(admin, given).await?;
         wrote(writeln!(output.out, "{}", names.join("\n")))
     } else if given.has("describe") {
-        describe::run(admin, given, with_elr, output).await
+        describe::run(admin, given, shape, output).await
     } else {
         let names = filter::existing(admin, given).await?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -160,7 +171,7 @@ async fn act(admin: &Admin, given: &Given, with_elr: bool, output: &mut Output<'
     }
 }
 
-async fn create(admin: &Admin, given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
+async fn create(admin: &Admin, given: &Given, shape: Shape, output: &mut Output<'_>) -> Result<(), Failure> {
     let name = given.value("topic").map_err(refused)?.unwrap_or_default();
     let replication_factor = given.number("replication-factor").map_err(refused)?;
     let partitions = given.number("partitions").map_err(refused)?;
@@ -185,8 +196,22 @@ async fn create(admin: &Admin, given: &Given, output: &mut Output<'_>) -> Result
         Err(error) if error.code() == Some(ErrorCode::TOPIC_ALREADY_EXISTS) && given.has("if-not-exists") => {
             Ok(())
         }
+        Err(error)
+            if shape == Shape::Kafka3 && error.code() == Some(ErrorCode::INVALID_REPLICATION_FACTOR) =>
+        {
+            Err(too_few_brokers(replication_factor, admin.brokers().await?.nodes.len()))
+        }
         Err(error) => Err(error.into()),
     }
+}
+
+/// As a cluster with ZooKeeper said it.
+fn too_few_brokers(replication_factor: Option<i32>, brokers: usize) -> Failure {
+    let wanted = replication_factor.map_or_else(|| "the default".to_owned(), |factor| factor.to_string());
+    Failure::of_class(
+        "org.apache.kafka.common.errors.InvalidReplicationFactorException",
+        format!("Replication factor: {wanted} larger than available brokers: {brokers}."),
+    )
 }
 
 async fn alter(admin: &Admin, given: &Given) -> Result<(), Failure> {

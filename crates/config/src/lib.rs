@@ -35,6 +35,7 @@ pub use listener::{Listener, SecurityProtocol};
 pub use load::{Inputs, LOG_DIR_IMPLIED, Loaded, Notice, Problem, load};
 pub use properties::{InvalidProperties, PROPERTIES_BYTES_MAX, Properties};
 pub use setting::{ConfigType, DefaultValue, Importance, Setting, UpdateMode, Validator};
+pub use suggest::nearest;
 pub use topic_config::{
     CleanupConfig, CompressionConfig, MessagesConfig, RemoteConfig, RetentionConfig, SegmentConfig,
     TopicConfig,

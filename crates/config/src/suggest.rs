@@ -1,7 +1,7 @@
 //! "Did you mean": the known key nearest to a mistyped one.
 
 /// The known key within a third of the length of `typed` in edits, the nearest first.
-pub(crate) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distance_max = (typed.chars().count() / 3).clamp(1, 5);
     known
         .map(|key| (edit_distance(typed, key), key))

@@ -9,19 +9,21 @@ use client::admin::{
 use config::ConfigSource;
 use model::{ErrorCode, Uuid};
 
-use super::{REPORTS, UNAVAILABLE, filter};
+use super::{REPORTS, Shape, UNAVAILABLE, filter};
 use crate::Output;
 use crate::admin_tool::{refused, wrote};
 use crate::failure::Failure;
 use crate::java;
 use crate::options::Given;
 
+const MIN_ISR: &str = "min.insync.replicas";
+
 type Reassignments = BTreeMap<(String, i32), PartitionReassignment>;
 
 pub(super) async fn run(
     admin: &Admin,
     given: &Given,
-    with_elr: bool,
+    shape: Shape,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let names = wanted(admin, given).await?;
@@ -42,7 +44,7 @@ pub(super) async fn run(
         let mut configs = described.remove(&ConfigResource::topic(&topic.name)).unwrap_or_default();
         java::in_order_of_grown_map(&mut configs, |entry| java::hash_of(&entry.name));
         if reports.is_empty() {
-            let own = own_configs(&configs);
+            let own = own_configs(&configs, shape);
             if !given.has("topics-with-overrides") || !own.is_empty() {
                 wrote(writeln!(output.out, "{}", headline(topic, &own, &reassignments)))?;
             }
@@ -55,7 +57,7 @@ pub(super) async fn run(
             let reassignment = reassignments.get(&(topic.name.clone(), partition.partition));
             let reported = |report: &&str| is_reported(report, partition, reassignment, needed, &live);
             if reports.is_empty() || reports.iter().any(reported) {
-                wrote(writeln!(output.out, "{}", line(&topic.name, partition, reassignment, with_elr)))?;
+                wrote(writeln!(output.out, "{}", line(&topic.name, partition, reassignment, shape)))?;
             }
         }
     }
@@ -101,13 +103,19 @@ async fn reassignments(admin: &Admin, topics: &[TopicDescription]) -> Result<Rea
 }
 
 /// `key=value` of every setting that is not the default.
-fn own_configs(configs: &[ConfigEntry]) -> Vec<String> {
-    let own = configs.iter().filter(|entry| entry.source != ConfigSource::DefaultConfig.code());
+fn own_configs(configs: &[ConfigEntry], shape: Shape) -> Vec<String> {
+    // Every cluster with eligible leader replicas has this one of its own (KIP-966), which Kafka 3 did not.
+    let is_new = |entry: &ConfigEntry| {
+        entry.name == MIN_ISR && entry.source == ConfigSource::DynamicDefaultBrokerConfig.code()
+    };
+    let own = configs.iter().filter(|entry| {
+        entry.source != ConfigSource::DefaultConfig.code() && !(shape == Shape::Kafka3 && is_new(entry))
+    });
     own.map(|entry| format!("{}={}", entry.name, entry.value.as_deref().unwrap_or("null"))).collect()
 }
 
 fn min_isr(configs: &[ConfigEntry]) -> usize {
-    let entry = configs.iter().find(|entry| entry.name == "min.insync.replicas");
+    let entry = configs.iter().find(|entry| entry.name == MIN_ISR);
     entry.and_then(|entry| entry.value.as_deref()?.parse().ok()).unwrap_or(1)
 }
 
@@ -126,7 +134,7 @@ fn line(
     topic: &str,
     partition: &PartitionDescription,
     reassignment: Option<&PartitionReassignment>,
-    with_elr: bool,
+    shape: Shape,
 ) -> String {
     let leader = partition.leader.map_or_else(|| "none".to_owned(), |id| id.to_string());
     let number = partition.partition;
@@ -136,7 +144,7 @@ fn line(
     if let Some(PartitionReassignment { adding, removing, .. }) = reassignment {
         line.push_str(&format!("\tAdding Replicas: {}\tRemoving Replicas: {}", ids(adding), ids(removing)));
     }
-    if with_elr {
+    if shape == Shape::Kafka4 {
         let shown = |ids_told: &Option<Vec<i32>>| ids_told.as_deref().map_or_else(|| "N/A".to_owned(), ids);
         let (eligible, last) = (shown(&partition.eligible_leaders), shown(&partition.last_known_eligible));
         line.push_str(&format!("\tElr: {eligible}\tLastKnownElr: {last}"));
