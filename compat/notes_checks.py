@@ -12,8 +12,9 @@ import clients
 from expect import need
 from notes_player import Home
 
-NOTES = ("command_lines", "short_list", "first_steps", "experiments")
-NAMESPACE = ("unshare", "--user", "--map-root-user", "--net")
+NOTES = ("command_lines", "short_list", "first_steps", "experiments", "quick_start")
+# One of processes, too: kafka-server-stop ends all servers that it sees.
+NAMESPACE = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 def listed():

@@ -43,7 +43,8 @@ class Home:
     def __init__(self, folder):
         self.path = Path(folder)
         (self.path / "config").mkdir(parents=True)
-        subprocess.run([executable(), "install-tools", self.path / "bin"], check=True, capture_output=True)
+        self.executable = executable().resolve()
+        subprocess.run([self.executable, "install-tools", self.path / "bin"], check=True, capture_output=True)
         (self.path / "config" / "server.properties").write_text(SETTINGS.format(home=self.path))
         (self.path / "config" / "zookeeper.properties").write_text(ZOOKEEPER_SETTINGS)
         self.env = {**os.environ, "PATH": f"{self.path / 'bin'}:{os.environ['PATH']}", "NARU_COMPAT": "3.x"}
@@ -55,10 +56,10 @@ class Home:
     def __exit__(self, *what):
         self.stack.close()
 
-    def run(self, line, stdin="", where=".", plain=False):
-        """What a command prints to both streams, masked unless it is wanted plain, and its exit code."""
+    def run(self, line, stdin="", where=".", plain=False, errors=True):
+        """What a command prints, to both streams or to the first, masked unless it is wanted plain, and its exit code."""
         ended = subprocess.run(["bash", "-c", line], cwd=self.path / where, env=self.env, input=stdin, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=COMMAND_MAX_S)
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT if errors else None, timeout=COMMAND_MAX_S)
         return ended.stdout if plain else masked(ended.stdout), ended.returncode
 
     def must(self, line, stdin="", where="."):

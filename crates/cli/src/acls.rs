@@ -17,7 +17,7 @@ use names::{ANY, Resource, entry_shown};
 use rules::{Entry, Rules};
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to manage acls on kafka.",
     options: &[
         Opt::flag("add", "Add rules."),

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::options::{Given, Opt, Options};
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to retrieve broker version information.",
     options: &[
         Opt::value("bootstrap-server", "server(s) to use for bootstrapping", "Servers to connect to first, host:port, separated by commas."),

@@ -17,7 +17,7 @@ const CONFIG: Argument = Argument::value("config", "CONFIG", "the former name of
 const COMMAND_CONFIG: Argument = Argument::value("command-config", "COMMAND_CONFIG", "a file of settings for the admin client").short("c");
 const CONFIG_WARNING: &str = "Option --config has been deprecated and will be removed in a future version. Use --command-config instead.";
 
-static PROGRAM: Program = Program {
+pub(crate) static PROGRAM: Program = Program {
     name: "kafka-cluster",
     about: "The Kafka cluster tool.",
     options: &[],

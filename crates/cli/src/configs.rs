@@ -18,7 +18,7 @@ use crate::options::{Given, Opt, Options, Refusal};
 use entities::Entities;
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to manipulate and describe entity config for a topic, client, user, broker, ip, client-metrics or group",
     options: &[
         Opt::value("add-config", "k1=v1,k2=[v2,v3]", "With --alter: settings to set; brackets around values with commas."),

@@ -27,7 +27,7 @@ const RENAMED_OF_FORMATTER: [(&str, &str); 1] = [("property", "formatter-propert
 const PROTOCOL_NOTICE: &str = "The consumer rebalance protocol (KIP-848) is production-ready! Set group.protocol=consumer to try it out. See https://kafka.apache.org/documentation/#consumer_rebalance_protocol";
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to read data from Kafka topics and outputs it to standard output.",
     options: &[
         Opt::value("bootstrap-server", "server to connect to", "Servers to connect to first, host:port, separated by commas. Required."),

@@ -29,7 +29,7 @@ const RENAMED: [(&str, &str); 3] = [
 ];
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to read data from standard input and publish it to Kafka.",
     options: &[
         Opt::value("batch-size", "size", "Bytes of a batch (batch.size), 16384 without."),

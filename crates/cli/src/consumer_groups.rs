@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::options::{Given, Opt, Options, Refusal};
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to list all consumer groups, describe a consumer group, delete consumer group info, or reset consumer group offsets.",
     options: &[
         Opt::flag("all-groups", "All groups of consumers, in place of --group."),

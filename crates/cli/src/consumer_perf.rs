@@ -20,7 +20,7 @@ use report::{DateFormat, Interval, Report};
 const POLL: Duration = Duration::from_millis(100);
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool is used to verify the consumer performance.",
     options: &[
         Opt::value("bootstrap-server", "server to connect to", "Servers to connect to first, host:port, separated by commas. Required."),

@@ -12,7 +12,7 @@ use crate::options::{Given, Opt, Options};
 use crate::{java, partitions_file};
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to delete records of the given partitions down to the specified offset.",
     options: &[
         Opt::value("bootstrap-server", "server(s) to use for bootstrapping", "Servers to connect to first, host:port, separated by commas."),

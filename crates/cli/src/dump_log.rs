@@ -20,7 +20,7 @@ use decoders::Decoder;
 use findings::Findings;
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to parse a log file and dump its contents to the console, useful for debugging a seemingly corrupt log segment.",
     options: &[
         Opt::flag("cluster-metadata-decoder", "Show records as those of the cluster's metadata."),

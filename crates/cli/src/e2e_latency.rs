@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::options::{Given, Opt, Options, Refusal};
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool measures end-to-end latency in Kafka by sending messages and timing their reception.",
     options: &[
         Opt::value("bootstrap-server", "bootstrap-server", "Servers to connect to first, host:port, separated by commas. Required."),

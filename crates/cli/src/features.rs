@@ -26,7 +26,7 @@ const UNSAFE: Argument = Argument::flag("unsafe", "even where metadata is lost")
 const DRY_RUN: Argument = Argument::flag("dry-run", "only check whether it can be done");
 
 #[rustfmt::skip]
-static PROGRAM: Program = Program {
+pub(crate) static PROGRAM: Program = Program {
     name: "kafka-features",
     about: "This tool manages feature flags in Kafka.",
     options: &[

@@ -12,7 +12,7 @@ use crate::options::{Given, Opt, Options, Refusal};
 use filter::Filter;
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "An interactive shell for getting topic-partition offsets.",
     options: &[
         Opt::value("bootstrap-server", "HOST1:PORT1,...,HOST3:PORT3", "Servers to connect to first, host:port, separated by commas."),

@@ -11,7 +11,7 @@ use crate::{FAILED, Output, java};
 const LOGGER: &str = "org.apache.kafka.tools.GroupsCommand";
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to list groups of all types.",
     options: &[
         Opt::value("bootstrap-server", "server to connect to", "Servers to connect to first, host:port, separated by commas."),

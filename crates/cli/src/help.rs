@@ -22,6 +22,7 @@ tools, also by their own name and with .sh:
 {tools}
   naru install-tools DIR
                         put all tools into DIR under their own names
+  naru manual [TOOL]    what the tools take
   naru help             this text
   naru --version        the version
 "

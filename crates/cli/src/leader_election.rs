@@ -11,7 +11,7 @@ use crate::options::{Given, Opt, Options};
 use crate::{java, partitions_file};
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool attempts to elect a new leader for a set of topic partitions. The type of elections supported are preferred replicas and unclean replicas.",
     options: &[
         Opt::value("admin.config", "config file", "The former name of --command-config."),

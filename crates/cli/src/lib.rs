@@ -32,6 +32,7 @@ mod java;
 mod leader_election;
 mod log_dirs;
 mod log_lines;
+mod manual;
 mod metadata_quorum;
 pub mod names;
 mod options;
@@ -54,6 +55,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use names::Tool;
 use tools::Run;
 
+pub use manual::words_of_tools;
 pub use tools::KafkaTool;
 
 /// Version of this program.
@@ -102,6 +104,7 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
         }
         Tool::Here(KafkaTool { run: Run::Work(work), .. }) => work(&call.arguments, variables, output),
         Tool::InstallTools => install_tools::run(&call.arguments, output),
+        Tool::Manual => manual::run(&call.arguments, output),
         Tool::Help => written(output.out.write_all(help::text().as_bytes()), output),
         Tool::Version => {
             let line = format!("naru {VERSION}, compatible with Apache Kafka {KAFKA_VERSION}\n");

@@ -11,7 +11,7 @@ use crate::java;
 use crate::options::{Given, Opt, Options};
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to query log directory usage on the specified brokers.",
     options: &[
         Opt::value("bootstrap-server", "The server(s) to use for bootstrapping", "Servers to connect to first, host:port, separated by commas."),

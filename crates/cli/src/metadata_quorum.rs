@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::subcommands::{Argument, Command, Program, Said};
 
 #[rustfmt::skip]
-static PROGRAM: Program = Program {
+pub(crate) static PROGRAM: Program = Program {
     name: "kafka-metadata-quorum",
     about: "This tool describes kraft metadata quorum status.",
     options: &[

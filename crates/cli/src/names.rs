@@ -12,6 +12,8 @@ pub enum Tool {
     Here(&'static KafkaTool),
     /// `naru install-tools DIR`.
     InstallTools,
+    /// `naru manual [TOOL]`.
+    Manual,
     /// `naru help`.
     Help,
     /// `naru --version`.
@@ -86,6 +88,7 @@ pub fn tool_of(program: &str, arguments: &[String]) -> Call {
     let tool = match first.as_str() {
         "server" => Tool::Server,
         "install-tools" => Tool::InstallTools,
+        "manual" => Tool::Manual,
         "help" | "--help" | "-h" => Tool::Help,
         "version" | "--version" | "-V" => Tool::Version,
         // `naru --override k=v` and `naru -daemon` mean the server.

@@ -164,7 +164,8 @@ fn looks_like_an_option(word: &str) -> bool {
 }
 
 impl Opt {
-    fn shown(&self) -> String {
+    /// As help shows it, with its value.
+    pub(crate) fn shown(&self) -> String {
         match self.takes {
             Takes::Nothing => format!("--{}", self.name),
             Takes::Value(value) => format!("--{} <{value}>", self.name),

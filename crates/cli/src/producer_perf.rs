@@ -19,7 +19,7 @@ use payload::Payloads;
 use stats::Stats;
 
 #[rustfmt::skip]
-static PROGRAM: Program = Program {
+pub(crate) static PROGRAM: Program = Program {
     name: "producer-performance",
     about: "This tool is used to verify the producer performance.",
     options: &[

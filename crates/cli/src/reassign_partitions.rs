@@ -20,7 +20,7 @@ use crate::options::{Given, Opt, Options, Refusal};
 use crate::{FAILED, Output};
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to move topic partitions between replicas.",
     options: &[
         Opt::flag("additional", "With --execute: even where other moves go on."),

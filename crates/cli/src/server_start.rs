@@ -7,6 +7,9 @@ use config::{EnvironmentSettings, Inputs};
 use crate::names::{Call, Tool};
 use crate::{FAILED, KAFKA_VERSION, Outcome, Output, daemon, read_properties};
 
+pub(crate) const USAGE: &str =
+    "USAGE: kafka-server-start [-daemon] server.properties [--override property=value]*";
+
 /// What a command line that starts a server says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -86,7 +89,7 @@ pub(crate) fn run(call: &Call, variables: &[(String, String)], output: &mut Outp
 fn prepare(call: &Call, variables: &[(String, String)], output: &mut Output<'_>) -> Result<Outcome, String> {
     let is_kafkas = call.tool != Tool::Server;
     let usage = if is_kafkas {
-        "USAGE: kafka-server-start [-daemon] server.properties [--override property=value]*"
+        USAGE
     } else {
         "USAGE: naru server [-daemon] [server.properties] [--override property=value]*"
     };

@@ -11,6 +11,8 @@ use crate::names::{self, Tool};
 use crate::server_start::Asked;
 use crate::tools::{KafkaTool, Run};
 
+pub(crate) const USAGE: &str = "usage: kafka-server-stop [--node-id ID] [--process-role broker|controller]";
+
 /// Which servers are to stop; all where nothing is said.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Chosen {

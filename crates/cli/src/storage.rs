@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use crate::{Output, read_properties};
 use arguments::Request;
+pub(crate) use arguments::command;
 
 /// Runs the tool; gives its exit code, 1 for everything that went wrong.
 pub fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {

@@ -19,7 +19,7 @@ pub(crate) use filter::include_list;
 const LOGGER: &str = "org.apache.kafka.tools.TopicCommand";
 
 #[rustfmt::skip]
-const OPTIONS: Options = Options {
+pub(crate) const OPTIONS: Options = Options {
     about: "This tool helps to create, delete, describe, or change a topic.",
     options: &[
         Opt::flag("alter", "Give a topic more partitions. (Its settings are altered with kafka-configs.)"),

@@ -19,7 +19,7 @@ const PARTITION: Argument = Argument::value("partition", "PARTITION", "the numbe
 const BROKER: Argument = Argument::value("broker-id", "BROKER_ID", "the broker to ask");
 
 #[rustfmt::skip]
-static PROGRAM: Program = Program {
+pub(crate) static PROGRAM: Program = Program {
     name: "kafka-transactions.sh",
     about: "This tool is used to analyze the transactional state of producers in the cluster. It can be used to detect and recover from hanging transactions.",
     options: &[

@@ -97,7 +97,8 @@ fn settings_file() -> Arg {
     valued("config", 'c', "settings file of the server")
 }
 
-fn command() -> Command {
+/// The subcommands and their options.
+pub fn command() -> Command {
     let release = || valued("release-version", 'r', "release of Kafka, for example 4.3 or 4.3-IV0");
     let feature = || valued("feature", 'f', "feature=level, repeatable").action(ArgAction::Append);
     let format = Command::new("format").about("formats the log directories of a node").args([
