@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::link::Link;
 use crate::link::LinkOptions;
 use crate::peer::Peer;
+use crate::recovery::{Recovery, Silence};
 use crate::versions::ServerVersions;
 
 /// Largest answer taken, in bytes: as large as a frame can be, as Kafka's clients take it.
@@ -63,6 +64,7 @@ struct Shared {
     link: Arc<LinkOptions>,
     reconnect: Backoff,
     retry: Backoff,
+    recovery: Recovery,
     /// The servers of `bootstrap.servers`, with the ids -1, -2 and so on.
     seeds: Vec<Arc<Peer>>,
     known: Mutex<Known>,
@@ -74,6 +76,14 @@ struct Known {
     peers: BTreeMap<i32, Connections>,
     /// The broker that coordinates each group and transactional id, as far as it was asked for.
     coordinators: BTreeMap<(CoordinatorKind, String), i32>,
+    silence: Silence,
+}
+
+impl Known {
+    /// As if nobody had told of any yet.
+    fn forget_brokers(&mut self) {
+        *self = Known::default();
+    }
 }
 
 impl Cluster {
@@ -108,6 +118,7 @@ impl Cluster {
             link: Arc::new(link),
             reconnect: backoff("reconnect.backoff.ms", "reconnect.backoff.max.ms"),
             retry: backoff("retry.backoff.ms", "retry.backoff.max.ms"),
+            recovery: Recovery::of(settings),
             seeds,
             known: Mutex::default(),
         };
@@ -127,7 +138,7 @@ impl Cluster {
     /// Asks for the brokers anew.
     pub(crate) async fn refresh(&self, deadline: Deadline) -> Result<Arc<Brokers>, Error> {
         let no_topics = MetadataRequest { topics: Some(Vec::new()), ..MetadataRequest::default() };
-        self.ask(deadline, Target::Any, &no_topics, |metadata| Ok(self.learn(&metadata))).await
+        self.ask(deadline, Target::Any, &no_topics, |metadata| self.learn(&metadata)).await
     }
 
     /// Sends a request until it is answered, or the time is over. `read` takes what is wanted out of the answer; where its
@@ -172,8 +183,10 @@ impl Cluster {
             if matches!(error.code(), Some(ErrorCode::NOT_CONTROLLER)) {
                 self.known().brokers = Arc::default();
             }
-            if let Target::Coordinator(kind, key) = target {
-                self.forget_coordinator(kind, key, &error);
+            match target {
+                Target::Coordinator(kind, key) => self.forget_coordinator(kind, key, &error),
+                Target::Any => self.known().silence.goes_on(),
+                Target::Node(_) | Target::Controller => {}
             }
             let wait = self.shared.retry.after(failures);
             if tokio::time::timeout_at(deadline.at, tokio::time::sleep(wait)).await.is_err() {
@@ -290,20 +303,31 @@ impl Cluster {
     /// A server that is connected; else one that may be tried at once, those of `bootstrap.servers` last; else the one
     /// that may be tried next.
     fn any_peer(&self) -> Result<Arc<Peer>, Error> {
-        let known = self.known();
+        let Shared { recovery, seeds, .. } = &*self.shared;
+        let mut known = self.known();
+        if recovery.is_due(&known.silence) {
+            known.forget_brokers();
+        }
+        let seeds = if known.peers.is_empty() || recovery.may_rebootstrap() { &seeds[..] } else { &[] };
         let brokers = known.peers.values().map(|connections| &connections.usual);
-        let candidates: Vec<&Arc<Peer>> = brokers.chain(&self.shared.seeds).collect();
+        let candidates: Vec<&Arc<Peer>> = brokers.chain(seeds).collect();
         let first = (random_fraction() * candidates.len() as f64) as usize;
         let from_first = candidates.iter().cycle().skip(first).take(candidates.len());
         let best = from_first.min_by_key(|peer| peer.rank());
         best.map(|peer| Arc::clone(peer)).ok_or(Error::Closed)
     }
 
-    /// Takes note of the brokers that an answer tells of.
-    pub(crate) fn learn(&self, metadata: &MetadataResponse<'_>) -> Arc<Brokers> {
+    /// Takes note of the brokers that an answer tells of. A server that asks the client to begin anew has its way
+    /// (KIP-1102).
+    pub(crate) fn learn(&self, metadata: &MetadataResponse<'_>) -> Result<Arc<Brokers>, Error> {
+        if metadata.error_code == ErrorCode::REBOOTSTRAP_REQUIRED && self.shared.recovery.may_rebootstrap() {
+            self.known().forget_brokers();
+        }
+        Error::check(metadata.error_code, None)?;
         let mut nodes: Vec<Node> = metadata.brokers.iter().filter_map(Node::of).collect();
         nodes.sort_by_key(|node| node.id);
         let mut known = self.known();
+        known.silence.ends();
         known
             .peers
             .retain(|id, of| nodes.iter().any(|node| node.id == *id && node.address == of.usual.address));
@@ -315,7 +339,7 @@ impl Cluster {
             controller_id: Some(metadata.controller_id).filter(|id| *id >= 0),
             cluster_id: metadata.cluster_id.as_deref().map(str::to_owned),
         });
-        Arc::clone(&known.brokers)
+        Ok(Arc::clone(&known.brokers))
     }
 
     /// After an error that says that another broker coordinates a key, or that this one is not there.
@@ -344,6 +368,7 @@ pub(crate) fn passes(error: &Error) -> bool {
         ErrorCode::NOT_LEADER_OR_FOLLOWER,
         ErrorCode::LEADER_NOT_AVAILABLE,
         ErrorCode::NETWORK_EXCEPTION,
+        ErrorCode::REBOOTSTRAP_REQUIRED,
     ];
     matches!(error, Error::Disconnected(_)) || error.code().is_some_and(|code| codes.contains(&code))
 }
@@ -364,3 +389,6 @@ impl Deadline {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ mod link;
 mod offsets;
 mod peer;
 pub mod producer;
+mod recovery;
 mod topics;
 mod versions;
 

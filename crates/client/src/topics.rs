@@ -61,7 +61,7 @@ impl Cluster {
         let request =
             MetadataRequest { topics, allow_auto_topic_creation: may_create, ..MetadataRequest::default() };
         let read = |metadata: MetadataResponse<'_>| {
-            self.learn(&metadata);
+            self.learn(&metadata)?;
             let views = metadata.topics.iter().filter_map(|topic| {
                 let name = topic.name.as_deref()?.to_owned();
                 Some((name, TopicView::of(topic)))

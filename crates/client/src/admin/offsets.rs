@@ -203,7 +203,7 @@ impl Admin {
             ..MetadataRequest::default()
         };
         self.ask("metadata", Target::Any, &request, |metadata| {
-            self.cluster.learn(&metadata);
+            self.cluster.learn(&metadata)?;
             let (mut leaders, mut refused) = Leaders::default();
             for topic in &metadata.topics {
                 let Some(name) = topic.name.as_deref() else { continue };

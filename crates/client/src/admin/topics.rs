@@ -109,7 +109,7 @@ impl Admin {
     pub async fn list_topics(&self) -> Result<Vec<TopicListing>, Error> {
         let all = MetadataRequest { topics: None, ..MetadataRequest::default() };
         let read = |metadata: protocol::messages::MetadataResponse<'_>| {
-            self.cluster.learn(&metadata);
+            self.cluster.learn(&metadata)?;
             let listed = metadata.topics.iter().filter_map(|topic| {
                 let name = topic.name.as_deref()?.to_owned();
                 Some(TopicListing { name, id: topic.topic_id, is_internal: topic.is_internal })
