@@ -82,6 +82,7 @@ def played(seeds, at_once):
     # Installed before two rounds at once would both do it.
     install.python_clients()
     install.java_member()
+    install.naru_member()
     with ThreadPoolExecutor(at_once) as rounds:
         for seed, (text, well) in zip(seeds, rounds.map(play, seeds)):
             yield seed, text, well

@@ -3,6 +3,7 @@
 Everything is kept between runs. What the machine lacks is returned as missing, never passed over in silence.
 """
 
+import functools
 import os
 import shutil
 import subprocess
@@ -95,6 +96,14 @@ def java_member():
     settings = HERE / "kafka-peer" / "log4j2-tools.yaml"
     return ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={settings}",
             "-cp", f"{classes}:{libraries}/*", "Member"]
+
+
+@functools.cache
+def naru_member():
+    """The command of members by our own client."""
+    run("cargo", "build", "--quiet", "--package", "client-suite")
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return [target / "debug" / "client-suite", "--member"]
 
 
 def kcat():

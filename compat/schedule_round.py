@@ -51,8 +51,8 @@ class Plan:
 
 
 def libraries(protocol, assignor):
-    """Those that speak it; one of Kafka's own costs as much as ten others, and is rare."""
-    some = ["confluent"] * 4
+    """Those that speak it, our own among them; one of Kafka's own costs as much as ten others, and is rare."""
+    some = ["confluent"] * 4 + ["naru"] * 4
     if protocol == "classic" and assignor != "cooperative-sticky":
         some += ["kafka-python"] * 3 + ["aiokafka"] * 3
     return some + (["java"] if install.java_member() else [])
@@ -250,7 +250,9 @@ class Round:
                  "assignor": self.plan.assignor, "session_ms": self.plan.session_ms, "poll_ms": self.plan.poll_ms,
                  "work_ms": self.plan.work_ms, "commit": self.rng.choice(["record", "batch", "batch"])}
         words = [f"{name}={value}" for name, value in given.items()]
-        if library == "java":
+        if library == "naru":
+            command = [*install.naru_member(), *words]
+        elif library == "java":
             command = [*install.java_member(), "tell", *words]
         else:
             command = [install.python_clients(), clients.SCRIPTS / "group_member.py", library, *words]
@@ -283,7 +285,7 @@ class Round:
     def _ask_where_they_stand(self):
         """Members in Python tell it on stderr."""
         for member in self.members:
-            if "java" not in member.name:
+            if not {"java", "naru"} & set(member.name.split("-")):
                 member.process.send_signal(signal.SIGUSR1)
         time.sleep(0.5)
 

@@ -4,11 +4,13 @@
 //!     cargo run -p client-suite -- HOST:PORT NAME       the cases whose name contains NAME
 //!     cargo run -p client-suite -- HOST:PORT --steadily N  writes N records over some seconds, in which the server may be killed
 //!                                                        and started again, and looks whether each is there once, in order
+//!     cargo run -p client-suite -- --member NAME=VALUE ..  a member of a group that tells all it does (scripts/group_member.py)
 //!     cargo run -p client-suite -- --partitions N       reads keys, a line each, and prints the partition of each
 
 mod admin;
 mod consuming;
 mod fetching;
+mod member;
 mod producing;
 
 use std::io::BufRead;
@@ -29,13 +31,14 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         ["--partitions", count] => partitions(count),
+        ["--member", ref words @ ..] => member::Given::of(words).and_then(|given| block_on(member::tell(&given))),
         [servers, "--steadily", count] => {
             let count = count.parse().map_err(|_| format!("{count} is no number of records"));
             count.and_then(|count| producing::steadily(&Place { servers: servers.to_owned() }, count))
         }
         [servers] => run(servers, ""),
         [servers, name] => run(servers, name),
-        _ => Err("usage: client-suite HOST:PORT [NAME] | client-suite HOST:PORT --steadily N | client-suite --partitions N".to_owned()),
+        _ => Err("usage: client-suite HOST:PORT [NAME] | client-suite HOST:PORT --steadily N | client-suite --member NAME=VALUE .. | client-suite --partitions N".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
