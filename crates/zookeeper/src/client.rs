@@ -17,7 +17,7 @@ use crate::connect::{ConnectRequest, ConnectResponse, PASSWORD_BYTES};
 use crate::event::Event;
 use crate::jute::{JuteError, Reader, Writer};
 use crate::reply::{Acl, ReplyHeader};
-use crate::request::Request;
+use crate::request::{AUTH_ID, Request};
 use crate::stat::Stat;
 
 /// Most bytes of the answer to a four-letter word.
@@ -233,6 +233,30 @@ impl Client {
         Ok(identities)
     }
 
+    /// Paths below a node that end with this session.
+    pub fn ephemerals(&mut self, prefix: &str) -> Result<Vec<String>, ClientError> {
+        let prefix = &self.full(prefix);
+        let body = self.ask(&Request::GetEphemerals { prefix })?;
+        Ok(Reader::new(&body).texts()?.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Watches a node for good: what becomes of it, or in mode 1 of all below it, too.
+    pub fn add_watch(&mut self, path: &str, mode: i32) -> Result<(), ClientError> {
+        let path = &self.full(path);
+        self.ask(&Request::AddWatch { path, mode }).map(drop)
+    }
+
+    /// Takes the watches of a `WatcherType` from a node.
+    pub fn remove_watches(&mut self, path: &str, kind: i32) -> Result<(), ClientError> {
+        let path = &self.full(path);
+        self.ask(&Request::RemoveWatches { path, kind }).map(drop)
+    }
+
+    /// Names a way to make oneself known, without credentials.
+    pub fn authenticate(&mut self, scheme: &str) -> Result<(), ClientError> {
+        self.ask_as(AUTH_ID, &Request::Auth { scheme }).map(drop)
+    }
+
     /// Ends the session.
     pub fn close(mut self) -> Result<(), ClientError> {
         self.ask(&Request::CloseSession).map(drop)
@@ -242,6 +266,10 @@ impl Client {
     fn ask(&mut self, request: &Request<'_>) -> Result<Vec<u8>, ClientError> {
         let id = self.next_id;
         self.next_id = self.next_id.checked_add(1).unwrap_or(1);
+        self.ask_as(id, request)
+    }
+
+    fn ask_as(&mut self, id: i32, request: &Request<'_>) -> Result<Vec<u8>, ClientError> {
         let mut writer = Writer::new();
         request.encode(id, &mut writer);
         self.stream.lock().write_all(&writer.into_bytes())?;
