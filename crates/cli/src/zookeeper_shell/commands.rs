@@ -194,7 +194,11 @@ impl Shell<'_, '_> {
         if let Some((_, options, with_value)) = WRITES.iter().find(|(write, _, _)| *write == name) {
             let given = Given::read(words, options, with_value)?;
             let path = given.path(name)?;
-            return Err(Failure::said(format!("Not a read-only call: {path}")));
+            // The one that deletes many nodes does not say why it could not.
+            return Err(match name {
+                "deleteall" => Failure::said("Failed to delete some node(s) in the subtree!"),
+                _ => Failure::said(format!("Not a read-only call: {path}")),
+            });
         }
         match name {
             "ls" => {
