@@ -74,6 +74,7 @@ def listed():
     yield "zookeeper: kazoo lists, reads, watches and is refused to write", kazoo_reads
     yield "zookeeper: four-letter words and zkServer", words
     yield "zookeeper: the shell of ZooKeeper and ours print the same", shells_print_the_same
+    yield "zookeeper: a client's session and watches outlive a restart", sessions_outlive_a_restart
     yield "zookeeper: the same cluster in Kafka 3.9's ZooKeeper and in Naru", trees_are_the_same
 
 
@@ -82,7 +83,7 @@ class Readable(Server):
 
     def __init__(self, folder):
         self.zookeeper = f"127.0.0.1:{free_port()}"
-        super().__init__(folder, settings=["node.id=0", f"zookeeper.shim.listener={self.zookeeper}"])
+        super().__init__(folder, settings=["node.id=0", "broker.rack=r1", f"zookeeper.shim.listener={self.zookeeper}"])
 
     def start(self):
         super().start()
@@ -130,6 +131,7 @@ def kazoo_reads(folder):
             "told of the node": True,
             "topic": ["0", "1"],
             "after a restart": [["0"], True],
+            "as one that only reads": ["CONNECTED_RO", ["0"]],
         }, "what kazoo saw")
 
 
@@ -165,6 +167,43 @@ def shells_print_the_same(folder):
         for what, own, other in zip(("exit code", "standard output", "standard error"), ours, theirs):
             difference = [*difflib.unified_diff(str(other).splitlines(), str(own).splitlines(), "theirs", "ours", lineterm="")]
             equal(difference, [], f"{what} of the lines typed")
+
+
+def sessions_outlive_a_restart(folder):
+    zookeeper_peer.libraries()
+    with Readable(folder) as server:
+        command = zookeeper_peer.shell_command(server.zookeeper)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as shell:
+            wait_for(shell, "WatchedEvent state:SyncConnected type:None path:null")
+            type_line(shell, "ls -w /brokers/topics")
+            wait_for(shell, "[]")
+            server.kill()
+            wait_for(shell, "WatchedEvent state:Disconnected type:None path:null")
+            server.start()
+            wait_for(shell, "WatchedEvent state:SyncConnected type:None path:null")
+            # Nobody knows whether the topics have changed meanwhile, so they may have.
+            wait_for(shell, "WatchedEvent state:SyncConnected type:NodeChildrenChanged path:/brokers/topics")
+            type_line(shell, "ls -w /brokers/topics")
+            wait_for(shell, "[]")
+            set_up(server.address)
+            wait_for(shell, "WatchedEvent state:SyncConnected type:NodeChildrenChanged path:/brokers/topics")
+            type_line(shell, "quit")
+            shell.wait(timeout=20)
+
+
+def type_line(shell, line):
+    shell.stdin.write(line + "\n")
+    shell.stdin.flush()
+
+
+def wait_for(shell, wanted):
+    """Reads up to a line; a session that has ended would never be connected again."""
+    for line in shell.stdout:
+        if line.rstrip("\n") == wanted:
+            return
+        if "state:Expired" in line:
+            break
+    raise AssertionError(f"the shell never said '{wanted}'")
 
 
 def ours_and_theirs(server, *line, stdin=""):

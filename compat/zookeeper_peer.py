@@ -21,10 +21,13 @@ def libraries():
 
 def shell(address, *words, stdin=""):
     """ZooKeeper's shell as Kafka starts it: its exit code and what it prints."""
-    main = "org.apache.zookeeper.ZooKeeperMainWithTlsSupportForKafka"
-    command = [*JAVA, "-cp", f"{libraries()}/*", main, "-server", address, *words]
-    ended = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120)
+    ended = subprocess.run(shell_command(address, *words), input=stdin, capture_output=True, text=True, timeout=120)
     return ended.returncode, ended.stdout, ended.stderr
+
+
+def shell_command(address, *words):
+    main = "org.apache.zookeeper.ZooKeeperMainWithTlsSupportForKafka"
+    return [*JAVA, "-cp", f"{libraries()}/*", main, "-server", address, *words]
 
 
 class ZooKeeperPeer:
@@ -48,7 +51,7 @@ class ZooKeeperPeer:
         settings = {
             "zookeeper": [f"dataDir={self.folder / 'zookeeper'}", f"clientPort={self.zookeeper_port}",
                           "admin.enableServer=false", "4lw.commands.whitelist=*"],
-            "kafka": ["broker.id=0", f"listeners=PLAINTEXT://127.0.0.1:{self.port}", f"log.dirs={self.folder / 'kafka'}",
+            "kafka": ["broker.id=0", "broker.rack=r1", f"listeners=PLAINTEXT://127.0.0.1:{self.port}", f"log.dirs={self.folder / 'kafka'}",
                       f"zookeeper.connect={self.zookeeper}"],
         }
         try:

@@ -48,4 +48,8 @@ first = client.client_id
 client.restart()
 seen["after a restart"] = [client.get_children("/brokers/ids"), client.client_id != first]
 client.stop()
+reader = KazooClient(hosts=address, read_only=True)
+reader.start(timeout=10)
+seen["as one that only reads"] = [reader.client_state, reader.get_children("/brokers/ids")]
+reader.stop()
 print(json.dumps(seen))

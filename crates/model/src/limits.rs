@@ -30,8 +30,5 @@ pub const ZOOKEEPER_REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most connections to the ZooKeeper listener at a time; ZooKeeper's `maxClientCnxns`.
 pub const ZOOKEEPER_CONNECTIONS_MAX: usize = 60;
 
-/// Most sessions of ZooKeeper clients, those that have gone and may come back among them.
-pub const ZOOKEEPER_SESSIONS_MAX: usize = 1_000;
-
 /// Most bytes that the watches of one ZooKeeper client may take.
 pub const ZOOKEEPER_WATCHES_BYTES_MAX: usize = 1024 * 1024;

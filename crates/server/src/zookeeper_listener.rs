@@ -58,6 +58,7 @@ pub async fn start(
     let identity = Identity {
         version: format!("{}-naru-{}", zookeeper::ZOOKEEPER_VERSION, env!("CARGO_PKG_VERSION")),
         server_id: loaded.broker.node_id,
+        cluster: cluster_id.to_owned(),
     };
     let stopping = stopping.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;

@@ -157,6 +157,11 @@ impl Conversation {
     }
 }
 
+/// True for a request whose answer must come of the newest tree there is.
+pub fn wants_newest(frame: &[u8]) -> bool {
+    matches!(Asked::decode(frame), Ok(Asked { request: Ok(Request::Sync { .. }), .. }))
+}
+
 /// An answer without anything after its header, as a frame.
 pub fn refusal(frame: &[u8], zxid: i64, code: Code) -> Result<Vec<u8>, JuteError> {
     let mut writer = Writer::new();

@@ -29,6 +29,8 @@ pub struct Identity {
     pub version: String,
     /// Its id among the servers of the cluster.
     pub server_id: i32,
+    /// What is the same for all servers between which clients may take their sessions, and another for all others.
+    pub cluster: String,
 }
 
 /// What all connections share.
@@ -56,7 +58,7 @@ pub async fn serve_up_to(
     mut stopping: watch::Receiver<bool>,
 ) {
     let shared = Arc::new(Shared {
-        sessions: Mutex::new(Sessions::new(identity.server_id)),
+        sessions: Mutex::new(Sessions::new(identity.server_id, &identity.cluster)),
         identity,
         port: listener.local_addr().map_or(0, |address| address.port()),
         trees,

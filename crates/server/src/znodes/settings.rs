@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use config::Overrides;
 use metadata::image::{QuotaEntity, ResourceKind};
 use metadata::quota::{CLIENT_ID, IP, QuotaKey, USER};
-use zookeeper::Znode;
+use zookeeper::{Stat, Tree, Znode};
 
 use super::ImageTree;
 use crate::json::{object, quoted};
@@ -15,6 +15,8 @@ const DEFAULT: &str = "<default>";
 /// What stands for a secret, as in Kafka's logs.
 const HIDDEN: &str = "[hidden]";
 const CLIENTS: &str = "clients";
+/// The types of an entity that is a client of a user.
+const OF_USERS_CLIENTS: [&str; 2] = [CLIENT_ID, USER];
 
 impl ImageTree {
     /// What is at `/config` and below.
@@ -44,23 +46,20 @@ impl ImageTree {
                 let clients = self.clients_of(user);
                 (!clients.is_empty()).then(|| self.growing(clients))
             }
-            ["users", user, CLIENTS, client] => self.quota(&[CLIENT_ID, USER], &[client, user]),
+            ["users", user, CLIENTS, client] => self.quota(&OF_USERS_CLIENTS, &[client, user]),
             _ => None,
         }
     }
 
     /// Nodes of settings and quotas, without those of topics.
     pub(super) fn settings_node_count(&self) -> usize {
-        let users = self.users();
-        let of_users: usize = users
+        let folders: BTreeSet<&Option<String>> =
+            self.quotas_of(&OF_USERS_CLIENTS).filter_map(|(entity, _)| user_of(entity)).collect();
+        let quotas: usize = [&[CLIENT_ID][..], &[IP], &OF_USERS_CLIENTS]
+            .map(|types| self.quotas_of(types).count())
             .iter()
-            .map(|user| {
-                let clients = self.clients_of(user).len();
-                1 + clients + usize::from(clients > 0)
-            })
             .sum();
-        let others = self.quotas_of(&[CLIENT_ID]).count() + self.quotas_of(&[IP]).count();
-        self.configured_brokers().len() + others + of_users
+        self.configured_brokers().len() + quotas + self.users().len() + folders.len()
     }
 
     fn configured_brokers(&self) -> Vec<String> {
@@ -86,41 +85,43 @@ impl ImageTree {
     }
 
     fn quota(&self, types: &[&str], names: &[&str]) -> Option<Znode> {
-        let is_it =
-            |entity: &QuotaEntity| entity.iter().map(|(_, name)| node_name(name)).eq(names.iter().copied());
-        let (_, limits) = self.quotas_of(types).find(|(entity, _)| is_it(entity))?;
-        Some(self.changing(limits_shown(limits)))
+        let entity: Option<QuotaEntity> = types
+            .iter()
+            .zip(names)
+            .map(|(kind, name)| Some(((*kind).to_owned(), entity_name(name)?)))
+            .collect();
+        Some(self.changing(limits_shown(self.image.quotas.get(&entity?)?)))
     }
 
     /// Users with quotas, their own or one of their clients'.
     fn users(&self) -> BTreeSet<String> {
-        let own = names_of(self.quotas_of(&[USER]), 0);
-        let through_clients = names_of(self.quotas_of(&[CLIENT_ID, USER]), 1);
-        own.into_iter().chain(through_clients).collect()
+        let own = self.quotas_of(&[USER]);
+        let all = own.chain(self.quotas_of(&OF_USERS_CLIENTS)).filter_map(|(entity, _)| user_of(entity));
+        all.map(node_name).collect()
     }
 
+    /// Clients with quotas of their own beside those of their user.
     fn clients_of(&self, user: &str) -> Vec<String> {
-        let both = [CLIENT_ID, USER];
-        let of_user = self
-            .quotas_of(&both)
-            .filter(|(entity, _)| entity.iter().any(|(kind, name)| kind == USER && node_name(name) == user));
+        let Some(user) = entity_name(user) else { return Vec::new() };
+        let of_user = self.quotas_of(&OF_USERS_CLIENTS).filter(|(entity, _)| user_of(entity) == Some(&user));
         names_of(of_user, 0)
     }
 
     fn user(&self, user: &str) -> Option<Znode> {
-        let has_clients = !self.clients_of(user).is_empty();
         let own = self.quota(&[USER], &[user]);
+        let has_clients = !self.clients_of(user).is_empty();
         if own.is_none() && !has_clients {
             return None;
         }
         let children = if has_clients { vec![CLIENTS.to_owned()] } else { Vec::new() };
-        let node = self.growing(children);
-        Some(Znode {
-            data: own.and_then(|own| own.data),
-            marks: zookeeper::Stat { mzxid: node.marks.pzxid, ..node.marks },
-            ..node
-        })
+        let folder = self.growing(children);
+        let marks = Stat { mzxid: self.zxid(), ..folder.marks };
+        Some(Znode { data: own.and_then(|own| own.data), marks, ..folder })
     }
+}
+
+fn user_of(entity: &QuotaEntity) -> Option<&Option<String>> {
+    entity.iter().find(|(kind, _)| kind == USER).map(|(_, name)| name)
 }
 
 /// The names at one place of entities, as nodes have them.
@@ -144,6 +145,28 @@ fn node_name(name: &Option<String>) -> String {
         }
     }
     shown
+}
+
+/// The name that a node stands for; `None` where it stands for none.
+fn entity_name(node: &str) -> Option<Option<String>> {
+    if node == DEFAULT {
+        return Some(None);
+    }
+    let mut bytes = Vec::with_capacity(node.len());
+    let mut rest = node.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'%' => {
+                let mut digit =
+                    || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                bytes.push(digit()? << 4 | digit()?);
+            }
+            plain => bytes.push(plain),
+        }
+    }
+    let name = Some(String::from_utf8(bytes).ok()?);
+    // One node for one name, in the one spelling that is listed.
+    (node_name(&name) == node).then_some(name)
 }
 
 fn shown(overrides: &Overrides, of_broker: bool) -> String {

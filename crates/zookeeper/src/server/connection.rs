@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::watch::error::RecvError;
 use tokio::time::timeout;
 
 use super::frames::Frames;
@@ -23,6 +24,8 @@ use crate::words;
 
 /// How long a client may take to say what it wants.
 const FIRST_PACKET_MAX: Duration = Duration::from_secs(10);
+/// Of how much time a client may have one part spent on its watches: however many they are, others have their turn.
+const FOLLOWING_SHARE: u32 = 10;
 
 /// Serves a client until it goes or has to.
 pub(super) async fn serve(mut stream: TcpStream, place: ClientPlace, shared: &Shared) -> io::Result<()> {
@@ -33,9 +36,11 @@ pub(super) async fn serve(mut stream: TcpStream, place: ClientPlace, shared: &Sh
     let conversation = Conversation::new(place.client.address.ip().to_string());
     let mut trees = shared.trees.clone();
     let tree = trees.borrow_and_update().clone();
-    let mut session = Session { stream, frames, place, shared, trees, tree, conversation, held };
+    let follows_next = tokio::time::Instant::now();
+    let mut session =
+        Session { stream, frames, place, shared, trees, tree, follows_next, conversation, held };
     let ended = session.run().await;
-    shared.sessions.lock().leave(&session.held, Instant::now());
+    shared.sessions.lock().leave(&session.held);
     ended
 }
 
@@ -65,7 +70,7 @@ async fn open(
             asked.last_zxid_seen
         )));
     }
-    let held = shared.sessions.lock().open(&asked, Instant::now());
+    let held = shared.sessions.lock().open(&asked);
     let response = ConnectResponse {
         timeout_ms: held.map_or(0, |held| held.timeout_ms),
         session_id: held.map_or(0, |held| held.id),
@@ -89,8 +94,16 @@ struct Session<'a> {
     trees: Trees,
     /// The one that is read from.
     tree: Arc<dyn Tree>,
+    /// When it may go on to another one.
+    follows_next: tokio::time::Instant,
     conversation: Conversation,
     held: Held,
+}
+
+/// A tree newer than the one seen, once it is time for it; an error where there are none to come.
+async fn changed_after(trees: &mut Trees, next: tokio::time::Instant) -> Result<(), RecvError> {
+    tokio::time::sleep_until(next).await;
+    trees.changed().await
 }
 
 impl Session<'_> {
@@ -107,7 +120,7 @@ impl Session<'_> {
                         return Ok(());
                     }
                 }
-                changed = self.trees.changed() => {
+                changed = changed_after(&mut self.trees, self.follows_next) => {
                     changed.map_err(|_| invalid("there is nothing to read any more"))?;
                     let events = self.follow();
                     self.write(&events, silence_max).await?;
@@ -129,12 +142,11 @@ impl Session<'_> {
         }
         // An error means that there are no newer ones to come.
         let has_newer = self.trees.has_changed().unwrap_or_default();
-        let mut bytes = if has_newer { self.follow() } else { Vec::new() };
+        let may_follow =
+            tokio::time::Instant::now() >= self.follows_next || conversation::wants_newest(frame);
+        let mut bytes = if has_newer && may_follow { self.follow() } else { Vec::new() };
         let answer = self.conversation.answer(&*self.tree, frame).map_err(invalid)?;
         bytes.extend(answer.bytes);
-        if answer.then == Then::Closes {
-            self.shared.sessions.lock().close(&self.held);
-        }
         self.place.client.watches.store(self.conversation.watch_count(), Ordering::Relaxed);
         self.write(&bytes, silence_max).await?;
         self.place.answered(began.elapsed());
@@ -143,9 +155,11 @@ impl Session<'_> {
 
     /// Goes on to the newest tree, and tells what the client wants to hear of that.
     fn follow(&mut self) -> Vec<u8> {
+        let began = tokio::time::Instant::now();
         self.tree = self.trees.borrow_and_update().clone();
         let events = self.conversation.follow(&*self.tree);
         self.place.client.watches.store(self.conversation.watch_count(), Ordering::Relaxed);
+        self.follows_next = began + began.elapsed() * FOLLOWING_SHARE;
         events
     }
 

@@ -67,7 +67,7 @@ fn serve() -> Served {
     let (stop, stopping) = watch::channel(false);
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
-    let identity = Identity { version: "3.8.4-test".to_owned(), server_id: 1 };
+    let identity = Identity { version: "3.8.4-test".to_owned(), server_id: 1, cluster: "cluster".to_owned() };
     runtime.spawn(server::serve_up_to(CONNECTIONS_MAX, listener, watched, identity, stopping));
     Served { address, trees, stop, _runtime: runtime }
 }
