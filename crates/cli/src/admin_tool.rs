@@ -3,14 +3,13 @@
 use std::future::Future;
 use std::io;
 use std::net::ToSocketAddrs;
-use std::path::{Path, PathBuf};
 
 use client::Admin;
 use config::{ClientKind, ClientSettings};
 
 use crate::failure::Failure;
 use crate::options::{Given, Options, Refusal};
-use crate::{FAILED, KAFKA_VERSION, Output, read_properties};
+use crate::{FAILED, KAFKA_VERSION, Output};
 
 /// Reads a command line, or answers it: help and the version are asked for, nothing at all is said, or it cannot be read.
 pub(crate) fn read(options: &Options, arguments: &[String], output: &mut Output<'_>) -> Result<Given, u8> {
@@ -66,10 +65,7 @@ pub(crate) fn connect_to(file: Option<&str>, servers: Option<&str>) -> Result<Ad
     crate::log_lines::to_stderr();
     let mut written: Vec<(String, String)> = Vec::new();
     if let Some(file) = file {
-        if !Path::new(file).exists() {
-            return Err(Failure::of_class("java.nio.file.NoSuchFileException", file));
-        }
-        let properties = read_properties(&PathBuf::from(file)).map_err(Failure::argument)?;
+        let properties = crate::files::properties(file)?;
         written.extend(properties.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
     if let Some(servers) = servers {

@@ -14,6 +14,8 @@ pub(crate) struct Failure {
     message: String,
     /// The exception behind it, where the message says nothing of it.
     cause: Option<String>,
+    /// What helps, in a sentence that the originals do not have.
+    hint: Option<String>,
 }
 
 impl Failure {
@@ -29,7 +31,7 @@ impl Failure {
 
     /// Any other exception, by its class.
     pub(crate) fn of_class(exception: &str, message: impl Into<String>) -> Failure {
-        Failure { exception: exception.to_owned(), message: message.into(), cause: None }
+        Failure { exception: exception.to_owned(), message: message.into(), cause: None, hint: None }
     }
 
     /// An exception that says nothing but its class.
@@ -47,14 +49,26 @@ impl Failure {
         Failure { cause: Some(cause.to_string()), ..self }
     }
 
+    /// The same with a sentence that helps.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Failure {
+        Failure { hint: Some(hint.into()), ..self }
+    }
+
     /// What is wrong, and why, without the exception.
     pub(crate) fn told(&self) -> String {
         format!("{}{}", self.message, self.behind())
     }
 
-    /// As Java's stack trace has it.
+    /// As Java's stack trace has it, and what helps on a line of its own.
     fn behind(&self) -> String {
-        self.cause.as_ref().map_or_else(String::new, |cause| format!("\nCaused by: {cause}"))
+        let cause = self.cause.as_ref().map(|cause| format!("\nCaused by: {cause}"));
+        let hint = self.hint.as_ref().map(|hint| format!("\nnaru: {hint}"));
+        format!("{}{}", cause.unwrap_or_default(), hint.unwrap_or_default())
+    }
+
+    /// What helps, where there is something.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 
     /// What a tool finds that it cannot do.
@@ -82,8 +96,9 @@ impl Failure {
         self.within("java.lang.RuntimeException")
     }
 
-    fn within(&self, exception: &str) -> Failure {
-        Failure::of_class(exception, format!("{}: {}", self.exception, self.message))
+    fn within(self, exception: &str) -> Failure {
+        let message = format!("{}: {}", self.exception, self.message);
+        Failure { exception: exception.to_owned(), message, ..self }
     }
 
     /// True for arguments that are refused.

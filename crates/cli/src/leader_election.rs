@@ -119,7 +119,7 @@ fn partitions(given: &Given) -> Result<Option<Vec<TopicPartition>>, Failure> {
         return Ok(Some(vec![(topic.to_owned(), partition)]));
     }
     let Some(path) = given.value("path-to-json-file").map_err(refused)? else { return Ok(None) };
-    parse(&partitions_file::read(path)?).map(Some)
+    parse(&crate::files::text(path)?).map(Some)
 }
 
 fn parse(text: &str) -> Result<Vec<TopicPartition>, Failure> {

@@ -23,6 +23,7 @@ mod dump_log;
 mod e2e_latency;
 mod failure;
 mod features;
+mod files;
 mod get_offsets;
 mod groups;
 mod help;
@@ -39,6 +40,7 @@ mod partitions_file;
 mod producer_perf;
 mod reassign_partitions;
 mod record_json;
+mod replica_verification;
 mod server_start;
 mod server_stop;
 pub mod storage;
@@ -46,6 +48,9 @@ mod subcommands;
 mod tools;
 mod topics;
 mod transactions;
+mod verifiable;
+mod verifiable_consumer;
+mod verifiable_producer;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -63,6 +68,8 @@ pub const KAFKA_VERSION: &str = "4.3.1";
 
 /// Exit code of everything that went wrong, as in Kafka's tools.
 pub(crate) const FAILED: u8 = 1;
+/// Exit code of a tool without an end whose reader is gone: the one that shells show for SIGPIPE.
+pub(crate) const READER_GONE: u8 = 141;
 
 /// How a tool ended.
 #[derive(Debug)]

@@ -147,8 +147,7 @@ fn act(action: &str, given: &Given, output: &mut Output<'_>) -> Result<(), Failu
     let admin = admin_tool::connect(given)?;
     let path = if action == "generate" { "topics-to-move-json-file" } else { "reassignment-json-file" };
     let text = match given.value(path).map_err(refused)? {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|_| Failure::of_class("java.io.IOException", format!("Unable to read file {path}")))?,
+        Some(path) => crate::files::text_of_option(path)?,
         None => String::new(),
     };
     let timeout_ms = given.parsed("timeout").map_err(refused)?.unwrap_or(TIMEOUT_MS);
