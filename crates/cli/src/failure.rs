@@ -5,6 +5,9 @@ use std::fmt;
 use client::Error;
 
 const ILLEGAL_ARGUMENT: &str = "java.lang.IllegalArgumentException";
+/// How Kafka's clients begin where no server answered.
+const NO_SERVER: &str = "Timed out waiting for a node assignment";
+const NO_SERVER_HINT: &str = "no server to connect to first has answered as a server of Kafka does; the warnings name those that were tried";
 const TERSE: &str = "org.apache.kafka.tools.TerseException";
 
 /// A failure with the name of the exception that the original tool would have met.
@@ -81,6 +84,17 @@ impl Failure {
         Failure::of_class(TERSE, message)
     }
 
+    /// The same without its hint, which is told elsewhere.
+    pub(crate) fn apart(self) -> (Failure, Option<String>) {
+        let hint = self.hint.clone();
+        (Failure { hint: None, ..self }, hint)
+    }
+
+    /// True for files that cannot be read.
+    pub(crate) fn is_of_file(&self) -> bool {
+        self.exception.starts_with("java.nio.file.") || self.exception == "java.io.IOException"
+    }
+
     /// True for what is told in a sentence.
     pub(crate) fn is_terse(&self) -> bool {
         self.exception == TERSE
@@ -119,7 +133,11 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        Failure::of_class(&error.exception(), error.to_string())
+        let failure = Failure::of_class(&error.exception(), error.to_string());
+        match error {
+            Error::Timeout(sentence) if sentence.starts_with(NO_SERVER) => failure.with_hint(NO_SERVER_HINT),
+            _ => failure,
+        }
     }
 }
 

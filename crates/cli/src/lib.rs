@@ -89,6 +89,13 @@ pub struct Output<'a> {
 }
 
 impl Output<'_> {
+    /// Writes what helps to standard error, where there is something.
+    pub(crate) fn hint(&mut self, hint: Option<&str>) {
+        if let Some(hint) = hint {
+            let _ = writeln!(self.err, "naru: {hint}");
+        }
+    }
+
     /// Writes a line to standard error and gives the exit code of a failure.
     pub(crate) fn fail(&mut self, line: impl std::fmt::Display) -> u8 {
         // Where standard error is closed, nothing is left to tell anyone.

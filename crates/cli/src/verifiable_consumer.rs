@@ -1,5 +1,7 @@
 //! `kafka-verifiable-consumer`: reads a topic as the member of a group and tells of all that happens.
 
+mod plan;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,59 +12,17 @@ use config::ClientKind;
 use model::ErrorCode;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::client_settings::{self, Written};
+use crate::client_settings;
 use crate::failure::Failure;
 use crate::interrupt::interrupted;
 use crate::java::{hash_of_partition, in_order_of_grown_map};
-use crate::subcommands::{Argument, Program, Said, Unsaid};
-use crate::verifiable::{UNCAUGHT, config_file, event, print, text_or_null};
+use crate::verifiable::{UNCAUGHT, event, print, text_or_null};
 use crate::{Output, READER_GONE, admin_tool, record_json};
-
-#[rustfmt::skip]
-static PROGRAM: Program = Program {
-    name: "verifiable-consumer",
-    about: "This tool consumes messages from a specific topic and emits consumer events (e.g. group rebalances, received messages, and offsets committed) as JSON objects to STDOUT.",
-    options: &[
-        Argument::value("topic", "TOPIC", "The topic to read.").required(),
-        Argument::value("group-protocol", "GROUP-PROTOCOL", "How the group divides partitions: classic, as without, or consumer."),
-        Argument::value("group-remote-assignor", "GROUP-REMOTE-ASSIGNOR", "By the consumer protocol: what the server is to divide them by."),
-        Argument::value("group-id", "GROUP-ID", "Id of the group.").required(),
-        Argument::value("group-instance-id", "GROUP-INSTANCE-ID", "Id of a member that keeps its partitions when it comes back."),
-        Argument::value("max-messages", "MAX-MESSAGES", "Number of records; -1, as without, for as many as come until it is stopped."),
-        Argument::value("session-timeout", "TIMEOUT-MS", "By the classic protocol: milliseconds of silence after which a member is out."),
-        Argument::flag("verbose", "Tell of each record."),
-        Argument::flag("enable-autocommit", "Let the consumer commit by itself."),
-        Argument::value("reset-policy", "RESET-POLICY", "Where to begin without a committed offset: earliest, as without, latest or none."),
-        Argument::value("assignment-strategy", "ASSIGNMENT-STRATEGY", "By the classic protocol: the class that divides the partitions."),
-        Argument::value("consumer.config", "CONFIG-FILE", "As --command-config; out of use."),
-        Argument::value("command-config", "CONFIG-FILE", "A file of settings for the consumer; what the options say goes before them."),
-        Argument::value("bootstrap-server", "HOST1:PORT1[,HOST2:PORT2[...]]", "Servers to connect to first, host:port, separated by commas.").required_last(),
-    ],
-    commands: &[],
-};
+use plan::{PROGRAM, Plan, Refused};
 
 const LOGGER: &str = "org.apache.kafka.tools.VerifiableConsumer";
-const RANGE: &str = "org.apache.kafka.clients.consumer.RangeAssignor";
 /// The longest wait at a time.
 const POLL_MAX: Duration = Duration::from_secs(60);
-
-/// What is read, and how far.
-struct Plan {
-    topic: String,
-    /// `None` for no end.
-    count: Option<usize>,
-    is_verbose: bool,
-    /// The consumer commits by itself.
-    commits: bool,
-    /// For the consumer.
-    written: Written,
-}
-
-/// Why a line is not followed.
-enum Refused {
-    Line(Unsaid),
-    Value(Failure),
-}
 
 /// Runs the tool and gives its exit code.
 pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
@@ -71,7 +31,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
         Err(unsaid) => return unsaid.tell(output),
     };
     let uncaught = |failure: &Failure| format!("{UNCAUGHT} {failure}");
-    let plan = match plan(&said, output) {
+    let plan = match plan::plan(&said, output) {
         Ok(plan) => plan,
         Err(Refused::Line(unsaid)) => return unsaid.tell(output),
         Err(Refused::Value(failure)) => return output.fail(uncaught(&failure)),
@@ -87,57 +47,6 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
         Ok(code) => code,
         Err(failure) => output.fail(uncaught(&failure)),
     }
-}
-
-impl From<Unsaid> for Refused {
-    fn from(unsaid: Unsaid) -> Refused {
-        Refused::Line(unsaid)
-    }
-}
-
-fn plan(said: &Said, output: &mut Output<'_>) -> Result<Plan, Refused> {
-    let count = said.number::<i32>("max-messages", "Integer")?.unwrap_or(-1);
-    let session_timeout = said.number::<i32>("session-timeout", "Integer")?;
-    let mut written = match config_file(said, "consumer.config", output)? {
-        Some(file) => Written::of_file(file).map_err(|failure| said.unreadable(&failure))?,
-        None => Written::default(),
-    };
-    let protocol = said.value("group-protocol").unwrap_or("classic");
-    match protocol.to_ascii_lowercase().as_str() {
-        "consumer" => {
-            written.set("group.protocol", protocol);
-            if let Some(assignor) = said.value("group-remote-assignor") {
-                written.set("group.remote.assignor", assignor);
-            }
-        }
-        "classic" => {
-            let strategy = said.value("assignment-strategy").unwrap_or(RANGE);
-            written.set("partition.assignment.strategy", strategy);
-        }
-        _ => {
-            let name = protocol.to_ascii_uppercase();
-            let sentence = format!("No enum constant org.apache.kafka.clients.consumer.GroupProtocol.{name}");
-            return Err(Refused::Value(Failure::argument(sentence)));
-        }
-    }
-    let commits = said.has("enable-autocommit");
-    written.set("group.id", said.value("group-id").unwrap_or_default());
-    if let Some(instance) = said.value("group-instance-id") {
-        written.set("group.instance.id", instance);
-    }
-    written.set("bootstrap.servers", said.value("bootstrap-server").unwrap_or_default());
-    written.set("enable.auto.commit", commits.to_string());
-    written.set("auto.offset.reset", said.value("reset-policy").unwrap_or("earliest"));
-    if let Some(timeout) = session_timeout {
-        written.set("session.timeout.ms", timeout.to_string());
-    }
-    Ok(Plan {
-        topic: said.value("topic").unwrap_or_default().to_owned(),
-        count: usize::try_from(count).ok(),
-        is_verbose: said.has("verbose"),
-        commits,
-        written,
-    })
 }
 
 /// Tells of partitions that come and go, as soon as they do.
@@ -190,18 +99,20 @@ impl From<client::Error> for End {
     }
 }
 
-impl From<std::io::Error> for End {
-    fn from(_: std::io::Error) -> End {
-        End::Unread
+/// Prints an event. Without a reader it only goes on where it has an end.
+fn tell(line: &str, plan: &Plan, output: &mut Output<'_>) -> Result<(), End> {
+    match print(line, output) {
+        Err(_) if plan.count.is_none() => Err(End::Unread),
+        _ => Ok(()),
     }
 }
 
 async fn consume(mut consumer: Consumer, plan: &Plan, output: &mut Output<'_>) -> u8 {
     let (sender, mut changes) = unbounded_channel();
     consumer.listen(Tells(sender));
-    let mut end = match print(&event("startup_complete", &[]), output) {
+    let mut end = match tell(&event("startup_complete", &[]), plan, output) {
         Ok(()) => read(&mut consumer, plan, &mut changes, output).await,
-        Err(_) => End::Unread,
+        Err(end) => end,
     };
     let requested = || event("shutdown_requested", &[]);
     let mut lines = Vec::new();
@@ -214,8 +125,8 @@ async fn consume(mut consumer: Consumer, plan: &Plan, output: &mut Output<'_>) -
         }
         End::Enough | End::Unread => {}
     }
-    if lines.iter().any(|line| print(line, output).is_err()) {
-        end = End::Unread;
+    if let Err(unread) = lines.iter().try_for_each(|line| tell(line, plan, output)) {
+        end = unread;
     }
     // A second signal ends at once what a server that is gone may hold up.
     tokio::select! {
@@ -228,8 +139,8 @@ async fn consume(mut consumer: Consumer, plan: &Plan, output: &mut Output<'_>) -
     if !matches!(end, End::Interrupted(_)) {
         lines.push(requested());
     }
-    if lines.iter().any(|line| print(line, output).is_err()) {
-        end = End::Unread;
+    if let Err(unread) = lines.iter().try_for_each(|line| tell(line, plan, output)) {
+        end = unread;
     }
     match end {
         End::Enough | End::Failed(_) => 0,
@@ -267,13 +178,13 @@ async fn read_on(
                 tokio::select! {
                     biased;
                     code = &mut signal => return Err(End::Interrupted(code)),
-                    Some(change) = changes.recv() => print(&change, output)?,
+                    Some(change) = changes.recv() => tell(&change, plan, output)?,
                     records = &mut polling => break records,
                 }
             }
         };
         while let Ok(change) = changes.try_recv() {
-            print(&change, output)?;
+            tell(&change, plan, output)?;
         }
         let records = records?;
         if records.is_empty() {
@@ -282,16 +193,16 @@ async fn read_on(
         let room = plan.count.map_or(usize::MAX, |count| count - consumed);
         let taken = Taken::of(&records, room);
         consumed += taken.count();
-        taken.tell(records.len(), plan.is_verbose, output)?;
+        taken.tell(records.len(), plan, output)?;
         if !plan.commits {
-            commit(consumer, &taken, output).await?;
+            tell(&commit(consumer, &taken).await?, plan, output)?;
         }
     }
     Ok(())
 }
 
-/// Commits what was taken, and tells how that went. A member whose id another one has taken over cannot go on.
-async fn commit(consumer: &mut Consumer, taken: &Taken<'_>, output: &mut Output<'_>) -> Result<(), End> {
+/// Commits what was taken; gives the event that says how that went. A member whose id another one has taken over cannot go on.
+async fn commit(consumer: &mut Consumer, taken: &Taken<'_>) -> Result<String, End> {
     let mut offsets = taken.next_offsets();
     let committed =
         consumer
@@ -312,8 +223,7 @@ async fn commit(consumer: &mut Consumer, taken: &Taken<'_>, output: &mut Output<
     let mut fields = vec![("offsets", list(&shown.collect::<Vec<_>>()))];
     fields.extend(error.as_ref().map(|error| ("error", record_json::text(&error.to_string()))));
     fields.push(("success", error.is_none().to_string()));
-    print(&event("offsets_committed", &fields), output)?;
-    Ok(())
+    Ok(event("offsets_committed", &fields))
 }
 
 /// Records of one poll that count, partition by partition as they came.
@@ -357,7 +267,7 @@ impl<'r> Taken<'r> {
     }
 
     /// Tells of them; `all` counts the records of the poll that are beyond the bound as well.
-    fn tell(&self, all: usize, is_verbose: bool, output: &mut Output<'_>) -> Result<(), End> {
+    fn tell(&self, all: usize, plan: &Plan, output: &mut Output<'_>) -> Result<(), End> {
         let mut shown = Vec::new();
         for ((topic, partition), records) in &self.partitions {
             let (Some(first), Some(last)) = (records.first(), records.last()) else { continue };
@@ -369,15 +279,12 @@ impl<'r> Taken<'r> {
                 ("minOffset", first.offset.to_string()),
                 ("maxOffset", last.offset.to_string()),
             ]));
-            for record in records.iter().filter(|_| is_verbose) {
-                print(&told(record), output)?;
+            for record in records.iter().filter(|_| plan.is_verbose) {
+                tell(&told(record), plan, output)?;
             }
         }
-        print(
-            &event("records_consumed", &[("count", all.to_string()), ("partitions", list(&shown))]),
-            output,
-        )?;
-        Ok(())
+        let fields = [("count", all.to_string()), ("partitions", list(&shown))];
+        tell(&event("records_consumed", &fields), plan, output)
     }
 }
 
@@ -394,50 +301,4 @@ fn told(record: &ConsumerRecord<'_>) -> String {
             ("offset", record.offset.to_string()),
         ],
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn planned(line: &str) -> Result<Plan, String> {
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let output = &mut Output { out: &mut out, err: &mut err };
-        let plan = PROGRAM.read_or_help(&words).map_err(Refused::Line).and_then(|said| plan(&said, output));
-        plan.map_err(|refused| match refused {
-            Refused::Line(Unsaid::Help(_)) => "help".to_owned(),
-            Refused::Line(Unsaid::Complaint(complaint)) => complaint.sentence,
-            Refused::Value(failure) => failure.to_string(),
-        })
-    }
-
-    #[test]
-    fn lines_are_refused_as_by_the_original() {
-        let all = "--bootstrap-server b --topic t --group-id g";
-        for (line, complaint) in [
-            (String::new(), "help"),
-            ("--bootstrap-server b --topic t".to_owned(), "argument --group-id is required"),
-            (
-                format!("{all} --group-protocol mine"),
-                "java.lang.IllegalArgumentException: No enum constant org.apache.kafka.clients.consumer.GroupProtocol.MINE",
-            ),
-            (format!("{all} more"), "unrecognized arguments: 'more'"),
-        ] {
-            assert_eq!(planned(&line).map(drop).unwrap_err(), complaint, "{line}");
-        }
-    }
-
-    #[test]
-    fn each_protocol_has_settings_of_its_own() {
-        let all = "--bootstrap-server b --topic t --group-id g";
-        let classic = planned(&format!("{all} --group-remote-assignor uniform")).unwrap().written;
-        assert_eq!(classic.get("partition.assignment.strategy"), Some(RANGE));
-        assert_eq!(classic.get("group.remote.assignor"), None);
-        assert_eq!(classic.get("session.timeout.ms"), None);
-        let line = format!("{all} --group-protocol Consumer --group-remote-assignor uniform");
-        let consumer = planned(&line).unwrap().written;
-        assert_eq!(consumer.get("partition.assignment.strategy"), None);
-        assert_eq!(consumer.get("group.remote.assignor"), Some("uniform"));
-    }
 }

@@ -1,5 +1,7 @@
 //! `kafka-verifiable-producer`: writes numbers that go up and tells of each what became of it.
 
+mod plan;
+
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -9,50 +11,17 @@ use config::ClientKind;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::client_settings::{self, Written};
+use crate::client_settings;
 use crate::failure::Failure;
 use crate::interrupt::interrupted;
-use crate::subcommands::{Argument, Program, Said, Unsaid};
-use crate::verifiable::{UNCAUGHT, config_file, event, print, text_or_null};
+use crate::verifiable::{UNCAUGHT, event, print, text_or_null};
 use crate::{Output, READER_GONE, admin_tool, now_ms, record_json};
-
-#[rustfmt::skip]
-static PROGRAM: Program = Program {
-    name: "verifiable-producer",
-    about: "This tool produces increasing integers to the specified topic and prints JSON metadata to stdout on each \"send\" request, making externally visible which messages have been acked and which have not.",
-    options: &[
-        Argument::value("topic", "TOPIC", "The topic to write to.").required(),
-        Argument::value("max-messages", "MAX-MESSAGES", "Number of records; -1, as without, for as many as come until it is stopped."),
-        Argument::value("throughput", "THROUGHPUT", "Records a second at most, -1, as without, for as many as possible."),
-        Argument::value("acks", "ACKS", "Who has to have a record before it counts as written: 0, 1 or -1 for all, as without."),
-        Argument::value("producer.config", "CONFIG-FILE", "As --command-config; out of use."),
-        Argument::value("message-create-time", "CREATE-TIME", "Timestamps begin there, in milliseconds since 1970."),
-        Argument::value("value-prefix", "VALUE-PREFIX", "A number that stands before each value, with a dot between."),
-        Argument::value("repeating-keys", "REPEATING-KEYS", "Keys go up from 0 to this number, which is not reached, and begin anew."),
-        Argument::value("command-config", "CONFIG-FILE", "A file of settings for the producer; they go before what the options say."),
-        Argument::value("bootstrap-server", "HOST1:PORT1[,HOST2:PORT2[...]]", "Servers to connect to first, host:port, separated by commas.").one_of(),
-    ],
-    commands: &[],
-};
+use plan::{PROGRAM, Plan};
 
 /// Records on their way before the next one waits for one of them.
 const ON_THE_WAY_MAX: usize = 1 << 16;
 /// How long a record may still take to be handed over when the tool is stopped.
 const HANDING_OVER_MAX: Duration = Duration::from_millis(50);
-
-/// What is written.
-struct Plan {
-    topic: String,
-    /// `None` for no end.
-    count: Option<u64>,
-    /// Records a second; negative ones stand for no bound.
-    throughput: i32,
-    prefix: Option<i32>,
-    repeating_keys: Option<i32>,
-    create_time: Option<i64>,
-    /// For the producer.
-    written: Written,
-}
 
 /// Runs the tool and gives its exit code.
 pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
@@ -60,7 +29,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
         Ok(said) => said,
         Err(unsaid) => return unsaid.tell(output),
     };
-    let plan = match plan(&said, output) {
+    let plan = match plan::plan(&said, output) {
         Ok(plan) => plan,
         Err(unsaid) => return unsaid.tell(output),
     };
@@ -75,31 +44,6 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
         Ok(code) => code,
         Err(failure) => output.fail(format!("{UNCAUGHT} {failure}")),
     }
-}
-
-fn plan(said: &Said, output: &mut Output<'_>) -> Result<Plan, Unsaid> {
-    let integer = |option: &str| said.number::<i32>(option, "Integer");
-    let acks = integer("acks")?.unwrap_or(-1);
-    if !(-1..=1).contains(&acks) {
-        let sentence = format!("argument --acks: invalid choice: '{acks}' (choose from {{0,1,-1}})");
-        return Err(said.complaint(&sentence));
-    }
-    let mut plan = Plan {
-        topic: said.value("topic").unwrap_or_default().to_owned(),
-        count: integer("max-messages")?.and_then(|count| u64::try_from(count).ok()),
-        throughput: integer("throughput")?.unwrap_or(-1),
-        prefix: integer("value-prefix")?,
-        repeating_keys: integer("repeating-keys")?,
-        create_time: said.number("message-create-time", "Long")?.filter(|time| *time != -1),
-        written: Written::default(),
-    };
-    plan.written.set("bootstrap.servers", said.value("bootstrap-server").unwrap_or_default());
-    plan.written.set("acks", acks.to_string());
-    plan.written.set("retries", "0");
-    if let Some(file) = config_file(said, "producer.config", output)? {
-        plan.written.extend(Written::of_file(file).map_err(|failure| said.unreadable(&failure))?);
-    }
-    Ok(plan)
 }
 
 /// A record that was handed over, and what became of it.
@@ -148,7 +92,7 @@ async fn produce(producer: Producer, plan: &Plan, output: &mut Output<'_>) -> u8
     let summary = run.summary();
     run.print(&summary, output);
     match end {
-        _ if run.is_unread => READER_GONE,
+        _ if run.is_in_vain() => READER_GONE,
         End::Enough => 0,
         End::Interrupted(code) => code,
     }
@@ -158,7 +102,7 @@ impl Run<'_> {
     async fn send_all(&mut self, producer: &Producer, output: &mut Output<'_>) -> End {
         let mut signal = std::pin::pin!(interrupted());
         let mut number: u64 = 0;
-        while self.plan.count.is_none_or(|count| number < count) && !self.is_unread {
+        while self.plan.count.is_none_or(|count| number < count) && !self.is_in_vain() {
             let (key, value) = (self.key(), self.value(number));
             let (handed, stopped) =
                 self.hand_over(producer, key.as_deref(), &value, signal.as_mut(), output).await;
@@ -231,7 +175,7 @@ impl Run<'_> {
         };
         loop {
             let is_early = due.is_none_or(|due| due > Instant::now());
-            if (!is_early && self.on_the_way.len() < ON_THE_WAY_MAX) || self.is_unread {
+            if (!is_early && self.on_the_way.len() < ON_THE_WAY_MAX) || self.is_in_vain() {
                 // On a runtime of one thread the signal has to be looked at.
                 return tokio::select! { biased; code = &mut signal => Err(code), () = std::future::ready(()) => Ok(()) };
             }
@@ -263,6 +207,11 @@ impl Run<'_> {
                 _ = &mut signal => return,
             }
         }
+    }
+
+    /// True where nothing but a reader that is gone would end it.
+    fn is_in_vain(&self) -> bool {
+        self.is_unread && self.plan.count.is_none()
     }
 
     fn key(&mut self) -> Option<String> {
@@ -347,44 +296,19 @@ impl Run<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn planned(line: &str) -> Result<Plan, String> {
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let output = &mut Output { out: &mut out, err: &mut err };
-        let plan = PROGRAM.read_or_help(&words).and_then(|said| plan(&said, output));
-        plan.map_err(|unsaid| match unsaid {
-            Unsaid::Help(_) => "help".to_owned(),
-            Unsaid::Complaint(complaint) => complaint.sentence,
-        })
-    }
-
-    #[test]
-    fn lines_are_refused_as_by_the_original() {
-        for (line, complaint) in [
-            ("", "help"),
-            ("--topic t", "one of the arguments --bootstrap-server is required"),
-            ("--bootstrap-server b", "argument --topic is required"),
-            (
-                "--bootstrap-server b --topic t --acks 2",
-                "argument --acks: invalid choice: '2' (choose from {0,1,-1})",
-            ),
-            (
-                "--bootstrap-server b --topic t --max-messages x",
-                "argument --max-messages: could not convert 'x' to Integer (For input string: \"x\")",
-            ),
-            (
-                "--bootstrap-server b --topic t --command-config a --producer.config b",
-                "Options --producer.config and --command-config are mutually exclusive.",
-            ),
-        ] {
-            assert_eq!(planned(line).map(drop).unwrap_err(), complaint, "{line}");
-        }
-    }
+    use crate::client_settings::Written;
 
     #[test]
     fn keys_begin_anew_and_values_have_their_prefix() {
-        let plan = planned("--bootstrap-server b --topic t --repeating-keys 2 --value-prefix -3").unwrap();
+        let plan = Plan {
+            topic: "t".to_owned(),
+            count: None,
+            throughput: -1,
+            prefix: Some(-3),
+            repeating_keys: Some(2),
+            create_time: None,
+            written: Written::default(),
+        };
         let mut run = Run {
             plan: &plan,
             sent: 0,

@@ -22,7 +22,7 @@ struct Field {
 
 /// Reads a file. Without a group in front, its lines are those of `only`.
 pub(super) fn read(path: &str, only: Option<&str>) -> Result<Plan, Failure> {
-    let text = crate::files::text_of_option(path).map_err(Failure::at_run_time)?;
+    let text = crate::files::text(path).map_err(Failure::at_run_time)?;
     parse(&text, only).map_err(Failure::at_run_time)
 }
 
