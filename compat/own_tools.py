@@ -18,7 +18,12 @@ class OwnTools:
         pass
 
     def run(self, line, stdin="", stop=None):
-        return foreground.run([str(executable()), *shlex.split(line)], stdin, stop)
+        return foreground.run(self.command(line), stdin, stop)
+
+    @staticmethod
+    def command(line):
+        """The words of its process."""
+        return [str(executable()), *shlex.split(line)]
 
 
 class OwnToolsAndKafkas:

@@ -51,6 +51,7 @@ def scenes():
     yield "tools-latency", lambda session: None
     yield "tools-verifiable", files_of_verifiables
     yield "tools-replicas", topics_with_records
+    yield "tools-bad-input", files_that_are_none
 
 
 def files_of_partitions(session):
@@ -97,6 +98,17 @@ def files_of_verifiables(session):
         "two-a-poll.properties": "max.poll.records=2\nenable.auto.commit=true\nbootstrap.servers=nowhere:1\n",
     }.items():
         (session.folder / name).write_text(text)
+
+
+def files_that_are_none(session):
+    session.run("kafka-topics.sh --bootstrap-server $B --create --if-not-exists --topic orders --partitions 5")
+    (session.folder / "folder").mkdir()
+    for name, content in {
+        "orders.json": b'{"partitions": [{"topic": "orders", "partition": 1, "offset": 0}], "version": 1}',
+        "broken.json": b'{"partitions": [',
+        "bytes.json": b'{"partitions": [\xff\xfe]}',
+    }.items():
+        (session.folder / name).write_bytes(content)
 
 
 def topics_with_records(session):

@@ -69,10 +69,14 @@ class ToolRunner:
 
     def run(self, line, stdin="", stop=None):
         """The outcome of a command, told as a shell would have it."""
-        program, *arguments = shlex.split(line)
-        if program in ALONE or stop:
-            return foreground.run([*self.java, MAIN_CLASSES[program], *arguments], stdin, stop)
+        if stop or shlex.split(line)[0] in ALONE:
+            return foreground.run(self.command(line), stdin, stop)
         return outcome(line, self._ask(do="run", input=stdin, **command(line)))
+
+    def command(self, line):
+        """The words of a process that is nothing but the command."""
+        program, *arguments = shlex.split(line)
+        return [*self.java, MAIN_CLASSES[program], *arguments]
 
     def start(self, name, line):
         """The command goes on in the background, under the name."""
