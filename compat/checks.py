@@ -6,6 +6,7 @@ import struct
 import subprocess
 import time
 
+import bad_input_checks
 import client_suite_checks
 import clients
 import dump_log_checks
@@ -40,6 +41,7 @@ def listed(full):
     yield from notes_checks.listed()
     yield from client_suite_checks.listed()
     yield from tool_checks.listed(full)
+    yield from bad_input_checks.listed(full)
     yield from dump_log_checks.listed(full)
     yield from zookeeper_checks.listed()
     yield from group_checks.listed(full)

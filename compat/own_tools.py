@@ -4,10 +4,8 @@ import re
 import shlex
 import subprocess
 
+import foreground
 from server import executable
-from tool_runner import Outcome
-
-TIMEOUT_S = 120
 
 
 class OwnTools:
@@ -19,9 +17,13 @@ class OwnTools:
     def __exit__(self, *_):
         pass
 
-    def run(self, line, stdin=""):
-        ended = subprocess.run([str(executable()), *shlex.split(line)], input=stdin, capture_output=True, text=True, timeout=TIMEOUT_S)
-        return Outcome(ended.returncode, ended.stdout, ended.stderr)
+    def run(self, line, stdin="", stop=None):
+        return foreground.run(self.command(line), stdin, stop)
+
+    @staticmethod
+    def command(line):
+        """The words of its process."""
+        return [str(executable()), *shlex.split(line)]
 
 
 class OwnToolsAndKafkas:

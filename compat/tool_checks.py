@@ -49,6 +49,9 @@ def scenes():
     yield "tools-console", files_of_consoles
     yield "tools-perf", files_of_payloads
     yield "tools-latency", lambda session: None
+    yield "tools-verifiable", files_of_verifiables
+    yield "tools-replicas", topics_with_records
+    yield "tools-bad-input", files_that_are_none
 
 
 def files_of_partitions(session):
@@ -85,6 +88,33 @@ def files_of_consoles(session):
 
 def files_of_payloads(session):
     (session.folder / "empty.txt").write_text("")
+
+
+def files_of_verifiables(session):
+    session.create("counted", 1)
+    session.create("counted-3", 3)
+    for name, text in {
+        "small.properties": "max.request.size=10\n",
+        "two-a-poll.properties": "max.poll.records=2\nenable.auto.commit=true\nbootstrap.servers=nowhere:1\n",
+    }.items():
+        (session.folder / name).write_text(text)
+
+
+def files_that_are_none(session):
+    session.run("kafka-topics.sh --bootstrap-server $B --create --if-not-exists --topic orders --partitions 5")
+    (session.folder / "folder").mkdir()
+    for name, content in {
+        "orders.json": b'{"partitions": [{"topic": "orders", "partition": 1, "offset": 0}], "version": 1}',
+        "broken.json": b'{"partitions": [',
+        "bytes.json": b'{"partitions": [\xff\xfe]}',
+    }.items():
+        (session.folder / name).write_bytes(content)
+
+
+def topics_with_records(session):
+    session.create("held", 3)
+    session.create("held-empty", 2)
+    session.produce("held", *(("k", str(number)) for number in range(20)))
 
 
 def files_of_settings(session):

@@ -4,9 +4,9 @@ import json
 import shlex
 import shutil
 import subprocess
-from collections import namedtuple
 
 import clients
+import foreground
 import install
 from expect import need
 
@@ -32,6 +32,7 @@ MAIN_CLASSES = {
     "kafka-metadata-quorum.sh": "org.apache.kafka.tools.MetadataQuorumCommand",
     "kafka-producer-perf-test.sh": "org.apache.kafka.tools.ProducerPerformance",
     "kafka-reassign-partitions.sh": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
+    "kafka-replica-verification.sh": "org.apache.kafka.tools.ReplicaVerificationTool",
     "kafka-share-groups.sh": "org.apache.kafka.tools.consumer.group.ShareGroupCommand",
     "kafka-producer-perf-test.sh": "org.apache.kafka.tools.ProducerPerformance",
     "kafka-storage.sh": "kafka.tools.StorageTool",
@@ -39,13 +40,14 @@ MAIN_CLASSES = {
     "kafka-streams-groups.sh": "org.apache.kafka.tools.streams.StreamsGroupCommand",
     "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
     "kafka-transactions.sh": "org.apache.kafka.tools.TransactionsCommand",
+    "kafka-verifiable-consumer.sh": "org.apache.kafka.tools.VerifiableConsumer",
+    "kafka-verifiable-producer.sh": "org.apache.kafka.tools.VerifiableProducer",
 }
 
-# Their parser ends the virtual machine by itself where it cannot read a line.
-ALONE = ("kafka-cluster.sh",)
-ALONE_MAX_S = 120
+# They, or their parser where it cannot read a line, end the virtual machine by themselves.
+ALONE = ("kafka-cluster.sh", "kafka-replica-verification.sh", "kafka-verifiable-consumer.sh", "kafka-verifiable-producer.sh")
 
-Outcome = namedtuple("Outcome", "exit out err")
+Outcome = foreground.Outcome
 
 
 class ToolRunner:
@@ -65,14 +67,16 @@ class ToolRunner:
         self.process.wait(timeout=30)
         self.process.stdout.close()
 
-    def run(self, line, stdin=""):
+    def run(self, line, stdin="", stop=None):
         """The outcome of a command, told as a shell would have it."""
-        program, *arguments = shlex.split(line)
-        if program in ALONE:
-            started = [*self.java, MAIN_CLASSES[program], *arguments]
-            ended = subprocess.run(started, input=stdin, capture_output=True, text=True, timeout=ALONE_MAX_S)
-            return Outcome(ended.returncode, ended.stdout, ended.stderr)
+        if stop or shlex.split(line)[0] in ALONE:
+            return foreground.run(self.command(line), stdin, stop)
         return outcome(line, self._ask(do="run", input=stdin, **command(line)))
+
+    def command(self, line):
+        """The words of a process that is nothing but the command."""
+        program, *arguments = shlex.split(line)
+        return [*self.java, MAIN_CLASSES[program], *arguments]
 
     def start(self, name, line):
         """The command goes on in the background, under the name."""

@@ -4,9 +4,12 @@ import re
 import time
 from pathlib import Path
 
+from foreground import Stop
+
 GROUPS = "kafka-consumer-groups.sh --bootstrap-server $B"
 SETTLE_MAX_S = 60
 PIPED = re.compile(r"printf '([^']*)' \| (.*)")
+STOPPED = re.compile(r"(SIG[A-Z]+) at '([^']*)': (.*)")
 
 
 class Session:
@@ -21,11 +24,15 @@ class Session:
         self.moment = None
 
     def run(self, line, stdin=""):
-        """A line may begin with `printf 'text' | `, which is written to the command."""
+        """A line may begin with `SIGINT at 'text': `, which stops the command once it has printed that, and with
+        `printf 'text' | `, which is written to the command."""
+        stopped = STOPPED.fullmatch(line)
+        stop = Stop(stopped[1], stopped[2]) if stopped else None
+        line = stopped[3] if stopped else line
         piped = PIPED.fullmatch(line)
         if piped:
             line, stdin = piped[2], piped[1].encode().decode("unicode_escape")
-        return self.runner.run(self.filled(line), stdin)
+        return self.runner.run(self.filled(line), stdin, **({"stop": stop} if stop else {}))
 
     def must(self, line, stdin=""):
         """What a command prints that has to end well."""

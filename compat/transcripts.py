@@ -30,11 +30,19 @@ OF_THE_RUN = (
     (r'("directoryId": ")([^"]+)', "directory-id"),
     (r"(?m)((?:Epoch|HighWatermark): +)(\d+$)", "N"),
     (r"(?m)(^\d+ +\t[^\t]+\t)(\d+ *)(?=\t\d+ +\t.*(?:Leader|Follower|Observer)\t$)", "N"),
+    (r'("avg_throughput":)([\d.E]+|"NaN")', "N"),
     (r"()(\b1\d{12}\b)", "timestamp"),
     (r"()(\b\d+ ms ago *)", "N ms ago"),
+    (r"(?m)(^)(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3})(?=: )", "time"),
 )
 # Lines of standard error that tools without a virtual machine do not have, and those of tables of options.
 JAVAS_OWN = re.compile(r"^(\t\(stack trace\)|Caused by: .*|com\.fasterxml\..*| at \[Source: .*|\(option table\)|--[a-z].*)\n", re.MULTILINE)
+# Hints of ours, on lines of their own.
+HINT = re.compile(r"^naru: .*\n?", re.MULTILINE)
+# What a tool says of itself before anything else.
+DEPRECATED = re.compile(r"\[time\] WARN This tool is deprecated.*\n")
+# What Kafka's consumer warns of that is closed as soon as it has its answer.
+OF_THE_CLOSED = re.compile(r"^\[time\] WARN .* Not updating high watermark for partition .*\n", re.MULTILINE)
 STACK = re.compile(r"^(\t\(stack trace\)|Caused by: .*)\n", re.MULTILINE)
 
 
@@ -83,16 +91,20 @@ def all_of(errors):
 def first_line(errors):
     """The message: what follows is Java's stack or the table of options, and a hint of ours. Behind a line of usage it is the
     complaint, which Kafka's parser breaks and spaces out."""
+    errors = OF_THE_CLOSED.sub("", HINT.sub("", errors))
     if errors.startswith("usage: "):
         complaint = re.split(r": +error: +", errors, maxsplit=1)[-1]
         return " ".join(complaint.replace("-\n", "-").split()) + "\n"
+    notice = DEPRECATED.match(errors)
+    if notice:
+        return notice[0] + first_line(errors[notice.end():])
     return "".join(errors.splitlines(keepends=True)[:1])
 
 
 def without_java(errors):
     """Without what only a virtual machine prints: stacks, causes told again, what its reader of CSV goes on from, and the table
     of options, of which each tool has its own."""
-    return JAVAS_OWN.sub("", errors)
+    return JAVAS_OWN.sub("", HINT.sub("", errors))
 
 
 def played(mark, line, session, errors):

@@ -73,8 +73,10 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
         Err(Ended::Usage(sentence)) => admin_tool::refuse(&OPTIONS, &Refusal::Usage(sentence), output),
         Err(Ended::Failed(failure)) => {
             // The original prints a stack after it, which ends with a line end.
+            let (failure, hint) = failure.apart();
             let message = failure.message();
             let _ = writeln!(output.out, "Error while executing ACL command: {message}\n{failure}\n");
+            output.hint(hint.as_deref());
             FAILED
         }
     }

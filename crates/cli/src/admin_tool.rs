@@ -3,14 +3,13 @@
 use std::future::Future;
 use std::io;
 use std::net::ToSocketAddrs;
-use std::path::{Path, PathBuf};
 
 use client::Admin;
 use config::{ClientKind, ClientSettings};
 
 use crate::failure::Failure;
 use crate::options::{self, Given, Options, Refusal};
-use crate::{FAILED, KAFKA_VERSION, Output, read_properties};
+use crate::{FAILED, KAFKA_VERSION, Output};
 
 /// Reads a command line, or answers it: help and the version are asked for, nothing at all is said, or it cannot be read.
 pub(crate) fn read(options: &Options, arguments: &[String], output: &mut Output<'_>) -> Result<Given, u8> {
@@ -35,7 +34,7 @@ pub(crate) fn refuse(options: &Options, refusal: &Refusal, output: &mut Output<'
     match refusal {
         Refusal::Parser(_, sentence) => {
             let code = output.fail(sentence);
-            hint(options, sentence, output);
+            suggest(options, sentence, output);
             code
         }
         Refusal::Usage(sentence) => usage(options, sentence, output),
@@ -47,7 +46,7 @@ pub(crate) fn uncaught(options: &Options, refusal: &Refusal, output: &mut Output
     match refusal {
         Refusal::Parser(exception, sentence) => {
             let code = output.fail(format!("Exception in thread \"main\" {exception}: {sentence}"));
-            hint(options, sentence, output);
+            suggest(options, sentence, output);
             code
         }
         Refusal::Usage(_) => refuse(options, refusal, output),
@@ -55,14 +54,13 @@ pub(crate) fn uncaught(options: &Options, refusal: &Refusal, output: &mut Output
 }
 
 /// What may be meant by an option that is none.
-fn hint(options: &Options, sentence: &str, output: &mut Output<'_>) {
+fn suggest(options: &Options, sentence: &str, output: &mut Output<'_>) {
     let Some(name) = sentence.strip_suffix(options::NOT_RECOGNIZED) else { return };
     if name == "zookeeper" {
-        output.fail(
-            "naru: tools ask brokers since Kafka 3: --bootstrap-server HOST:9092 in place of --zookeeper",
-        );
+        let brokers = "tools ask brokers since Kafka 3: --bootstrap-server HOST:9092 in place of --zookeeper";
+        output.hint(Some(brokers));
     } else if let Some(meant) = config::nearest(name, options.names()) {
-        output.fail(format!("naru: is --{meant} meant?"));
+        output.hint(Some(&format!("is --{meant} meant?")));
     }
 }
 
@@ -84,10 +82,7 @@ pub(crate) fn connect_to(file: Option<&str>, servers: Option<&str>) -> Result<Ad
     crate::log_lines::to_stderr();
     let mut written: Vec<(String, String)> = Vec::new();
     if let Some(file) = file {
-        if !Path::new(file).exists() {
-            return Err(Failure::of_class("java.nio.file.NoSuchFileException", file));
-        }
-        let properties = read_properties(&PathBuf::from(file)).map_err(Failure::argument)?;
+        let properties = crate::files::properties(file)?;
         written.extend(properties.iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
     if let Some(servers) = servers {

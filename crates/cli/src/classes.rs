@@ -29,9 +29,12 @@ const CLASSES: &[(&str, &str)] = &[
     ("MetadataQuorumCommand", "kafka-metadata-quorum"),
     ("ProducerPerformance", "kafka-producer-perf-test"),
     ("ReassignPartitionsCommand", "kafka-reassign-partitions"),
+    ("ReplicaVerificationTool", "kafka-replica-verification"),
     ("StorageTool", "kafka-storage"),
     ("TopicCommand", "kafka-topics"),
     ("TransactionsCommand", "kafka-transactions"),
+    ("VerifiableConsumer", "kafka-verifiable-consumer"),
+    ("VerifiableProducer", "kafka-verifiable-producer"),
 ];
 
 pub(crate) const USAGE: &str =

@@ -1,7 +1,6 @@
 //! Settings of producers and consumers, gathered from the places where tools take them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use client::{Consumer, Producer};
 use config::{ClientKind, ClientSettings};
@@ -10,7 +9,6 @@ use crate::Output;
 use crate::admin_tool::{check_names, not_created};
 use crate::failure::Failure;
 use crate::options::{Given, Refusal};
-use crate::read_properties;
 
 /// What was written, by key; later ones replace earlier ones.
 #[derive(Debug, Default)]
@@ -21,7 +19,7 @@ pub(crate) struct Written {
 impl Written {
     /// The settings of a file.
     pub(crate) fn of_file(file: &str) -> Result<Written, Failure> {
-        let properties = read_properties(&PathBuf::from(file)).map_err(Failure::argument)?;
+        let properties = crate::files::properties(file)?;
         let entries = properties.iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
         Ok(Written { entries: entries.collect() })
     }
@@ -108,6 +106,12 @@ pub(crate) fn new_group(tool: &str) -> String {
 /// A consumer with these settings.
 pub(crate) fn consumer(settings: &ClientSettings) -> Result<Consumer, Failure> {
     let created = Consumer::new(settings).map_err(|error| error.to_string());
+    // Settings that exclude each other are refused before there is anything to construct.
+    if let Err(cause) = created.as_ref()
+        && cause.contains(" cannot be set when group.protocol=")
+    {
+        return Err(Failure::setting(cause));
+    }
     let checked = created.and_then(|consumer| check_names(settings).map(|()| consumer));
     checked.map_err(|cause| not_created("Failed to construct kafka consumer", &cause))
 }

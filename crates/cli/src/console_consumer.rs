@@ -91,9 +91,9 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
         Ok(given) => given,
         Err(code) => return code,
     };
-    let made = check(&given, output).and_then(|()| plan(&given)).and_then(|plan| Ok((plan, group(&given)?)));
+    let made = check(&given, output).and_then(|()| plan(&given)).map_err(Problem::Refusal);
     let outcome = made
-        .map_err(Problem::Refusal)
+        .and_then(|plan| Ok((plan, group(&given)?)))
         .and_then(|(plan, (written, group))| consume(&given, plan, written, group.as_deref(), output));
     match outcome {
         Ok(code) | Err(Problem::Told(code)) => code,
@@ -102,6 +102,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
             output.fail(format!("Exception in thread \"main\" {exception}: {sentence}"))
         }
         Err(Problem::Refusal(refusal)) => admin_tool::refuse(&OPTIONS, &refusal, output),
+        Err(Problem::File(failure)) => output.fail(format!("Exception in thread \"main\" {failure}")),
         Err(Problem::Failure(failure)) => {
             crate::log_lines::error(
                 LOGGER,
@@ -118,7 +119,15 @@ enum Problem {
     /// The user was told; the exit code.
     Told(u8),
     Refusal(Refusal),
+    /// The file of settings cannot be read, which the original does not expect.
+    File(Failure),
     Failure(Failure),
+}
+
+impl std::convert::From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        Problem::Refusal(refusal)
+    }
 }
 
 impl std::convert::From<Failure> for Problem {
@@ -178,10 +187,9 @@ fn from(given: &Given) -> Result<From, Refusal> {
 }
 
 /// The settings that were written, and the group that the places where it may be named agree on.
-fn group(given: &Given) -> Result<(Written, Option<String>), Refusal> {
+fn group(given: &Given) -> Result<(Written, Option<String>), Problem> {
     let of_file = given.value("command-config")?.or(given.value("consumer.config")?);
-    let from_file =
-        Written::of_file_if_any(of_file).map_err(|failure| Refusal::Usage(failure.message().to_owned()))?;
+    let from_file = Written::of_file_if_any(of_file).map_err(Problem::File)?;
     let words = given.values("command-property").chain(given.values("consumer-property"));
     let from_words = Written::of_words(words);
     let mut groups: Vec<String> =
@@ -194,13 +202,14 @@ fn group(given: &Given) -> Result<(Written, Option<String>), Refusal> {
     in_order_of_grown_map(&mut groups, |group| hash_of(group));
     if groups.len() > 1 {
         let shown: Vec<String> = groups.iter().map(|group| format!("'{group}'")).collect();
-        return Err(Refusal::Usage(format!(
+        return Err(Problem::Refusal(Refusal::Usage(format!(
             "The group ids provided in different places (directly using '--group', via '--consumer-property', or via '--consumer.config') do not match. Detected group ids: {}",
             shown.join(", ")
-        )));
+        ))));
     }
     if !groups.is_empty() && given.has("partition") {
-        return Err(Refusal::Usage("Options group and partition cannot be specified together.".to_owned()));
+        let sentence = "Options group and partition cannot be specified together.";
+        return Err(Problem::Refusal(Refusal::Usage(sentence.to_owned())));
     }
     let mut written = from_file;
     written.extend(from_words);

@@ -87,8 +87,15 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
         Ok(given) => given,
         Err(code) => return code,
     };
-    let made = check(&given, output).and_then(|()| written(&given));
-    let written = match made {
+    let file = match check(&given, output).and_then(|()| file(&given)) {
+        Ok(file) => file,
+        Err(refusal) => return admin_tool::refuse(&OPTIONS, &refusal, output),
+    };
+    let from_file = match Written::of_file_if_any(file) {
+        Ok(from_file) => from_file,
+        Err(failure) => return output.fail(failure),
+    };
+    let written = match written(&given, from_file) {
         Ok(written) => written,
         Err(refusal) => return admin_tool::refuse(&OPTIONS, &refusal, output),
     };
@@ -122,17 +129,19 @@ fn check(given: &Given, output: &mut Output<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The producer's settings.
-fn written(given: &Given) -> Result<Written, Refusal> {
+/// The file of settings.
+fn file(given: &Given) -> Result<Option<&str>, Refusal> {
+    Ok(given.value("command-config")?.or(given.value("producer.config")?))
+}
+
+/// The producer's settings, beginning with those of a file.
+fn written(given: &Given, mut written: Written) -> Result<Written, Refusal> {
     for option in INTS {
         given.number(option)?;
     }
     for option in LONGS {
         given.long(option)?;
     }
-    let file = given.value("command-config")?.or(given.value("producer.config")?);
-    let mut written =
-        Written::of_file_if_any(file).map_err(|failure| Refusal::Usage(failure.message().to_owned()))?;
     let words = given.values("command-property").chain(given.values("producer-property"));
     written.extend(Written::of_words(words));
     written.set("bootstrap.servers", given.value("bootstrap-server")?.unwrap_or_default());

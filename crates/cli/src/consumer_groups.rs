@@ -216,7 +216,7 @@ fn act(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
 
 /// The original tells of a file of settings that it cannot read as an exception within another one.
 fn unread_file(failure: Failure) -> Failure {
-    if failure.exception().starts_with("java.nio.file.") { failure.at_run_time() } else { failure }
+    if failure.is_of_file() { failure.at_run_time() } else { failure }
 }
 
 /// The groups of `--group`, or all there are.

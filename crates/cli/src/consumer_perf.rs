@@ -13,6 +13,7 @@ use crate::Output;
 use crate::admin_tool::{self, refused, wrote};
 use crate::client_settings::{self, Written};
 use crate::failure::Failure;
+use crate::interrupt::interrupted;
 use crate::options::{Given, Opt, Options, Refusal};
 use report::{DateFormat, Interval, Report};
 
@@ -66,7 +67,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
         return admin_tool::refuse(&OPTIONS, &refusal, output);
     }
     match consume(&given, output) {
-        Ok(()) => 0,
+        Ok(code) => code,
         // The original prints the message, then the exception.
         Err(failure) => output.fail(format!("{}\n{failure}", failure.message())),
     }
@@ -149,13 +150,13 @@ impl RebalanceListener for TimesJoining {
     }
 }
 
-fn consume(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
+fn consume(given: &Given, output: &mut Output<'_>) -> Result<u8, Failure> {
     crate::log_lines::to_stderr();
     let plan = plan(given)?;
-    let settings = written(given)?.settings(ClientKind::Consumer, output)?;
     if plan.has_header {
         wrote(writeln!(output.out, "{}", report::header(plan.is_detailed)))?;
     }
+    let settings = written(given)?.settings(ClientKind::Consumer, output)?;
     if plan.interval.is_zero() {
         return Err(Failure::argument("Reporting interval must be greater than 0."));
     }
@@ -169,7 +170,19 @@ fn consume(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
             (Some(topic), _) => consumer.subscribe(&[topic]).await?,
             (None, pattern) => consumer.subscribe_pattern(pattern.as_deref().unwrap_or_default()).await?,
         }
-        let report = read(&mut consumer, &plan, &joining, output).await?;
+        let read = tokio::select! {
+            biased;
+            code = interrupted() => Err(code),
+            report = read(&mut consumer, &plan, &joining, output) => Ok(report?),
+        };
+        let report = match read {
+            Ok(report) => report,
+            Err(code) => {
+                // Its partitions are for others at once.
+                consumer.close().await;
+                return Ok(code);
+            }
+        };
         let took = begin.1.elapsed();
         let joined = joining.lock().unwrap_or_else(PoisonError::into_inner).all;
         if !plan.is_detailed {
@@ -177,7 +190,7 @@ fn consume(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
             wrote(writeln!(output.out, "{}", report.total(&times, took, joined)))?;
         }
         consumer.close().await;
-        Ok(())
+        Ok(0)
     })
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
 fn delete(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
     let admin = admin_tool::connect(given)?;
     let file = given.value("offset-json-file").map_err(refused)?.unwrap_or_default();
-    let text = partitions_file::read(file)?;
+    let text = crate::files::text(file)?;
     let wanted: Vec<(TopicPartition, i64)> = parse(&text)?.into_iter().collect();
     admin_tool::run(async {
         wrote(writeln!(output.out, "Executing records delete operation"))?;

@@ -5,6 +5,9 @@ use std::fmt;
 use client::Error;
 
 const ILLEGAL_ARGUMENT: &str = "java.lang.IllegalArgumentException";
+/// How Kafka's clients begin where no server answered.
+const NO_SERVER: &str = "Timed out waiting for a node assignment";
+const NO_SERVER_HINT: &str = "no server to connect to first has answered as a server of Kafka does; the warnings name those that were tried";
 const TERSE: &str = "org.apache.kafka.tools.TerseException";
 
 /// A failure with the name of the exception that the original tool would have met.
@@ -14,6 +17,8 @@ pub(crate) struct Failure {
     message: String,
     /// The exception behind it, where the message says nothing of it.
     cause: Option<String>,
+    /// What helps, in a sentence that the originals do not have.
+    hint: Option<String>,
 }
 
 impl Failure {
@@ -29,7 +34,7 @@ impl Failure {
 
     /// Any other exception, by its class.
     pub(crate) fn of_class(exception: &str, message: impl Into<String>) -> Failure {
-        Failure { exception: exception.to_owned(), message: message.into(), cause: None }
+        Failure { exception: exception.to_owned(), message: message.into(), cause: None, hint: None }
     }
 
     /// An exception that says nothing but its class.
@@ -47,14 +52,26 @@ impl Failure {
         Failure { cause: Some(cause.to_string()), ..self }
     }
 
+    /// The same with a sentence that helps.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Failure {
+        Failure { hint: Some(hint.into()), ..self }
+    }
+
     /// What is wrong, and why, without the exception.
     pub(crate) fn told(&self) -> String {
         format!("{}{}", self.message, self.behind())
     }
 
-    /// As Java's stack trace has it.
+    /// As Java's stack trace has it, and what helps on a line of its own.
     fn behind(&self) -> String {
-        self.cause.as_ref().map_or_else(String::new, |cause| format!("\nCaused by: {cause}"))
+        let cause = self.cause.as_ref().map(|cause| format!("\nCaused by: {cause}"));
+        let hint = self.hint.as_ref().map(|hint| format!("\nnaru: {hint}"));
+        format!("{}{}", cause.unwrap_or_default(), hint.unwrap_or_default())
+    }
+
+    /// What helps, where there is something.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 
     /// What a tool finds that it cannot do.
@@ -65,6 +82,17 @@ impl Failure {
     /// What a tool tells in a sentence, without a stack.
     pub(crate) fn terse(message: impl Into<String>) -> Failure {
         Failure::of_class(TERSE, message)
+    }
+
+    /// The same without its hint, which is told elsewhere.
+    pub(crate) fn apart(self) -> (Failure, Option<String>) {
+        let hint = self.hint.clone();
+        (Failure { hint: None, ..self }, hint)
+    }
+
+    /// True for files that cannot be read.
+    pub(crate) fn is_of_file(&self) -> bool {
+        self.exception.starts_with("java.nio.file.") || self.exception == "java.io.IOException"
     }
 
     /// True for what is told in a sentence.
@@ -82,8 +110,9 @@ impl Failure {
         self.within("java.lang.RuntimeException")
     }
 
-    fn within(&self, exception: &str) -> Failure {
-        Failure::of_class(exception, format!("{}: {}", self.exception, self.message))
+    fn within(self, exception: &str) -> Failure {
+        let message = format!("{}: {}", self.exception, self.message);
+        Failure { exception: exception.to_owned(), message, ..self }
     }
 
     /// True for arguments that are refused.
@@ -104,7 +133,11 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        Failure::of_class(&error.exception(), error.to_string())
+        let failure = Failure::of_class(&error.exception(), error.to_string());
+        match error {
+            Error::Timeout(sentence) if sentence.starts_with(NO_SERVER) => failure.with_hint(NO_SERVER_HINT),
+            _ => failure,
+        }
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
     }
     match list(&given, &filter, output) {
         Ok(()) => 0,
-        Err(failure) if failure.exception().starts_with("java.nio.file.") => uncaught(&failure, output),
+        Err(failure) if failure.is_of_file() => uncaught(&failure, output),
         Err(failure) => admin_tool::tell(&failure, "Error while executing groups command", LOGGER, output),
     }
 }

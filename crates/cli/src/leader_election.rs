@@ -39,6 +39,10 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
 
 fn elect(given: &Given, output: &mut Output<'_>) -> Result<(), Failure> {
     check(given)?;
+    if given.has("admin.config") {
+        let sentence = "Option --admin.config has been deprecated and will be removed in a future version. Use --command-config instead.";
+        wrote(writeln!(output.out, "{sentence}"))?;
+    }
     let (election, name) = election(given.value("election-type").map_err(refused)?.unwrap_or_default())?;
     let partitions = partitions(given)?;
     let admin = admin_tool::connect(given)?;
@@ -119,7 +123,7 @@ fn partitions(given: &Given) -> Result<Option<Vec<TopicPartition>>, Failure> {
         return Ok(Some(vec![(topic.to_owned(), partition)]));
     }
     let Some(path) = given.value("path-to-json-file").map_err(refused)? else { return Ok(None) };
-    parse(&partitions_file::read(path)?).map(Some)
+    parse(&crate::files::text(path).map_err(Failure::at_run_time)?).map(Some)
 }
 
 fn parse(text: &str) -> Result<Vec<TopicPartition>, Failure> {

@@ -23,6 +23,7 @@ mod dump_log;
 mod e2e_latency;
 mod failure;
 mod features;
+mod files;
 mod get_offsets;
 mod groups;
 mod help;
@@ -40,6 +41,7 @@ mod partitions_file;
 mod producer_perf;
 mod reassign_partitions;
 mod record_json;
+mod replica_verification;
 mod server_start;
 mod server_stop;
 pub mod storage;
@@ -47,6 +49,9 @@ mod subcommands;
 mod tools;
 mod topics;
 mod transactions;
+mod verifiable;
+mod verifiable_consumer;
+mod verifiable_producer;
 mod zookeeper_server;
 mod zookeeper_shell;
 
@@ -67,6 +72,8 @@ pub const KAFKA_VERSION: &str = "4.3.1";
 
 /// Exit code of everything that went wrong, as in Kafka's tools.
 pub(crate) const FAILED: u8 = 1;
+/// Exit code of a tool without an end whose reader is gone: the one that shells show for SIGPIPE.
+pub(crate) const READER_GONE: u8 = 141;
 
 /// How a tool ended.
 #[derive(Debug)]
@@ -86,6 +93,13 @@ pub struct Output<'a> {
 }
 
 impl Output<'_> {
+    /// Writes what helps to standard error, where there is something.
+    pub(crate) fn hint(&mut self, hint: Option<&str>) {
+        if let Some(hint) = hint {
+            let _ = writeln!(self.err, "naru: {hint}");
+        }
+    }
+
     /// Writes a line to standard error and gives the exit code of a failure.
     pub(crate) fn fail(&mut self, line: impl std::fmt::Display) -> u8 {
         // Where standard error is closed, nothing is left to tell anyone.

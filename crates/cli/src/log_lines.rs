@@ -23,6 +23,11 @@ pub(crate) fn error(logger: &str, what: impl fmt::Display, to: &mut dyn Write) {
     let _ = writeln!(to, "{}", line(&Level::ERROR, &what, logger));
 }
 
+/// Writes a line of level WARN.
+pub(crate) fn warn(logger: &str, what: impl fmt::Display, to: &mut dyn Write) {
+    let _ = writeln!(to, "{}", line(&Level::WARN, &what, logger));
+}
+
 /// A line of level INFO.
 pub(crate) fn info(logger: &str, what: impl fmt::Display) -> String {
     line(&Level::INFO, &what, logger)

@@ -43,10 +43,8 @@ const MISSING: &[&str] = &[
     "kafka-console-share-consumer", "kafka-delegation-tokens",
     "kafka-jmx",
     "kafka-metadata-shell",
-    "kafka-replica-verification",
     "kafka-share-consumer-perf-test", "kafka-share-groups", "kafka-streams-application-reset",
-    "kafka-streams-groups", "kafka-verifiable-consumer",
-    "kafka-verifiable-producer", "kafka-verifiable-share-consumer", "trogdor",
+    "kafka-streams-groups", "kafka-verifiable-share-consumer", "trogdor",
 ];
 
 /// The names of all tools, those that only say what is missing among them.

@@ -13,12 +13,6 @@ pub(crate) struct Named<'j> {
     pub(crate) twice: BTreeSet<String>,
 }
 
-/// The text of a file.
-pub(crate) fn read(path: &str) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Failure::of_class("java.nio.file.NoSuchFileException", format!("{path}: {error}")))
-}
-
 /// The failure of a file that cannot be followed.
 pub(crate) fn unusable(sentence: impl Into<String>) -> Failure {
     Failure::of_class("org.apache.kafka.tools.AdminOperationException", sentence)

@@ -60,14 +60,7 @@ struct Plan {
 
 /// Runs the tool and gives its exit code.
 pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
-    if arguments.is_empty() {
-        // The original answers with its help.
-        return match PROGRAM.read(&["--help".to_owned()]) {
-            Err(help) => help.tell(output),
-            Ok(_) => 0,
-        };
-    }
-    let made = PROGRAM.read(arguments).and_then(|said| {
+    let made = PROGRAM.read_or_help(arguments).and_then(|said| {
         let plan = plan(&said)?;
         Ok((plan, said))
     });

@@ -101,7 +101,11 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
         Ok(()) => return 0,
         Err(failure) if failure.is_terse() => _ = writeln!(output.out, "{}", failure.message()),
         // The original prints a stack after it, which ends with a line end.
-        Err(failure) => _ = writeln!(output.out, "Error: {}\n{failure}\n", failure.message()),
+        Err(failure) => {
+            let (failure, hint) = failure.apart();
+            let _ = writeln!(output.out, "Error: {}\n{failure}\n", failure.message());
+            output.hint(hint.as_deref());
+        }
     }
     FAILED
 }
@@ -147,8 +151,7 @@ fn act(action: &str, given: &Given, output: &mut Output<'_>) -> Result<(), Failu
     let admin = admin_tool::connect(given)?;
     let path = if action == "generate" { "topics-to-move-json-file" } else { "reassignment-json-file" };
     let text = match given.value(path).map_err(refused)? {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|_| Failure::of_class("java.io.IOException", format!("Unable to read file {path}")))?,
+        Some(path) => crate::files::text(path)?,
         None => String::new(),
     };
     let timeout_ms = given.parsed("timeout").map_err(refused)?.unwrap_or(TIMEOUT_MS);

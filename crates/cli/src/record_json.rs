@@ -28,7 +28,7 @@ pub(crate) fn record_with(
 }
 
 /// An object of fields whose values are JSON.
-fn object(fields: &[(&'static str, String)]) -> String {
+pub(crate) fn object(fields: &[(&'static str, String)]) -> String {
     let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     format!("{{{}}}", fields.join(","))
 }

@@ -8,7 +8,7 @@ pub(crate) mod releases;
 
 use std::path::PathBuf;
 
-use crate::{Output, read_properties};
+use crate::Output;
 use arguments::Request;
 pub(crate) use arguments::command;
 
@@ -40,7 +40,9 @@ fn random_uuid() -> Result<String, String> {
 /// The settings a server would run with that is given this file alone.
 fn load(path: &PathBuf) -> Result<config::BrokerConfig, String> {
     let mut inputs = config::Inputs::default();
-    inputs.files.push((path.display().to_string(), read_properties(path)?));
+    let properties = crate::files::properties(path);
+    let properties = properties.map_err(|failure| format!("Exception in thread \"main\" {failure}"))?;
+    inputs.files.push((path.display().to_string(), properties));
     match config::load(&inputs) {
         Ok(loaded) => Ok(loaded.broker),
         Err(problems) => {

@@ -52,6 +52,8 @@ pub(crate) enum Need {
     Required,
     /// Just one of all that have this need has to be there.
     OneOf,
+    /// Has to be there, and stands behind the others where they are told of.
+    RequiredLast,
 }
 
 /// What a command line said.
@@ -109,6 +111,11 @@ impl Argument {
         Argument { need: Need::Required, ..self }
     }
 
+    /// The same, which stands behind the others.
+    pub(crate) const fn required_last(self) -> Argument {
+        Argument { need: Need::RequiredLast, ..self }
+    }
+
     /// The same, one of several of which just one has to be there.
     pub(crate) const fn one_of(self) -> Argument {
         Argument { need: Need::OneOf, ..self }
@@ -136,6 +143,14 @@ impl Unsaid {
 }
 
 impl Program {
+    /// Reads a command line; one without a word is answered with the help.
+    pub(crate) fn read_or_help(&'static self, arguments: &[String]) -> Result<Said, Unsaid> {
+        if arguments.is_empty() {
+            return Err(Unsaid::Help(Level { program: self, command: None }.help()));
+        }
+        self.read(arguments)
+    }
+
     /// Reads a command line.
     pub(crate) fn read(&'static self, arguments: &[String]) -> Result<Said, Unsaid> {
         let mut words = arguments.iter();
@@ -257,8 +272,8 @@ impl Level {
     ) -> Result<(), Unsaid> {
         let has = |argument: &Argument| given.iter().any(|(there, _)| there.long == argument.long);
         // The original looks at the last one first.
-        let missing = known.iter().rev().find(|argument| argument.need == Need::Required && !has(argument));
-        if let Some(argument) = missing {
+        let missing = |need| known.iter().rev().find(move |argument| argument.need == need && !has(argument));
+        if let Some(argument) = missing(Need::Required).or_else(|| missing(Need::RequiredLast)) {
             return Err(self.complaint(&format!("argument {} is required", argument.shown())));
         }
         let group: Vec<&Argument> = known.iter().filter(|argument| argument.need == Need::OneOf).collect();
@@ -319,6 +334,12 @@ impl Said {
     pub(crate) fn complaint(&self, sentence: &str) -> Unsaid {
         let (usage, program) = (self.usage.clone(), self.program);
         Unsaid::Complaint(Complaint { usage, program, sentence: sentence.to_owned() })
+    }
+
+    /// A file that the line names and that cannot be read.
+    pub(crate) fn unreadable(&self, failure: &Failure) -> Unsaid {
+        let hint = failure.hint().map(|hint| format!("\nnaru: {hint}"));
+        self.complaint(&format!("{}{}", failure.message(), hint.unwrap_or_default()))
     }
 
     /// The servers to connect to.

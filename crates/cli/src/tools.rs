@@ -5,8 +5,9 @@ use crate::subcommands::Program;
 use crate::{
     Output, acls, broker_api_versions, classes, cluster, configs, console_consumer, console_producer,
     consumer_groups, consumer_perf, delete_records, dump_log, e2e_latency, features, get_offsets, groups,
-    leader_election, log_dirs, metadata_quorum, producer_perf, reassign_partitions, server_start,
-    server_stop, storage, topics, transactions, zookeeper_server, zookeeper_shell,
+    leader_election, log_dirs, metadata_quorum, producer_perf, reassign_partitions, replica_verification,
+    server_start, server_stop, storage, topics, transactions, verifiable_consumer, verifiable_producer,
+    zookeeper_server, zookeeper_shell,
 };
 
 /// The work of a tool, by its arguments and the variables of the environment; gives the exit code.
@@ -69,6 +70,9 @@ pub(crate) static TOOLS: &[KafkaTool] = &[
     work("kafka-producer-perf-test", "write records and say how fast that was", Lines::Program(&producer_perf::PROGRAM), |words, _, output| producer_perf::run(words, output)),
     work("kafka-consumer-perf-test", "read records and say how fast that was", Lines::Options(&consumer_perf::OPTIONS), |words, _, output| consumer_perf::run(words, output)),
     work("kafka-e2e-latency", "measure how long records take from producer to consumer", Lines::Options(&e2e_latency::OPTIONS), |words, _, output| e2e_latency::run(words, output)),
+    work("kafka-verifiable-producer", "write numbers and tell in JSON which are written", Lines::Program(&verifiable_producer::PROGRAM), |words, _, output| verifiable_producer::run(words, output)),
+    work("kafka-verifiable-consumer", "read records as a member of a group and tell in JSON what happens", Lines::Program(&verifiable_consumer::PROGRAM), |words, _, output| verifiable_consumer::run(words, output)),
+    work("kafka-replica-verification", "compare what the replicas of partitions hold", Lines::Options(&replica_verification::OPTIONS), |words, _, output| replica_verification::run(words, output)),
     work("kafka-broker-api-versions", "show which requests brokers take, in which versions", Lines::Options(&broker_api_versions::OPTIONS), |words, _, output| broker_api_versions::run(words, output)),
     work("kafka-consumer-groups", "list, describe and delete groups, reset and delete their offsets", Lines::Options(&consumer_groups::OPTIONS), |words, _, output| consumer_groups::run(words, output)),
     work("kafka-groups", "list groups of all kinds", Lines::Options(&groups::OPTIONS), |words, _, output| groups::run(words, output)),

@@ -115,7 +115,7 @@ pub(crate) fn run(arguments: &[String], output: &mut Output<'_>) -> u8 {
 fn act(said: &Said, numbers: &Numbers, output: &mut Output<'_>) -> Result<(), Failure> {
     let config = said.value("command-config");
     let admin = match said.connect(config) {
-        Err(failure) if failure.exception().starts_with("java.nio.file.") => {
+        Err(failure) if failure.is_of_file() => {
             return Err(failed("Failed to load admin client properties", &failure.message()));
         }
         connected => connected?,

@@ -22,6 +22,7 @@ pub use partitioner::Partitioner;
 use crate::clock::now_ms;
 use crate::cluster::{Cluster, Deadline, LOGGER};
 use crate::error::Error;
+use crate::topics::named;
 use accumulator::{Accumulator, Appended};
 use partitioner::RoundRobin;
 use sender::Sender;
@@ -203,7 +204,7 @@ impl Producer {
                         tracing::warn!(target: LOGGER, "[{name}] The metadata response from the cluster reported a recoverable issue with correlation id {failures} : {{{topic}={code}}}");
                     }
                     if !error.is_retriable() {
-                        return Err(error);
+                        return Err(named(error, topic));
                     }
                 }
                 None => failures += 1,

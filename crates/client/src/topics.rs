@@ -113,3 +113,13 @@ impl TopicView {
         self.leader_of(partition)?.broker
     }
 }
+
+/// The error with the topic's name, as Kafka's clients word it.
+pub(crate) fn named(error: Error, topic: &str) -> Error {
+    let message = match error.code() {
+        Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED) => format!("Not authorized to access topics: [{topic}]"),
+        Some(ErrorCode::INVALID_TOPIC_EXCEPTION) => format!("Invalid topics: [{topic}]"),
+        _ => return error,
+    };
+    error.code().map_or(error, |code| Error::Server { code, message })
+}

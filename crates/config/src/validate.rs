@@ -163,8 +163,10 @@ fn check_offset_reset(setting: &Setting, text: &str, more: &str) -> Result<(), I
         return Ok(());
     }
     let key = setting.key;
+    // Kafka's consumer has a dot where its share groups have none.
+    let dot = if more.is_empty() { "" } else { "." };
     let reason = format!(
-        "Invalid value `{text}` for configuration {key}. The value must be either 'earliest', 'latest'{more} or of the format 'by_duration:<PnDTnHnMn.nS>'."
+        "Invalid value `{text}` for configuration {key}. The value must be either 'earliest', 'latest'{more} or of the format 'by_duration:<PnDTnHnMn.nS{dot}>'."
     );
     Err(setting.invalid(text, &reason))
 }

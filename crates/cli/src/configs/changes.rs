@@ -1,12 +1,9 @@
 //! What `--alter` is to change: `--add-config`, `--add-config-file` and `--delete-config`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use super::Ended;
-use crate::failure::Failure;
 use crate::options::Given;
-use crate::read_properties;
 
 /// Keys with their new values, and keys that are to be taken back.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,11 +42,7 @@ impl Changes {
 }
 
 fn of_file(file: &str) -> Result<BTreeMap<String, String>, Ended> {
-    if !Path::new(file).exists() {
-        return Err(Ended::Failed(Failure::of_class("java.nio.file.NoSuchFileException", file)));
-    }
-    let properties = read_properties(&PathBuf::from(file));
-    let properties = properties.map_err(|problem| Failure::of_class("java.io.IOException", problem))?;
+    let properties = crate::files::properties(file).map_err(Ended::Failed)?;
     Ok(properties.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
 }
 

@@ -22,9 +22,7 @@ struct Field {
 
 /// Reads a file. Without a group in front, its lines are those of `only`.
 pub(super) fn read(path: &str, only: Option<&str>) -> Result<Plan, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|_| {
-        Failure::of_class("java.io.IOException", format!("Unable to read file {path}")).at_run_time()
-    })?;
+    let text = crate::files::text(path).map_err(Failure::at_run_time)?;
     parse(&text, only).map_err(Failure::at_run_time)
 }
 

@@ -77,9 +77,21 @@ fn values_of(file: &str, delimiter: &str, output: &mut Output<'_>) -> Result<Vec
     wrote(writeln!(output.out, "Reading payloads from: {}", shown.display()))?;
     let empty = || Failure::argument("File does not exist or empty file provided.");
     let mut text = Vec::new();
-    let opened = std::fs::File::open(file).map_err(|_| empty())?;
+    let opened = std::fs::File::open(file).map_err(|error| {
+        let (_, hint) = crate::files::unreadable(file, &error).apart();
+        empty().with_hint(hint.unwrap_or_default())
+    })?;
     let read = opened.take(FILE_BYTES_MAX).read_to_end(&mut text);
-    read.map_err(|error| Failure::of_class("java.io.IOException", error.to_string()))?;
+    if let Err(error) = read {
+        let (failure, hint) = crate::files::unreadable(file, &error).apart();
+        if error.kind() != std::io::ErrorKind::IsADirectory {
+            return Err(failure);
+        }
+        // The original takes a folder for a file without a line.
+        wrote(writeln!(output.out, "Number of records read: 0"))?;
+        let sentence = "No payload file, record size or payload-monotonic option provided.";
+        return Err(Failure::argument(sentence).with_hint(hint.unwrap_or_default()));
+    }
     if text.is_empty() {
         return Err(empty());
     }

@@ -72,16 +72,20 @@ impl Level {
 }
 
 fn in_usage<'a>(options: impl Iterator<Item = &'a Argument>) -> Vec<String> {
-    let (mut parts, mut group) = (Vec::new(), Vec::new());
+    let (mut parts, mut group, mut last) = (Vec::new(), Vec::new(), Vec::new());
     for option in options {
         match option.need {
             Need::Optional => parts.push(format!("[{}]", option.in_usage())),
             Need::Required => parts.push(option.in_usage()),
             Need::OneOf => group.push(option.in_usage()),
+            Need::RequiredLast => last.push(option.in_usage()),
         }
     }
-    if !group.is_empty() {
-        parts.push(format!("({})", group.join(" | ")));
+    match &group[..] {
+        [] => {}
+        [only] => parts.push(only.clone()),
+        _ => parts.push(format!("({})", group.join(" | "))),
     }
+    parts.extend(last);
     parts
 }

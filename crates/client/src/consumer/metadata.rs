@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::error::Error;
-use crate::topics::{TopicView, TopicViews};
+use crate::topics::{TopicView, TopicViews, named};
 
 /// Topics as they were when they were asked for last.
 #[derive(Debug)]
@@ -143,14 +143,4 @@ impl Topics {
         self.failures += 1;
         self.due = now + self.backoff.after(self.failures);
     }
-}
-
-/// The error with the topic's name, as Kafka's consumer words it.
-fn named(error: Error, topic: &str) -> Error {
-    let message = match error.code() {
-        Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED) => format!("Not authorized to access topics: [{topic}]"),
-        Some(ErrorCode::INVALID_TOPIC_EXCEPTION) => format!("Invalid topics: [{topic}]"),
-        _ => return error,
-    };
-    error.code().map_or(error, |code| Error::Server { code, message })
 }

@@ -123,6 +123,15 @@ impl ConsumerOptions {
             return Err(Error::Invalid(sentence.to_owned()));
         }
         let group = settings.text("group.id");
+        if group.as_ref().is_some_and(|group| group.trim().is_empty()) {
+            let sentence = "The configured group.id should not be an empty string or whitespace.";
+            return Err(Error::Invalid(sentence.to_owned()));
+        }
+        if protocol == GroupProtocol::Classic
+            && settings.millis("heartbeat.interval.ms") >= settings.millis("session.timeout.ms")
+        {
+            return Err(Error::Invalid("Heartbeat must be set lower than the session timeout".to_owned()));
+        }
         Ok(ConsumerOptions {
             instance: text("group.instance.id"),
             protocol,

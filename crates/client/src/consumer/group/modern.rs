@@ -14,6 +14,8 @@ use crate::cluster::{ANY_VERSION, Deadline, Target};
 use crate::coordinators::CoordinatorKind;
 use crate::error::Error;
 
+/// Where log lines about refused heartbeats come from, as Kafka's consumer names it.
+const LOGGER: &str = "org.apache.kafka.clients.consumer.internals.ConsumerHeartbeatRequestManager";
 /// Epochs by which a member joins, leaves, and leaves to come back.
 const JOINS: i32 = 0;
 const LEAVES: i32 = -1;
@@ -184,6 +186,10 @@ impl Heartbeats {
                     return Some(());
                 }
                 Err(error) if super::is_fatal(&error) => {
+                    if let Some(code) = error.code() {
+                        let name = self.context.cluster.name();
+                        tracing::error!(target: LOGGER, "[{name}] ConsumerGroupHeartbeatRequest failed due to {code}: {error}");
+                    }
                     self.begin_anew();
                     self.context.tell(GroupEvent::Fatal(error));
                     return Some(());

@@ -11,7 +11,7 @@ use super::super::delivery::BatchOutcome;
 
 /// Bytes of a batch before its records.
 pub(super) const BATCH_HEAD_BYTES: usize = 61;
-/// Most bytes of a record beside key, value and headers.
+/// Most bytes of a record beside its fields.
 const RECORD_HEAD_BYTES: usize = 21;
 
 /// Who writes: the server gives it, and remembers by it what was written (KIP-98).
@@ -72,7 +72,30 @@ impl Batch {
 
 /// The most that a record can have within a batch, in bytes.
 pub(super) fn size_max(record: &ProducerRecord<'_>) -> usize {
-    let length = |field: Option<&[u8]>| field.map_or(0, <[u8]>::len);
-    let headers = record.headers.iter().map(|(key, value)| key.len() + length(*value) + 10);
-    RECORD_HEAD_BYTES + length(record.key) + length(record.value) + headers.sum::<usize>()
+    let bytes = |length: usize| length_bytes(length) + length;
+    let field = |field: Option<&[u8]>| field.map_or(1, |field| bytes(field.len()));
+    let headers = record.headers.iter().map(|(key, value)| bytes(key.len()) + field(*value));
+    let fields = field(record.key) + field(record.value);
+    RECORD_HEAD_BYTES + fields + length_bytes(record.headers.len()) + headers.sum::<usize>()
+}
+
+/// Bytes of a length as records have it: seven bits a byte, the lowest of which is the sign.
+fn length_bytes(length: usize) -> usize {
+    let bits = usize::BITS - length.leading_zeros() + 1;
+    bits.div_ceil(7) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_those_that_kafkas_producer_refuses_records_by() {
+        let record = |value| ProducerRecord { topic: "t", value: Some(value), ..ProducerRecord::default() };
+        assert_eq!(BATCH_HEAD_BYTES + size_max(&record(b"0")), 86);
+        assert_eq!(size_max(&record(&[0; 64])) - size_max(&record(&[0; 63])), 2, "one more for the length");
+        let headers: [(&[u8], Option<&[u8]>); 2] = [(b"ab", Some(b"c")), (b"d", None)];
+        let with_headers = ProducerRecord { headers: &headers, ..record(b"0") };
+        assert_eq!(size_max(&with_headers) - size_max(&record(b"0")), 8);
+    }
 }
