@@ -70,8 +70,11 @@ const MISSING: &[&str] = &[
     "kafka-verifiable-producer", "kafka-verifiable-share-consumer", "trogdor",
 ];
 
+/// What `naru` takes beside the names of tools and commands.
+pub(crate) const OWN_WORDS: [&str; 5] = ["server", "install-tools", "manual", "help", "version"];
+
 /// The names of all tools, those that only say what is missing or gone among them.
-pub fn all() -> impl Iterator<Item = &'static str> {
+pub fn all<'n>() -> impl Iterator<Item = &'n str> {
     let (here, gone) = (TOOLS.iter().map(|tool| tool.name), GONE.iter().map(|(name, _)| *name));
     here.chain(MISSING.iter().copied()).chain(gone)
 }

@@ -40,4 +40,5 @@ pub use topic_config::{
     CleanupConfig, CompressionConfig, MessagesConfig, RemoteConfig, RetentionConfig, SegmentConfig,
     TopicConfig,
 };
+pub use suggest::nearest;
 pub use value::{InvalidValue, Secret, Value, split_list};

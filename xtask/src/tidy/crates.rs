@@ -59,7 +59,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "client",
         ],
     ),
-    ("launcher", &["cli", "server"]),
+    ("commands", &["model", "config", "records", "protocol", "client", "cli"]),
+    ("launcher", &["cli", "commands", "server"]),
 ];
 
 /// Crates that must not come in, not even through another one.
