@@ -58,11 +58,14 @@ impl Session<'_> {
         let mut all: BTreeMap<&str, String> = BTreeMap::new();
         all.insert("bootstrap.servers", SERVERS.to_owned());
         let timeout_ms = self.timeout.as_millis();
-        let request_ms = timeout_ms.clamp(1, REQUEST_MS_MAX);
+        let written = |key: &str| self.written.get(key).and_then(|text| text.parse::<u128>().ok());
+        let request_ms = written("request.timeout.ms").unwrap_or(timeout_ms.clamp(1, REQUEST_MS_MAX));
         all.insert("request.timeout.ms", request_ms.to_string());
         if kind == ClientKind::Producer {
             all.insert("max.block.ms", timeout_ms.to_string());
-            all.insert("delivery.timeout.ms", timeout_ms.max(request_ms + LINGER_MS).to_string());
+            // A producer refuses less than the two together.
+            let least_ms = request_ms.saturating_add(written("linger.ms").unwrap_or(LINGER_MS));
+            all.insert("delivery.timeout.ms", timeout_ms.max(least_ms).to_string());
         } else {
             all.insert("default.api.timeout.ms", timeout_ms.max(request_ms).to_string());
         }
@@ -171,4 +174,47 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(kind: ClientKind, timeout_ms: u64, written: &[(&str, &str)]) -> ClientSettings {
+        let written = written.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let session = Session {
+            out: &mut out,
+            err: &mut err,
+            format: Format::Table,
+            paint: Paint::plain(),
+            timeout: Duration::from_millis(timeout_ms),
+            written,
+        };
+        session.settings(kind).unwrap()
+    }
+
+    #[test]
+    fn deadlines_of_clients_follow_the_timeout_and_what_was_written() {
+        let millis = |settings: &ClientSettings, key: &str| settings.integer(key);
+        let admin = settings(ClientKind::Admin, 60_000, &[]);
+        assert_eq!(
+            (millis(&admin, "default.api.timeout.ms"), millis(&admin, "request.timeout.ms")),
+            (60_000, 30_000)
+        );
+        let hurried = settings(ClientKind::Consumer, 500, &[]);
+        assert_eq!(
+            (millis(&hurried, "default.api.timeout.ms"), millis(&hurried, "request.timeout.ms")),
+            (500, 500)
+        );
+        let producer = settings(ClientKind::Producer, 30_000, &[("linger.ms", "100")]);
+        assert_eq!(millis(&producer, "delivery.timeout.ms"), 30_100);
+        let patient = settings(ClientKind::Producer, 30_000, &[("request.timeout.ms", "40000")]);
+        assert_eq!(
+            (millis(&patient, "delivery.timeout.ms"), millis(&patient, "max.block.ms")),
+            (40_005, 30_000)
+        );
+        let own = settings(ClientKind::Producer, 30_000, &[("delivery.timeout.ms", "70000")]);
+        assert_eq!(millis(&own, "delivery.timeout.ms"), 70_000, "what was written is stronger");
+    }
 }

@@ -87,13 +87,6 @@ pub(super) fn check_broker(id: i32, values: &Values, brokers: usize, report: &mu
             "raise replica.fetch.max.bytes at least as far",
         );
     }
-    if let Some((wait, lag)) = values.exceeds("replica.fetch.wait.max.ms", "replica.lag.time.max.ms") {
-        problem(
-            format!("replica.fetch.wait.max.ms={wait} and replica.lag.time.max.ms={lag}"),
-            "a follower that waits for records counts as one that is behind, and leaves the replicas in sync again and again",
-            "lower replica.fetch.wait.max.ms",
-        );
-    }
     if values.is_true("unclean.leader.election.enable") && brokers > 1 {
         problem(
             "unclean.leader.election.enable=true".to_owned(),
@@ -213,8 +206,6 @@ mod tests {
             ("min.insync.replicas", "1"),
             ("message.max.bytes", "1048588"),
             ("replica.fetch.max.bytes", "1048576"),
-            ("replica.fetch.wait.max.ms", "500"),
-            ("replica.lag.time.max.ms", "30000"),
             ("unclean.leader.election.enable", "false"),
         ];
         assert_eq!(of_broker(&defaults, 3), [""; 0]);
@@ -247,11 +238,6 @@ mod tests {
                 &[("message.max.bytes", "2000000"), ("replica.fetch.max.bytes", "1048576")],
                 1,
                 "message.max.bytes=2000000 and replica.fetch.max.bytes=1048576",
-            ),
-            (
-                &[("replica.fetch.wait.max.ms", "50"), ("replica.lag.time.max.ms", "30")],
-                1,
-                "replica.fetch.wait.max.ms=50 and replica.lag.time.max.ms=30",
             ),
             (&[("unclean.leader.election.enable", "true")], 2, "unclean.leader.election.enable=true"),
         ] {
