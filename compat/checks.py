@@ -8,6 +8,8 @@ import time
 
 import client_suite_checks
 import clients
+import command_checks
+import doctor_checks
 import dump_log_checks
 import flights
 import group_checks
@@ -40,6 +42,8 @@ def listed(full):
     yield from client_suite_checks.listed()
     yield from tool_checks.listed(full)
     yield from dump_log_checks.listed(full)
+    yield from command_checks.listed(full)
+    yield from doctor_checks.listed(full)
     yield from group_checks.listed(full)
     yield from group_tool_checks.listed(full)
     yield from group_experiment_checks.listed(full)
