@@ -8,7 +8,7 @@ import time
 import clients
 import install
 from commands import Commands
-from expect import contains, equal
+from expect import contains, equal, need
 from kafka_peer import KafkaPeer
 from server import Server, executable
 from tool_runner import ToolRunner
@@ -25,6 +25,7 @@ SETTINGS = (
 def listed(full):
     """Pairs of name and function; the full form also turns to Apache Kafka."""
     yield "commands: topics, records, groups and settings of a Naru", commands_of_naru
+    yield "commands: format strings write what kcat writes", format_strings
     yield "commands: profiles, completions and the streams of failures", commands_by_themselves
     if full:
         yield "commands: topics, records, groups and settings of Apache Kafka", commands_of_kafka
@@ -51,7 +52,6 @@ def commands_of_kafka(folder):
 def every_scene(commands):
     topics(commands)
     records(commands)
-    as_kcat_has_it(commands)
     groups(commands)
     settings(commands)
     cluster(commands)
@@ -126,10 +126,20 @@ def ranges(commands):
     equal(commands.json("topic", "offsets", "orders", "--at", "beginning")[0]["offset"], 2, "the beginning after")
 
 
+def format_strings(folder):
+    """To the byte."""
+    need(install.kcat(), "kcat")
+    with Server(folder) as server:
+        commands = Commands(server.folder / "commands", server.address)
+        commands.json("topic", "create", "orders", "-p", "2")
+        commands.json("topic", "create", "copy")
+        commands.json("produce", "orders", "-K", ":", stdin="a:1\nb:2\nno key\n:empty key\nlast:")
+        commands.json("produce", "copy", "-H", "h=1", "-H", "empty", "-Z", "--value", "größe", "--value", "")
+        commands.json("produce", "copy", "--input", "json", stdin='{"key": {"base64": "/wA="}, "value": null}\n')
+        as_kcat_has_it(commands)
+
+
 def as_kcat_has_it(commands):
-    """A format string writes to the byte what kcat writes."""
-    if not install.kcat():
-        return
     pattern = r"%t [%p] at %o: %k|%K %s|%S|%R %h \x41\t%%\n"
     for topic in ("orders", "copy"):
         ours = subprocess.run([str(executable()), "consume", topic, "-e", "-f", pattern, "-b", commands.address],

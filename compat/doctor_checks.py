@@ -32,6 +32,7 @@ def listed(full):
     yield "doctor: a group that is stuck between two assignments", stuck_group
     if full:
         yield "doctor: Apache Kafka, sound and with contradictions", apache_kafka
+        yield "doctor: listeners of Apache Kafka with TLS and with logins", listeners_of_kafka
 
 
 def examine(commands, *words, **options):
@@ -112,14 +113,19 @@ def other_protocols(folder):
     equal((outcome.exit, outcome.out), (2, ""), "a doctor that cannot be run")
 
 
-def tls_server(folder):
-    """The address of a server that speaks TLS and closes every connection after the handshake."""
+def certify(folder):
+    """Makes a key and a certificate of its own."""
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2",
             "-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
     try:
         subprocess.run(made, check=True, capture_output=True)
     except FileNotFoundError:
         raise Skip("this machine lacks openssl") from None
+
+
+def tls_server(folder):
+    """The address of a server that speaks TLS and closes every connection after the handshake."""
+    certify(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
     listener = socket.create_server(("127.0.0.1", 0))
@@ -206,3 +212,37 @@ def apache_kafka(folder):
         contradictory_topics(commands)
         problems, _ = examine(commands)
         equal(sorted(evidence.split("'")[1] for _, evidence in problems), ["short", "strict"], f"topics with problems ({problems})")
+
+
+class ManyListeners(KafkaPeer):
+    """A Kafka that also listens with TLS and with SASL."""
+
+    def _own_settings(self):
+        self.with_sasl, self.with_tls = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        more = f",LOGIN://{self.with_sasl},SECURE://{self.with_tls}"
+        listeners = ("listeners=", "advertised.listeners=")
+        settings = [one + more if one.startswith(listeners) else one for one in super()._own_settings()]
+        protocols = "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT,SECURE:SSL"
+        certify(self.folder)
+        pem = self.folder / "both.pem"
+        pem.write_text((self.folder / "key.pem").read_text() + (self.folder / "certificate.pem").read_text())
+        login = 'org.apache.kafka.common.security.plain.PlainLoginModule required username="a" password="b" user_a="b";'
+        return [*settings, protocols, "inter.broker.listener.name=PLAINTEXT", "sasl.enabled.mechanisms=PLAIN",
+                "listener.name.login.sasl.enabled.mechanisms=PLAIN", f"listener.name.login.plain.sasl.jaas.config={login}",
+                "listener.name.secure.ssl.keystore.type=PEM", f"listener.name.secure.ssl.keystore.location={pem}"]
+
+
+def listeners_of_kafka(folder):
+    with ToolRunner() as runner, ManyListeners(folder, runner) as server:
+        commands = Commands(server.folder / "commands", server.address)
+
+        def seen(address, *words):
+            return examine(commands, "-b", address, *words, with_server=False)[0]
+
+        only(seen(server.with_tls), "protocol", "speaks TLS")
+        only(seen(server.with_tls, "-X", "security.protocol=SASL_PLAINTEXT"), "protocol", "speaks TLS")
+        only(seen(server.with_sasl), "protocol", "takes logins by PLAIN")
+        only(seen(server.with_sasl, "-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=SCRAM-SHA-256"),
+             "protocol", "takes logins by PLAIN")
+        only(seen(server.with_sasl, "-X", "security.protocol=SASL_SSL"), "protocol", "in plain bytes")
+        only(seen(server.address, "-X", "security.protocol=SSL"), "protocol", "in plain bytes")

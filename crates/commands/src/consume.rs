@@ -68,7 +68,11 @@ pub(crate) fn run(matches: &ArgMatches, session: &mut Session<'_>) -> Result<u8,
             tokio::select! {
                 is_over = step => if is_over? { break },
                 code = &mut interrupted => {
-                    reading.end().await?;
+                    // Who is told twice does not wait for a broker that may be gone.
+                    tokio::select! {
+                        ended = reading.end() => ended?,
+                        _ = cli::interrupt::interrupted() => {}
+                    }
                     return Ok(code);
                 }
             }

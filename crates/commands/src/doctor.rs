@@ -9,11 +9,16 @@ mod probe;
 mod report;
 mod rules;
 
+use std::time::Duration;
+
 use clap::{ArgMatches, Command};
 
 use crate::failure::{Failure, NOT_RUN};
 use crate::session::{Session, block_on};
 use report::Report;
+
+/// The longest wait for one call: what is out of order may have many that are not answered.
+const CALL_MAX: Duration = Duration::from_secs(10);
 
 /// Gives the command its words.
 pub(crate) fn define(command: Command) -> Command {
@@ -48,7 +53,7 @@ async fn examine(session: &Session<'_>) -> Result<Report, Failure> {
         return Ok(report);
     }
     let admin = match session.admin().await {
-        Ok(admin) => admin,
+        Ok(admin) => admin.with_timeout(session.timeout.min(CALL_MAX)),
         Err(failure) => {
             report.cut_short(&format!("the rest was not looked at: {}", failure.message()));
             return Ok(report);

@@ -68,11 +68,16 @@ impl Failure {
             return;
         }
         // Where standard error is closed, nothing is left to tell anyone.
-        let _ = writeln!(err, "naru: {}", self.message);
+        let _ = writeln!(err, "naru: {}", printable(&self.message));
         for hint in &self.hints {
-            let _ = writeln!(err, "  hint: {hint}");
+            let _ = writeln!(err, "  hint: {}", printable(hint));
         }
     }
+}
+
+/// Text without what a terminal would obey, whatever a server sends.
+fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 impl From<Error> for Failure {
@@ -109,6 +114,7 @@ mod tests {
         let failure = Failure::new("topic 'orderz' does not exist");
         let failure = failure.did_you_mean("orderz", ["payments", "orders"].into_iter());
         assert_eq!(told(&failure), "naru: topic 'orderz' does not exist\n  hint: did you mean 'orders'?\n");
+        assert_eq!(told(&Failure::new("a\u{1b}[2Jb")), "naru: a [2Jb\n");
         let several = Failure::from(Error::Invalid("one\n two".to_owned())).about("x");
         assert_eq!(told(&several), "naru: x: one two\n");
     }

@@ -40,11 +40,14 @@ use session::Session;
 use terminal::Paint;
 use verbs::VERBS;
 
+/// Room for output that is written at once.
+const OUTPUT_BYTES: usize = 64 << 10;
+
 /// Runs a command by the words behind `naru` and the variables of the environment; gives the exit code.
 pub fn run(arguments: &[String], variables: &[(String, String)]) -> u8 {
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let is_terminal = stdout.is_terminal();
-    let out = &mut BufWriter::new(stdout.lock());
+    let out = &mut BufWriter::with_capacity(OUTPUT_BYTES, stdout.lock());
     run_to(arguments, variables, is_terminal, out, &mut stderr.lock())
 }
 

@@ -3,7 +3,7 @@
 mod input;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, stderr, stdin};
 use std::time::Instant;
 
 use clap::builder::PossibleValuesParser;
@@ -121,6 +121,9 @@ pub(crate) fn run(matches: &ArgMatches, session: &mut Session<'_>) -> Result<u8,
             bytes: 0,
             last: BTreeMap::new(),
         };
+        if matches!(source, Source::Stdin) && stdin().is_terminal() {
+            session.note("type one record a line; Ctrl-D ends");
+        }
         let begun = Instant::now();
         let mut progress = Progress::new("bytes", source.size());
         let is_quiet = !matches!(source, Source::File(..));

@@ -59,7 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "client",
         ],
     ),
-    ("commands", &["model", "config", "records", "protocol", "client", "cli"]),
+    ("commands", &["model", "config", "records", "client", "cli"]),
     ("launcher", &["cli", "commands", "server"]),
 ];
 
