@@ -150,10 +150,10 @@ def contradictions(folder):
         contradictory_topics(commands)
         problems, _ = examine(commands)
         evidence = "\n".join(found for _, found in problems)
-        contains(evidence, "message.max.bytes=5000000 and replica.fetch.max.bytes=1048576", "default.replication.factor=3 with 1 brokers",
+        contains(evidence, "message.max.bytes=5000000 and replica.fetch.max.bytes=1048576", "default.replication.factor=3 with 1 broker",
                  "min.insync.replicas=4 and default.replication.factor=3",
                  "topic 'short': retention.ms=1000 and segment.ms=604800000",
-                 "topic 'strict': min.insync.replicas=2 and 1 replicas")
+                 "topic 'strict': min.insync.replicas=2 and 1 replica")
         # The broker's min.insync.replicas holds for the first topic as well.
         equal(len(problems), 6, f"problems ({evidence})")
     with Server(f"{folder}-client") as server:

@@ -73,6 +73,11 @@ const MISSING: &[&str] = &[
 /// What `naru` takes beside the names of tools and commands.
 pub(crate) const OWN_WORDS: [&str; 5] = ["server", "install-tools", "manual", "help", "version"];
 
+/// The tools of Apache Kafka that are here, each with what it is for.
+pub fn tools() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TOOLS.iter().map(|tool| (tool.name, tool.about))
+}
+
 /// The names of all tools, those that only say what is missing or gone among them.
 pub fn all<'n>() -> impl Iterator<Item = &'n str> {
     let (here, gone) = (TOOLS.iter().map(|tool| tool.name), GONE.iter().map(|(name, _)| *name));

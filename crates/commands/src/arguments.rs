@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn common_options_stand_anywhere() {
         let words =
-            ["naru", "-X", "client.id=a=b", "topic", "list", "-o", "json", "--timeout", "500ms", "-b", "h:1"];
+            ["naru", "topic", "-X", "client.id=a=b", "list", "-o", "json", "--timeout", "500ms", "-b", "h:1"];
         let matches = root().try_get_matches_from(words).unwrap();
         let common = Common::of(matches.subcommand().unwrap().1);
         assert_eq!((common.format, common.timeout), (Format::Json, Duration::from_millis(500)));

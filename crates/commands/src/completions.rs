@@ -27,9 +27,21 @@ pub(crate) fn run(matches: &ArgMatches, session: &mut Session<'_>) -> Result<u8,
     };
     // Written at once: the generator does not expect a reader that goes away.
     let mut script = Vec::new();
-    generate(*shell, &mut root(), "naru", &mut script);
+    generate(*shell, &mut whole(), "naru", &mut script);
     session.out.write_all(&script)?;
     Ok(0)
+}
+
+/// The commands, and everything else that may stand behind `naru`.
+fn whole() -> Command {
+    let server = [
+        ("server", "start a server"),
+        ("install-tools", "put all tools into a folder under their own names"),
+        ("help", "list commands and tools"),
+        ("version", "show the version"),
+    ];
+    let others = server.into_iter().chain(cli::names::tools());
+    root().subcommands(others.map(|(name, about)| Command::new(name).about(about).disable_help_flag(true)))
 }
 
 #[cfg(test)]
@@ -40,12 +52,14 @@ mod tests {
     fn every_shell_completes_every_command() {
         for (name, shell) in SHELLS {
             let mut script = Vec::new();
-            generate(shell, &mut root(), "naru", &mut script);
+            generate(shell, &mut whole(), "naru", &mut script);
             let script = String::from_utf8(script).unwrap();
             for verb in crate::verbs::VERBS {
                 assert!(script.contains(verb.name), "{name} lacks {}", verb.name);
             }
-            assert!(script.contains("bootstrap-server"), "{name}");
+            for fragment in ["bootstrap-server", "kafka-topics", "install-tools"] {
+                assert!(script.contains(fragment), "{name} lacks {fragment}");
+            }
         }
     }
 }

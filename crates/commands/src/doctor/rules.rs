@@ -53,13 +53,13 @@ pub(super) fn check_broker(id: i32, values: &Values, brokers: usize, report: &mu
         let Some(factor) = factor else { continue };
         if factor > brokers {
             problem(
-                format!("{key}={factor} with {brokers} brokers"),
+                format!("{key}={factor} with {}", counted(brokers, "broker")),
                 "topics cannot have more replicas than there are brokers, so that they are not created",
                 "lower it, or start more brokers",
             );
         } else if factor == 1 && brokers >= BROKERS_FOR_COPIES && key != "default.replication.factor" {
             problem(
-                format!("{key}=1 with {brokers} brokers"),
+                format!("{key}=1 with {}", counted(brokers, "broker")),
                 "where the one broker that holds a partition of it is down, groups or transactions stand still",
                 "set it to 3 and give the topic that is there more replicas with kafka-reassign-partitions",
             );
@@ -96,6 +96,11 @@ pub(super) fn check_broker(id: i32, values: &Values, brokers: usize, report: &mu
     }
 }
 
+/// `1 broker`, `2 brokers`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// What a topic is, beside its settings.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TopicShape<'t> {
@@ -118,7 +123,7 @@ pub(super) fn check_topic(shape: TopicShape<'_>, values: &Values, report: &mut R
         values.number("min.insync.replicas").and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
     if insync > replicas {
         problem(
-            format!("min.insync.replicas={insync} and {replicas} replicas"),
+            format!("min.insync.replicas={insync} and {}", counted(replicas, "replica")),
             "there are never as many replicas in sync, so that producers with acks=all are always refused",
             "lower min.insync.replicas, or give the topic more replicas",
         );
@@ -159,7 +164,7 @@ pub(super) fn check_topic(shape: TopicShape<'_>, values: &Values, report: &mut R
     }
     if replicas == 1 && brokers >= BROKERS_FOR_COPIES && COORDINATED.contains(&name) {
         problem(
-            format!("1 replica with {brokers} brokers"),
+            format!("1 replica with {}", counted(brokers, "broker")),
             "where the one broker that holds a partition of it is down, groups or transactions stand still",
             "give it more replicas with kafka-reassign-partitions",
         );
@@ -223,7 +228,7 @@ mod tests {
     #[test]
     fn each_contradiction_of_a_broker_is_found() {
         for (pairs, brokers, evidence) in [
-            (&[("default.replication.factor", "3")][..], 1, "default.replication.factor=3 with 1 brokers"),
+            (&[("default.replication.factor", "3")][..], 1, "default.replication.factor=3 with 1 broker"),
             (
                 &[("offsets.topic.replication.factor", "1")],
                 3,
@@ -254,7 +259,7 @@ mod tests {
     fn each_contradiction_of_a_topic_is_found() {
         let delete = ("cleanup.policy", "delete");
         for (pairs, evidence) in [
-            (&[("min.insync.replicas", "2")][..], "min.insync.replicas=2 and 1 replicas"),
+            (&[("min.insync.replicas", "2")][..], "min.insync.replicas=2 and 1 replica"),
             (
                 &[delete, ("retention.ms", "1000"), ("segment.ms", "2000")],
                 "retention.ms=1000 and segment.ms=2000",
