@@ -40,5 +40,4 @@ pub use topic_config::{
     CleanupConfig, CompressionConfig, MessagesConfig, RemoteConfig, RetentionConfig, SegmentConfig,
     TopicConfig,
 };
-pub use suggest::nearest;
 pub use value::{InvalidValue, Secret, Value, split_list};
