@@ -37,6 +37,7 @@ fn whole() -> Command {
     let server = [
         ("server", "start a server"),
         ("install-tools", "put all tools into a folder under their own names"),
+        ("manual", "show what the tools take"),
         ("help", "list commands and tools"),
         ("version", "show the version"),
     ];
