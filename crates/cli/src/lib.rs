@@ -109,7 +109,7 @@ pub fn run(words: &[String], variables: &[(String, String)], own: &[(&str, &str)
         Tool::Unknown(name) if is_own(&name) => {
             return Outcome::Own(std::iter::once(name).chain(call.arguments).collect());
         }
-        Tool::Help if call.arguments.first().is_some_and(|name| is_own(name)) => {
+        Tool::Help | Tool::Manual if call.arguments.first().is_some_and(|name| is_own(name)) => {
             return Outcome::Own(call.arguments.into_iter().chain(["--help".to_owned()]).collect());
         }
         Tool::Server | Tool::Here(KafkaTool { run: Run::Server, .. }) => {

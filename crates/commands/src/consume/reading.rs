@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::Writer;
 use crate::arguments::{partitions, text, texts};
-use crate::document::Doc;
 use crate::failure::Failure;
 use crate::place::{self, Place};
 use crate::session::Session;
@@ -225,8 +224,7 @@ fn write_one(record: &ConsumerRecord<'_>, writer: &Writer, out: &mut dyn Write) 
         Writer::Json => record::doc(record).write_json_line(out)?,
         Writer::Yaml => {
             writeln!(out, "---")?;
-            let doc: Doc = record::doc(record);
-            yaml::write(&doc, out)?;
+            yaml::write(&record::doc(record), out)?;
         }
     }
     Ok(())

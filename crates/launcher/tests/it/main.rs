@@ -47,7 +47,9 @@ fn it_tells_its_version_and_its_help() {
     for fragment in ["kafka-storage", "  topic  ", "  doctor  ", "  completions  "] {
         assert!(help.contains(fragment), "{fragment} is not in {help}");
     }
-    assert!(text(&naru(dir.path(), "help topic").stdout).contains("Usage: naru topic"));
+    for line in ["help topic", "manual topic", "topic --help"] {
+        assert!(text(&naru(dir.path(), line).stdout).contains("Usage: naru topic"), "{line}");
+    }
     assert!(text(&naru(dir.path(), "completions fish").stdout).contains("doctor"));
 }
 
