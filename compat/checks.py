@@ -9,6 +9,8 @@ import time
 import bad_input_checks
 import client_suite_checks
 import clients
+import command_checks
+import doctor_checks
 import dump_log_checks
 import flights
 import group_checks
@@ -44,6 +46,8 @@ def listed(full):
     yield from bad_input_checks.listed(full)
     yield from dump_log_checks.listed(full)
     yield from zookeeper_checks.listed()
+    yield from command_checks.listed(full)
+    yield from doctor_checks.listed(full)
     yield from group_checks.listed(full)
     yield from group_tool_checks.listed(full)
     yield from group_experiment_checks.listed(full)

@@ -16,6 +16,7 @@ use crate::admin_tool::{self, refused};
 use crate::failure::Failure;
 use crate::options::{Given, Opt, Options, Refusal};
 use crate::{FAILED, Output};
+pub use batch_file::{BatchFile, Head};
 use decoders::Decoder;
 use findings::Findings;
 

@@ -12,7 +12,7 @@ const TERSE: &str = "org.apache.kafka.tools.TerseException";
 
 /// A failure with the name of the exception that the original tool would have met.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub struct Failure {
     exception: String,
     message: String,
     /// The exception behind it, where the message says nothing of it.
@@ -126,7 +126,7 @@ impl Failure {
     }
 
     /// What is wrong, without the exception.
-    pub(crate) fn message(&self) -> &str {
+    pub fn message(&self) -> &str {
         &self.message
     }
 }

@@ -6,18 +6,22 @@ use crate::{KAFKA_VERSION, VERSION};
 /// Columns of a tool's name; what is longer stands on a line of its own.
 const NAME_WIDTH: usize = 21;
 
-/// The text, with a line end.
-pub fn text() -> String {
-    let tools: String = TOOLS.iter().map(line).collect();
+/// The text, with a line end; `own` are naru's own commands, each with what it is for.
+pub fn text(own: &[(&str, &str)]) -> String {
+    let tools: String = TOOLS.iter().map(|KafkaTool { name, about, .. }| line(name, about)).collect();
+    let own: String = own.iter().map(|(name, about)| line(name, about)).collect();
     format!(
         "naru {VERSION}, compatible with Apache Kafka {KAFKA_VERSION}
 
 usage: naru [server] [-daemon] [FILE] [--override KEY=VALUE]...
+       naru COMMAND [ARGUMENT]...
        naru TOOL [ARGUMENT]...
 
 Without arguments, one node starts on localhost:9092 and keeps its data in ./naru-data.
 Settings come from FILE (a Kafka server.properties), then from KAFKA_* variables, then from --override.
 
+commands, each with --help; all write tables, JSON or YAML (-o):
+{own}
 tools, also by their own name and with .sh:
 {tools}
   naru install-tools DIR
@@ -29,8 +33,7 @@ tools, also by their own name and with .sh:
     )
 }
 
-fn line(tool: &KafkaTool) -> String {
-    let KafkaTool { name, about, .. } = tool;
+fn line(name: &str, about: &str) -> String {
     if name.len() > NAME_WIDTH {
         return format!("  {name}\n  {:NAME_WIDTH$} {about}\n", "");
     }

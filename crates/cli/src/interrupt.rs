@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Waits for a signal that ends the tool, and gives the exit code that a shell shows for it.
-pub(crate) async fn interrupted() -> u8 {
+pub async fn interrupted() -> u8 {
     let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
         // Without a handler the signal ends the process by itself.

@@ -28,7 +28,7 @@ mod get_offsets;
 mod groups;
 mod help;
 mod install_tools;
-mod interrupt;
+pub mod interrupt;
 mod java;
 mod leader_election;
 mod log_dirs;
@@ -62,7 +62,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use names::Tool;
 use tools::Run;
 
+pub use dump_log::{BatchFile, Head};
+pub use failure::Failure;
 pub use manual::words_of_tools;
+pub use producer_perf::fill_with_letters;
 pub use tools::KafkaTool;
 
 /// Version of this program.
@@ -82,6 +85,8 @@ pub enum Outcome {
     Done(u8),
     /// A server is to run in this process, with these settings.
     Serve(Box<config::Inputs>),
+    /// One of naru's own commands is to run, by these words: its name first.
+    Own(Vec<String>),
 }
 
 /// Where a tool writes.
@@ -108,20 +113,28 @@ impl Output<'_> {
     }
 }
 
-/// Runs the tool that a command line names: the program's own name first, then its arguments.
-pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
+/// Runs the tool that a command line names: the program's own name first, then its arguments. `own` are the names of naru's
+/// own commands, each with what it is for; they run elsewhere.
+pub fn run(words: &[String], variables: &[(String, String)], own: &[(&str, &str)]) -> Outcome {
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let output = &mut Output { out: &mut stdout.lock(), err: &mut stderr.lock() };
     let program = words.first().map_or("naru", String::as_str);
     let call = names::tool_of(program, words.get(1..).unwrap_or_default());
+    let is_own = |name: &str| own.iter().any(|(known, _)| *known == name);
     let done = match call.tool {
+        Tool::Unknown(name) if is_own(&name) => {
+            return Outcome::Own(std::iter::once(name).chain(call.arguments).collect());
+        }
+        Tool::Help | Tool::Manual if call.arguments.first().is_some_and(|name| is_own(name)) => {
+            return Outcome::Own(call.arguments.into_iter().chain(["--help".to_owned()]).collect());
+        }
         Tool::Server | Tool::Here(KafkaTool { run: Run::Server, .. }) => {
             return server_start::run(&call, variables, output);
         }
         Tool::Here(KafkaTool { run: Run::Work(work), .. }) => work(&call.arguments, variables, output),
         Tool::InstallTools => install_tools::run(&call.arguments, output),
         Tool::Manual => manual::run(&call.arguments, output),
-        Tool::Help => written(output.out.write_all(help::text().as_bytes()), output),
+        Tool::Help => written(output.out.write_all(help::text(own).as_bytes()), output),
         Tool::Version => {
             let line = format!("naru {VERSION}, compatible with Apache Kafka {KAFKA_VERSION}\n");
             written(output.out.write_all(line.as_bytes()), output)
@@ -132,7 +145,12 @@ pub fn run(words: &[String], variables: &[(String, String)]) -> Outcome {
         Tool::Missing(name) => {
             output.fail(format!("{name}: this tool is not part of naru {VERSION}; the one of Apache Kafka {KAFKA_VERSION} works with a naru server"))
         }
-        Tool::Unknown(name) => output.fail(format!("naru: '{name}' is no command; 'naru help' lists them")),
+        Tool::Unknown(name) => {
+            let known = names::all().chain(names::OWN_WORDS).chain(own.iter().map(|(name, _)| *name));
+            let meant = config::nearest(&name, known).map(|near| format!("\n  hint: did you mean '{near}'?"));
+            let meant = meant.unwrap_or_default();
+            output.fail(format!("naru: '{name}' is no command; 'naru help' lists them{meant}"))
+        }
     };
     Outcome::Done(done)
 }

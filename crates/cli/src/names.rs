@@ -47,8 +47,16 @@ const MISSING: &[&str] = &[
     "kafka-streams-groups", "kafka-verifiable-share-consumer", "trogdor",
 ];
 
+/// What `naru` takes beside the names of tools and commands.
+pub(crate) const OWN_WORDS: [&str; 5] = ["server", "install-tools", "manual", "help", "version"];
+
+/// The tools of Apache Kafka that are here, each with what it is for.
+pub fn tools() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TOOLS.iter().map(|tool| (tool.name, tool.about))
+}
+
 /// The names of all tools, those that only say what is missing among them.
-pub fn all() -> impl Iterator<Item = &'static str> {
+pub fn all<'n>() -> impl Iterator<Item = &'n str> {
     TOOLS.iter().map(|tool| tool.name).chain(MISSING.iter().copied())
 }
 

@@ -6,6 +6,8 @@ mod stats;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+pub use payload::fill_with_letters;
+
 use client::ProducerRecord;
 use client::producer::Delivery;
 use config::ClientKind;

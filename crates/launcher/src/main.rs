@@ -13,9 +13,11 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args_os().map(lossy).collect();
     let variables: Vec<(String, String)> =
         std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
-    match cli::run(&words, &variables) {
+    let own: Vec<(&str, &str)> = commands::verbs::VERBS.iter().map(|verb| (verb.name, verb.about)).collect();
+    match cli::run(&words, &variables, &own) {
         Outcome::Done(code) => ExitCode::from(code),
         Outcome::Serve(inputs) => server::run(&inputs),
+        Outcome::Own(words) => ExitCode::from(commands::run(&words, &variables)),
     }
 }
 

@@ -62,7 +62,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "zookeeper",
         ],
     ),
-    ("launcher", &["cli", "server"]),
+    ("commands", &["model", "config", "records", "client", "cli"]),
+    ("launcher", &["cli", "commands", "server"]),
 ];
 
 /// Crates that must not come in, not even through another one.

@@ -17,7 +17,8 @@ const LENGTH_MIN: i32 = 14;
 const LAST_OFFSET_DELTA_AT: u64 = 23;
 
 /// The file.
-pub(super) struct BatchFile {
+#[derive(Debug)]
+pub struct BatchFile {
     file: File,
     path: PathBuf,
     /// Bytes, as many as Java's `int` can count.
@@ -26,16 +27,20 @@ pub(super) struct BatchFile {
 
 /// Where a batch stands and what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) position: u64,
+pub struct Head {
+    /// Where it begins in the file.
+    pub position: u64,
     /// Bytes of the whole batch.
-    pub(super) size: u64,
-    pub(super) magic: i8,
-    pub(super) last_offset: i64,
+    pub size: u64,
+    /// Version of its format.
+    pub magic: i8,
+    /// Offset of its last record.
+    pub last_offset: i64,
 }
 
 impl BatchFile {
-    pub(super) fn open(path: &Path) -> Result<BatchFile, Failure> {
+    /// Opens a file that is not larger than a segment may be.
+    pub fn open(path: &Path) -> Result<BatchFile, Failure> {
         let unreadable = |error: io::Error| super::unreadable(path, &error);
         let file = File::open(path).map_err(unreadable)?;
         let size = file.metadata().map_err(unreadable)?.len();
@@ -47,6 +52,11 @@ impl BatchFile {
             )));
         }
         Ok(BatchFile { file, path: path.to_owned(), size })
+    }
+
+    /// Bytes of the file.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// The end of a slice of so many bytes.
@@ -72,7 +82,7 @@ impl BatchFile {
     }
 
     /// The batch at a position before `end`; `None` where none is whole.
-    pub(super) fn head(&self, position: u64, end: u64) -> Result<Option<Head>, Failure> {
+    pub fn head(&self, position: u64, end: u64) -> Result<Option<Head>, Failure> {
         if position + HEAD_SIZE >= end {
             return Ok(None);
         }
@@ -102,7 +112,7 @@ impl BatchFile {
     }
 
     /// All bytes of a batch, which the file has been seen to hold.
-    pub(super) fn bytes(&self, head: Head) -> Result<Vec<u8>, Failure> {
+    pub fn bytes(&self, head: Head) -> Result<Vec<u8>, Failure> {
         let mut bytes = vec![0; head.size as usize];
         self.read(&mut bytes, head.position)?;
         Ok(bytes)

@@ -41,13 +41,7 @@ impl Payloads {
     pub(super) fn value(&mut self, number: u64) -> &[u8] {
         match &self.kind {
             Kind::Letters => {
-                for eight in self.value.chunks_mut(8) {
-                    let chance = next(&mut self.chance).to_le_bytes();
-                    for (letter, byte) in eight.iter_mut().zip(chance) {
-                        // One of 26 letters, as evenly as a byte of chance can be.
-                        *letter = b'A' + ((u16::from(byte) * 26) >> 8) as u8;
-                    }
-                }
+                fill_with_letters(&mut self.chance, &mut self.value);
                 &self.value
             }
             Kind::OfFile(values) => {
@@ -58,6 +52,17 @@ impl Payloads {
                 self.value = number.to_string().into_bytes();
                 &self.value
             }
+        }
+    }
+}
+
+/// Fills a value with letters by chance, which `chance` carries from value to value.
+pub fn fill_with_letters(chance: &mut u64, value: &mut [u8]) {
+    for eight in value.chunks_mut(8) {
+        let bytes = next(chance).to_le_bytes();
+        for (letter, byte) in eight.iter_mut().zip(bytes) {
+            // One of 26 letters, as evenly as a byte of chance can be.
+            *letter = b'A' + ((u16::from(byte) * 26) >> 8) as u8;
         }
     }
 }

@@ -43,7 +43,15 @@ fn it_tells_its_version_and_its_help() {
     let version = naru(dir.path(), "--version");
     assert_eq!(text(&version.stdout), "naru 0.1.0, compatible with Apache Kafka 4.3.1\n");
     assert_eq!(text(&naru(dir.path(), "kafka-server-start --version").stdout), "4.3.1\n");
-    assert!(text(&naru(dir.path(), "help").stdout).contains("kafka-storage"));
+    let answer = naru(dir.path(), "help");
+    let help = text(&answer.stdout);
+    for fragment in ["kafka-storage", "  topic  ", "  doctor  ", "  completions  "] {
+        assert!(help.contains(fragment), "{fragment} is not in {help}");
+    }
+    for line in ["help topic", "manual topic", "topic --help"] {
+        assert!(text(&naru(dir.path(), line).stdout).contains("Usage: naru topic"), "{line}");
+    }
+    assert!(text(&naru(dir.path(), "completions fish").stdout).contains("doctor"));
 }
 
 #[test]
@@ -55,6 +63,9 @@ fn tools_that_are_not_here_say_so_and_fail() {
         ("kafka-share-groups.sh --list", "not part of naru"),
         ("kafka-topics.sh --list", "--bootstrap-server must be specified"),
         ("frobnicate", "'frobnicate' is no command"),
+        ("toipc list", "did you mean 'topic'?"),
+        ("kafka-topic --list", "did you mean 'kafka-topics'?"),
+        ("topic list -b 127.0.0.1:1", "no connection to 127.0.0.1:1"),
         ("kafka-server-start", "USAGE: kafka-server-start"),
         ("kafka-server-start no.properties", "no.properties cannot be read"),
         ("server -daemon --override node.id=abc", "node.id"),
