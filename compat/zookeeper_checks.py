@@ -138,7 +138,7 @@ def kazoo_reads(folder):
 def words(folder):
     with Readable(folder) as server:
         ask = lambda word: zookeeper_peer.four_letters(server.zookeeper, word)
-        equal([ask("ruok"), ask("isro")], ["imok", "ro"], "ruok and isro")
+        equal([ask("ruok"), ask("ruok\n"), ask("isro")], ["imok", "imok", "ro"], "ruok and isro")
         contains(ask("srvr"), "Zookeeper version: 3.8.4-naru-", "\nMode: standalone\n", "\nNode count: ")
         contains(ask("stat"), "\nClients:\n /127.0.0.1:")
         contains(ask("mntr"), "zk_server_state\tstandalone\n", "zk_ephemerals_count\t2\n")

@@ -32,6 +32,7 @@ const CLASSES: &[(&str, &str)] = &[
     ("StorageTool", "kafka-storage"),
     ("TopicCommand", "kafka-topics"),
     ("TransactionsCommand", "kafka-transactions"),
+    ("ZkSecurityMigrator", "zookeeper-security-migration"),
 ];
 
 pub(crate) const USAGE: &str =
@@ -110,6 +111,7 @@ mod tests {
         }
         assert_eq!(named("-name kafkaServer -loggc kafka.Kafka a.properties").0, "kafka-server-start");
         assert_eq!(named("-daemon kafka.Kafka a.properties").1, ["-daemon", "a.properties"]);
+        assert_eq!(named("org.apache.zookeeper.ZooKeeperMain -server a:1 ls /").0, "zkCli");
     }
 
     #[test]
