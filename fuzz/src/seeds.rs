@@ -33,6 +33,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let size = ((head.len() + body.len()) as i32).to_be_bytes();
         save("frame", &[&[9], &size[..], &head, &body, &[0, 0, 0, 1, 7]].concat())?;
     }
+    // A read, a watch, and the watches of a client that comes back.
+    for operation in [3u8, 4, 8, 12, 105, 106] {
+        let packet = [&[0, 0, 0, 1, 0, 0, 0, operation, 0, 0, 0, 2][..], b"/a", &[1, 0, 0, 0]].concat();
+        save("zookeeper", &[&[packet.len() as u8], &packet[..]].concat())?;
+    }
     for codec in Compression::ALL {
         for count in [1, 3, 200] {
             let mut builder = BatchBuilder::new().compression(codec).producer(7, 0, 0);

@@ -35,6 +35,7 @@ const CLASSES: &[(&str, &str)] = &[
     ("TransactionsCommand", "kafka-transactions"),
     ("VerifiableConsumer", "kafka-verifiable-consumer"),
     ("VerifiableProducer", "kafka-verifiable-producer"),
+    ("ZkSecurityMigrator", "zookeeper-security-migration"),
 ];
 
 pub(crate) const USAGE: &str =
@@ -113,6 +114,7 @@ mod tests {
         }
         assert_eq!(named("-name kafkaServer -loggc kafka.Kafka a.properties").0, "kafka-server-start");
         assert_eq!(named("-daemon kafka.Kafka a.properties").1, ["-daemon", "a.properties"]);
+        assert_eq!(named("org.apache.zookeeper.ZooKeeperMain -server a:1 ls /").0, "zkCli");
     }
 
     #[test]

@@ -196,6 +196,7 @@ fn told(line: &str, output: &mut Output<'_>) -> u8 {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::{Read, Write};
     use std::net::TcpListener;
 
     use super::*;
@@ -238,6 +239,33 @@ mod tests {
         );
         let (code, out, _) = call(|output| zk_server(&words(&format!("start {file}")), &[], output));
         assert_eq!((code, out.as_str()), (1, "Starting zookeeper ... FAILED TO START\n"));
+    }
+
+    #[test]
+    fn a_server_of_ours_is_told_from_another_zookeeper() {
+        let dir = tempfile::tempdir().unwrap();
+        for (version, code, mode, fragment) in [
+            ("3.8.4-naru-0.1.0", 0, "leader", "answers ZooKeeper clients (leader)"),
+            ("3.8.4-9316c2a, built on 2024-02-12", 1, "follower", "is another ZooKeeper"),
+        ] {
+            let (file, listener, _) = silent_file(dir.path());
+            let answer =
+                format!("Zookeeper version: {version}\nLatency min/avg/max: 0/0.0/0\nMode: {mode}\n");
+            let serving = std::thread::spawn(move || {
+                for _ in 0..2 {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    stream.read_exact(&mut [0; 4]).unwrap();
+                    stream.write_all(answer.as_bytes()).unwrap();
+                }
+            });
+            let (status, out, _) = call(|output| zk_server(&words(&format!("status {file}")), &[], output));
+            assert_eq!(status, 0);
+            assert!(out.ends_with(&format!("\nMode: {mode}\n")), "{out}");
+            let (started, out, err) = call(|output| start(&words(&file), output));
+            assert_eq!(started, code);
+            assert!(format!("{out}{err}").contains(fragment), "{out}{err}");
+            serving.join().unwrap();
+        }
     }
 
     #[test]

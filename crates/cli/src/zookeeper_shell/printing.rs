@@ -77,8 +77,8 @@ mod tests {
 
     #[test]
     fn names_data_and_access_lists_look_as_in_zookeeper() {
-        let list = ["b", "a"].map(str::to_owned).to_vec();
-        assert_eq!(printed(|out| names(list, out)), "[a, b]\n");
+        let list = ["2", "0", "1"].map(str::to_owned).to_vec();
+        assert_eq!(printed(|out| names(list, out)), "[0, 1, 2]\n");
         assert_eq!(printed(|out| names(Vec::new(), out)), "[]\n");
         assert_eq!(printed(|out| data(None, out)) + &printed(|out| data(Some(b"{}"), out)), "null\n{}\n");
         let entry = |permissions| Acl { permissions, scheme: "world".to_owned(), id: "anyone".to_owned() };

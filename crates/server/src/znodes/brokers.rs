@@ -55,7 +55,7 @@ impl ImageTree {
             ("timestamp", quoted(&self.facts.started_ms.to_string())),
         ];
         if let Some(rack) = &broker.rack {
-            fields.push(("rack", quoted(rack)));
+            fields.insert(3, ("rack", quoted(rack)));
         }
         let constant = self.constant(object(fields));
         let epoch = broker.epoch;

@@ -151,7 +151,7 @@ fn nodes_hold_what_kafka_kept_in_them() {
     for (path, text) in expected {
         assert_eq!(data(path).as_deref(), Some(text), "{path}");
     }
-    assert!(data("/brokers/ids/1").unwrap().ends_with(r#","rack":"r\"1"}"#));
+    assert!(data("/brokers/ids/1").unwrap().contains(r#"],"rack":"r\"1","jmx_port":-1,"#));
     for path in [
         "/brokers",
         "/brokers/ids",
