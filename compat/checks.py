@@ -20,6 +20,7 @@ import install
 import notes_checks
 import storage_checks
 import tool_checks
+import zookeeper_checks
 from expect import contains, equal, need
 from server import Server, executable, free_port
 
@@ -44,6 +45,7 @@ def listed(full):
     yield from dump_log_checks.listed(full)
     yield from command_checks.listed(full)
     yield from doctor_checks.listed(full)
+    yield from zookeeper_checks.listed()
     yield from group_checks.listed(full)
     yield from group_tool_checks.listed(full)
     yield from group_experiment_checks.listed(full)

@@ -60,6 +60,19 @@ def kafka_tools():
     return libraries
 
 
+def kafka_of_zookeeper():
+    """Folder of the libraries of Apache Kafka 3.9, ZooKeeper among them, or None where Java or Maven is missing."""
+    libraries = TARGET / "kafka-of-zookeeper"
+    if not shutil.which("java"):
+        return None
+    if not (libraries / "kafka_2.13-3.9.1.jar").exists():
+        if not shutil.which("mvn"):
+            return None
+        run("mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={libraries}",
+            cwd=HERE / "zookeeper-peer")
+    return libraries
+
+
 def kafkajs():
     """Folder with node_modules, or None where Node is missing."""
     if not shutil.which("node") or not shutil.which("npm"):

@@ -65,7 +65,17 @@ pub(crate) fn call(words: &[String]) -> Call {
     refused(USAGE)
 }
 
+/// Classes of ZooKeeper, which Kafka's scripts name in full.
+const OF_ZOOKEEPER: &[(&str, &str)] = &[
+    ("org.apache.zookeeper.ZooKeeperMain", "zkCli"),
+    ("org.apache.zookeeper.ZooKeeperMainWithTlsSupportForKafka", "zkCli"),
+    ("org.apache.zookeeper.server.quorum.QuorumPeerMain", "zookeeper-server-start"),
+];
+
 fn tool_of(class: &str) -> Option<Tool> {
+    if let Some((_, name)) = OF_ZOOKEEPER.iter().find(|(known, _)| *known == class) {
+        return TOOLS.iter().find(|tool| tool.name == *name).map(Tool::Here);
+    }
     let inside = PACKAGES.iter().find_map(|package| class.strip_prefix(package))?;
     let simple = inside.rsplit('.').next()?;
     let (_, name) = CLASSES.iter().find(|(known, _)| *known == simple)?;
@@ -112,7 +122,7 @@ mod tests {
 
     #[test]
     fn each_class_has_a_tool() {
-        for (class, name) in CLASSES {
+        for (class, name) in CLASSES.iter().chain(OF_ZOOKEEPER) {
             assert!(TOOLS.iter().any(|tool| tool.name == *name), "{class}");
         }
     }

@@ -47,6 +47,8 @@ mod subcommands;
 mod tools;
 mod topics;
 mod transactions;
+mod zookeeper_server;
+mod zookeeper_shell;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -126,7 +128,6 @@ pub fn run(words: &[String], variables: &[(String, String)], own: &[(&str, &str)
         // With a class it is that class's tool.
         Tool::Here(KafkaTool { run: Run::Class, .. }) => output.fail(classes::USAGE),
         Tool::Refused(sentence) => output.fail(sentence),
-        Tool::Gone { name, instead } => output.fail(format!("{name}: {instead}")),
         Tool::Missing(name) => {
             output.fail(format!("{name}: this tool is not part of naru {VERSION}; the one of Apache Kafka {KAFKA_VERSION} works with a naru server"))
         }

@@ -18,13 +18,6 @@ pub enum Tool {
     Help,
     /// `naru --version`.
     Version,
-    /// A tool of the ZooKeeper era.
-    Gone {
-        /// Its name.
-        name: String,
-        /// What does its work today.
-        instead: &'static str,
-    },
     /// A tool of Apache Kafka that is not here yet.
     Missing(String),
     /// A class that no tool stands for; what there is to say.
@@ -41,20 +34,6 @@ pub struct Call {
     /// Its arguments.
     pub arguments: Vec<String>,
 }
-
-const NO_ZOOKEEPER: &str = "there is no ZooKeeper any more, the server keeps the cluster's metadata itself: start 'kafka-server-start FILE' alone";
-const NO_ZOOKEEPER_STOP: &str =
-    "there is no ZooKeeper any more, so there is nothing to stop beside 'kafka-server-stop'";
-const NO_ZOOKEEPER_SHELL: &str = "there is no ZooKeeper any more: 'kafka-metadata-quorum describe' and 'kafka-broker-api-versions' show the cluster";
-
-/// Tools of the ZooKeeper era and what to do instead.
-const GONE: &[(&str, &str)] = &[
-    ("zookeeper-server-start", NO_ZOOKEEPER),
-    ("zookeeper-server-stop", NO_ZOOKEEPER_STOP),
-    ("zookeeper-shell", NO_ZOOKEEPER_SHELL),
-    ("zookeeper-security-migration", NO_ZOOKEEPER_SHELL),
-    ("zkServer", NO_ZOOKEEPER_SHELL),
-];
 
 /// Tools of Apache Kafka 4.3.1 that are not here yet.
 #[rustfmt::skip]
@@ -78,10 +57,9 @@ pub fn tools() -> impl Iterator<Item = (&'static str, &'static str)> {
     TOOLS.iter().map(|tool| (tool.name, tool.about))
 }
 
-/// The names of all tools, those that only say what is missing or gone among them.
+/// The names of all tools, those that only say what is missing among them.
 pub fn all<'n>() -> impl Iterator<Item = &'n str> {
-    let (here, gone) = (TOOLS.iter().map(|tool| tool.name), GONE.iter().map(|(name, _)| *name));
-    here.chain(MISSING.iter().copied()).chain(gone)
+    TOOLS.iter().map(|tool| tool.name).chain(MISSING.iter().copied())
 }
 
 /// Finds the tool a command line means: by the program's name if that is a tool's, else by the first argument.
@@ -122,11 +100,8 @@ fn named(path: &str) -> Option<Tool> {
     let file = path.rsplit(['/', '\\']).next()?;
     let name = file.strip_suffix(".sh").or_else(|| file.strip_suffix(".bat")).unwrap_or(file);
     let name = name.to_ascii_lowercase();
-    if let Some(tool) = TOOLS.iter().find(|tool| tool.name == name) {
+    if let Some(tool) = TOOLS.iter().find(|tool| tool.name.eq_ignore_ascii_case(&name)) {
         return Some(Tool::Here(tool));
-    }
-    if let Some((_, instead)) = GONE.iter().find(|(gone, _)| gone.eq_ignore_ascii_case(&name)) {
-        return Some(Tool::Gone { name, instead });
     }
     MISSING.contains(&name.as_str()).then_some(Tool::Missing(name))
 }
@@ -158,6 +133,21 @@ mod tests {
     }
 
     #[test]
+    fn the_tools_of_the_zookeeper_era_are_found_in_all_spellings() {
+        for (line, name) in [
+            ("zookeeper-server-start.sh f", "zookeeper-server-start"),
+            ("bin/windows/zookeeper-server-stop.bat", "zookeeper-server-stop"),
+            ("naru zookeeper-shell localhost:2181", "zookeeper-shell"),
+            ("/usr/local/zookeeper/bin/zkServer.sh status", "zkServer"),
+            ("naru zkserver status", "zkServer"),
+            ("zkCli.sh", "zkCli"),
+            ("naru zookeeper-security-migration", "zookeeper-security-migration"),
+        ] {
+            assert!(matches!(call(line).tool, Tool::Here(tool) if tool.name == name), "{line}");
+        }
+    }
+
+    #[test]
     fn naru_alone_is_a_server() {
         assert_eq!(call("naru").tool, Tool::Server);
         assert_eq!(call("/usr/bin/naru server a.properties").arguments, ["a.properties"]);
@@ -169,8 +159,6 @@ mod tests {
 
     #[test]
     fn what_is_not_here_is_told_apart() {
-        assert!(matches!(call("naru zookeeper-server-start.sh f").tool, Tool::Gone { .. }));
-        assert!(matches!(call("zkServer.sh status").tool, Tool::Gone { .. }));
         assert_eq!(call("trogdor.sh --list").tool, Tool::Missing("trogdor".to_owned()));
         assert_eq!(call("naru kafka-topic").tool, Tool::Unknown("kafka-topic".to_owned()));
         assert_eq!(call("naru --version").tool, Tool::Version);

@@ -6,7 +6,7 @@ use crate::{
     Output, acls, broker_api_versions, classes, cluster, configs, console_consumer, console_producer,
     consumer_groups, consumer_perf, delete_records, dump_log, e2e_latency, features, get_offsets, groups,
     leader_election, log_dirs, metadata_quorum, producer_perf, reassign_partitions, server_start,
-    server_stop, storage, topics, transactions,
+    server_stop, storage, topics, transactions, zookeeper_server, zookeeper_shell,
 };
 
 /// The work of a tool, by its arguments and the variables of the environment; gives the exit code.
@@ -84,6 +84,12 @@ pub(crate) static TOOLS: &[KafkaTool] = &[
     work("kafka-delete-records", "delete records below an offset", Lines::Options(&delete_records::OPTIONS), |words, _, output| delete_records::run(words, output)),
     KafkaTool { name: "kafka-run-class", about: "run the tool of a Java class", lines: Lines::Text(classes::USAGE), run: Run::Class },
     work("kafka-dump-log", "show what stands in the files of a partition", Lines::Options(&dump_log::OPTIONS), |words, _, output| dump_log::run(words, output)),
+    work("zookeeper-shell", "read what ZooKeeper clients see (zookeeper.shim.listener)", Lines::Text(zookeeper_shell::USAGE), |words, _, output| zookeeper_shell::run(words, output)),
+    work("zookeeper-server-start", "say whether ZooKeeper clients are served, and how to switch that on", Lines::Text(zookeeper_server::USAGE_START), |words, _, output| zookeeper_server::start(words, output)),
+    work("zookeeper-server-stop", "say that there is none to stop", Lines::Text("usage: zookeeper-server-stop"), |words, _, output| zookeeper_server::stop(words, output)),
+    work("zookeeper-security-migration", "say that there is no ZooKeeper to secure", Lines::Text("usage: zookeeper-security-migration"), |words, _, output| zookeeper_server::migrate_security(words, output)),
+    work("zkServer", "answer as ZooKeeper's own script: status, start, stop, restart, version", Lines::Text(zookeeper_server::USAGE_ZK_SERVER), zookeeper_server::zk_server),
+    work("zkCli", "ZooKeeper's own name of zookeeper-shell", Lines::Text(zookeeper_shell::USAGE), |words, _, output| zookeeper_shell::zk_cli(words, output)),
 ];
 
 const fn work(name: &'static str, about: &'static str, lines: Lines, work: Work) -> KafkaTool {

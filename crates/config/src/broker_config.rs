@@ -184,6 +184,10 @@ pub struct OwnConfig {
     pub metrics_listener: Option<String>,
     /// True where the user named `metrics.listener`: then a busy port is an error.
     pub metrics_listener_is_explicit: bool,
+    /// `zookeeper.shim.listener`; `None` turns it off.
+    pub zookeeper_listener: Option<String>,
+    /// True where the user named it: then a busy port is an error.
+    pub zookeeper_listener_is_explicit: bool,
     /// `record.validation=full`: batches are decompressed and walked.
     pub validates_records_fully: bool,
     /// `log.format=json`.
@@ -413,15 +417,28 @@ pub enum GroupLagDetail {
     None,
 }
 
+/// Where ZooKeeper clients of Kafka 3 look, with `compat.profile=3.x`.
+const ZOOKEEPER_OF_KAFKA_3: &str = "127.0.0.1:2181";
+
 impl OwnConfig {
     fn from_layers(layers: &Layers<'_>) -> OwnConfig {
         let cores = usize::try_from(layers.integer("io.cores")).unwrap_or_default();
+        let speaks_as_kafka_3 = layers.string("compat.profile") == "3.x";
+        let names_zookeeper = layers.written("zookeeper.shim.listener").is_some();
+        let zookeeper_listener = match layers.string("zookeeper.shim.listener") {
+            none if none.is_empty() => {
+                (speaks_as_kafka_3 && !names_zookeeper).then(|| ZOOKEEPER_OF_KAFKA_3.to_owned())
+            }
+            address => Some(address),
+        };
         OwnConfig {
+            zookeeper_listener,
+            zookeeper_listener_is_explicit: names_zookeeper,
             metrics_listener: Some(layers.string("metrics.listener")).filter(|text| !text.is_empty()),
             metrics_listener_is_explicit: layers.written("metrics.listener").is_some(),
             validates_records_fully: layers.string("record.validation") == "full",
             logs_as_json: layers.string("log.format") == "json",
-            speaks_as_kafka_3: layers.string("compat.profile") == "3.x",
+            speaks_as_kafka_3,
             memory_budget_bytes: layers.integer("memory.budget.bytes"),
             io_cores: Some(cores).filter(|cores| *cores > 0),
             group_lag: match layers.string("metrics.group.lag").as_str() {

@@ -31,6 +31,6 @@ pub use meta_properties::{META_PROPERTIES, MetaProperties, MetaPropertiesError};
 pub use network::InProcessNetwork;
 pub use peers::{Voter, VoterEndpoint};
 pub use quorum::{
-    AskError, Asker, Quorum, QuorumHandle, QuorumOptions, QuorumStatus, ReplicaStatus, SnapshotTriggers,
-    StartError,
+    AskError, Asker, Leadership, Quorum, QuorumHandle, QuorumOptions, QuorumStatus, ReplicaStatus,
+    SnapshotTriggers, StartError,
 };

@@ -117,6 +117,17 @@ pub struct QuorumStatus {
     pub observers: Vec<ReplicaStatus>,
 }
 
+/// Who leads the quorum, as this node sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leadership {
+    /// The leader; `None` during an election.
+    pub leader_id: Option<NodeId>,
+    /// Its epoch.
+    pub leader_epoch: i32,
+    /// How many vote.
+    pub voters: usize,
+}
+
 /// One replica of the metadata log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplicaStatus {
@@ -261,6 +272,19 @@ impl QuorumHandle {
         move || {
             let failure = metrics.borrow().running_state.as_ref().err().map(ToString::to_string);
             failure.or_else(|| requests.is_closed().then(|| "the quorum's thread has ended".to_owned()))
+        }
+    }
+
+    /// Tells who leads afresh at each call, for whoever shows that and does not hold the node.
+    pub fn leadership_watch(&self) -> impl Fn() -> Leadership + Send + Sync + 'static {
+        let metrics = self.raft.metrics();
+        move || {
+            let metrics = metrics.borrow();
+            Leadership {
+                leader_id: metrics.current_leader.map(node_id),
+                leader_epoch: crate::types::epoch_of(metrics.current_term),
+                voters: metrics.membership_config.membership().voter_ids().count(),
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! How the descriptors of the process are shared between files, connections and all else.
 
 use config::BrokerConfig;
+use model::limits::ZOOKEEPER_CONNECTIONS_MAX;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// Descriptors taken into account at most.
@@ -16,6 +17,8 @@ const PER_CORE: usize = 5;
 const PER_LOG_DIR: usize = 12;
 /// Its socket, and a connection that waits for its place.
 const PER_LISTENER: usize = 2;
+/// The listener of ZooKeeper clients: its socket, its runtime, and those clients.
+const OF_ZOOKEEPER: usize = 8 + ZOOKEEPER_CONNECTIONS_MAX;
 
 /// The shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +45,8 @@ pub fn share_out(config: &BrokerConfig, cores: usize) -> Result<Descriptors, Str
 /// What is neither for the files of logs nor for connections.
 fn reserve(config: &BrokerConfig, cores: usize) -> usize {
     let listeners = config.listeners.bound.len() * PER_LISTENER;
-    FIXED + cores * PER_CORE + config.log_dirs.len() * PER_LOG_DIR + listeners
+    let zookeeper = config.own.zookeeper_listener.as_ref().map_or(0, |_| OF_ZOOKEEPER);
+    FIXED + cores * PER_CORE + config.log_dirs.len() * PER_LOG_DIR + listeners + zookeeper
 }
 
 /// Half is for files; connections get what the reserve leaves of the other half.

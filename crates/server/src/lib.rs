@@ -5,10 +5,13 @@
 mod descriptors;
 mod home;
 mod http;
+mod json;
 mod logging;
 mod metrics;
 mod node;
 mod quorum_of_one;
+mod znodes;
+mod zookeeper_listener;
 
 use std::process::ExitCode;
 

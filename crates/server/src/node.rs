@@ -21,6 +21,7 @@ use crate::descriptors::Descriptors;
 use crate::home::{self, Home, HomeDir, MetadataDir};
 use crate::http;
 use crate::metrics::NodeMetrics;
+use crate::zookeeper_listener;
 
 /// Requests of this broker to the controller that may wait.
 const CONTROLLER_CALLS_MAX: usize = 1024;
@@ -72,6 +73,7 @@ pub async fn run(loaded: Loaded, cores: usize, descriptors: Descriptors) -> Resu
     let cores =
         Arc::new(Cores::start(&broker, &stopping).map_err(|error| format!("cannot start a core: {error}"))?);
     serve_metrics(&loaded, &broker, quorum.failure_watch(), &stopping).await?;
+    zookeeper_listener::start(&loaded, &home.cluster_id, &quorum, &stopping).await?;
     let ready = ready_line(&loaded, &home.cluster_id, &broker.listeners, started);
     tokio::spawn(listeners::serve(opened, Arc::clone(&broker), Arc::clone(&cores), stopping.clone()));
     let chores = tokio::spawn(housekeeping::run(Arc::clone(&broker), stopping.clone()));

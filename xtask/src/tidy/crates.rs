@@ -31,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("quorum", &["model", "records", "protocol", "metadata", "partition-log"]),
     ("client", &["model", "config", "records", "protocol", "transport"]),
+    ("zookeeper", &["model"]),
     (
         "server",
         &[
@@ -43,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "transport",
             "broker",
             "quorum",
+            "zookeeper",
         ],
     ),
     (
@@ -57,6 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "protocol",
             "quorum",
             "client",
+            "zookeeper",
         ],
     ),
     ("commands", &["model", "config", "records", "client", "cli"]),

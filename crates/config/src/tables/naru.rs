@@ -18,6 +18,7 @@ pub const NARU: &[Setting] = &[
     Setting::new("metrics.group.lag", String, Text("partition"), OneOf(&["partition", "topic", "none"]), Low, ReadOnly),
     Setting::new("metrics.listener", String, Text("127.0.0.1:9404"), Any, Medium, ReadOnly),
     Setting::new("record.validation", String, Text("full"), OneOf(&["full", "header"]), Medium, ReadOnly),
+    Setting::new("zookeeper.shim.listener", String, Text(""), Any, Low, ReadOnly),
 ];
 
 /// Topic settings of our own, ascending by key; their defaults are the broker's settings of the same name. They are
@@ -45,6 +46,9 @@ pub fn explain(key: &str) -> Option<&'static str> {
         "metrics.listener" => "Address of the HTTP endpoint for /metrics and /healthz; empty turns it off.",
         "record.validation" => {
             "`full` decompresses and walks every batch as Kafka does; `header` checks header and checksum only."
+        }
+        "zookeeper.shim.listener" => {
+            "Address, HOST:PORT, at which clients of ZooKeeper may read the cluster as Kafka once kept it there; empty turns it off. With compat.profile=3.x it is 127.0.0.1:2181 where nothing is said."
         }
         _ => return None,
     })

@@ -61,8 +61,9 @@ pub const RETIRED: &[(&str, Fate)] = &[
     ("zookeeper.sync.time.ms", ZOOKEEPER),
 ];
 
-/// The fate of a retired key; everything that begins with `zookeeper.` is retired.
+/// The fate of a retired key; everything that begins with `zookeeper.` is retired, but for what is our own.
 pub fn fate(key: &str) -> Option<Fate> {
     let listed = RETIRED.iter().find(|(known, _)| *known == key).map(|(_, fate)| *fate);
-    listed.or_else(|| key.starts_with("zookeeper.").then_some(ZOOKEEPER))
+    let of_zookeeper = key.starts_with("zookeeper.") && !key.starts_with("zookeeper.shim.");
+    listed.or_else(|| of_zookeeper.then_some(ZOOKEEPER))
 }

@@ -21,7 +21,11 @@ const STABLE: &str = "only stable versions are spoken; there are no others to en
 const REMOVAL: &str = "removing records by compaction or by age";
 
 /// What of an effective setting is still to come.
-pub const REMAINS: &[(&str, &str)] = &[("cleanup.policy", REMOVAL), ("log.cleanup.policy", REMOVAL)];
+pub const REMAINS: &[(&str, &str)] = &[
+    ("cleanup.policy", REMOVAL),
+    ("compat.profile", "the other defaults and the output of that generation"),
+    ("log.cleanup.policy", REMOVAL),
+];
 
 /// Settings without meaning here and why, in groups of one reason.
 #[rustfmt::skip]
@@ -88,6 +92,7 @@ pub const EFFECTIVE: &[(&str, &str)] = &[
     ("broker.rack", "launcher: the_rack_is_told_to_clients"),
     ("broker.session.timeout.ms", "metadata: settings_decide_on_replicas_sessions_and_who_may_lead"),
     ("cleanup.policy", "broker: a_compacted_topic_takes_no_record_without_key"),
+    ("compat.profile", "launcher: the_profile_of_kafka_3_serves_zookeeper_clients_where_they_look"),
     ("compression.gzip.level", "broker: batches_are_packed_at_the_level_set_now"),
     ("compression.type", "broker: batches_are_stored_under_the_topics_codec"),
     ("compression.zstd.level", "broker: batches_are_packed_at_the_level_set_now"),
@@ -201,6 +206,7 @@ pub const EFFECTIVE: &[(&str, &str)] = &[
     ("socket.send.buffer.bytes", "transport: accepted_sockets_have_the_buffers_asked_for"),
     ("unclean.leader.election.enable", "metadata: settings_decide_on_replicas_sessions_and_who_may_lead"),
     ("unclean.leader.election.interval.ms", "quorum: partitions_whose_topic_lets_any_replica_lead_get_a_leader_at_the_interval_set"),
+    ("zookeeper.shim.listener", "launcher: zookeeper_clients_read_the_cluster_where_it_was_set"),
 ];
 
 /// The status of a key in the table it stands in.

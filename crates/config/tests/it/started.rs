@@ -62,6 +62,21 @@ fn a_file_of_the_zookeeper_era_starts_with_warnings() {
 }
 
 #[test]
+fn zookeeper_clients_may_read_where_it_is_set_or_the_profile_says_so() {
+    let own = |text: &str| {
+        let loaded = from_file(text).unwrap();
+        assert_eq!(loaded.notices, [], "{text}");
+        (loaded.broker.own.zookeeper_listener, loaded.broker.own.zookeeper_listener_is_explicit)
+    };
+    let at = |address: &str| Some(address.to_owned());
+    assert_eq!(own(""), (None, false));
+    assert_eq!(own("zookeeper.shim.listener=localhost:5\n"), (at("localhost:5"), true));
+    assert_eq!(own("compat.profile=3.x\n"), (at("127.0.0.1:2181"), false));
+    assert_eq!(own("compat.profile=3.x\nzookeeper.shim.listener=\n"), (None, true));
+    assert_eq!(own("compat.profile=3.x\nzookeeper.shim.listener=0.0.0.0:6\n"), (at("0.0.0.0:6"), true));
+}
+
+#[test]
 fn overrides_win_over_the_environment_and_that_over_files() {
     let variables =
         [("KAFKA_NUM_PARTITIONS", "2"), ("KAFKA_CFG_NODE_ID", "5"), ("KAFKA_HEAP_OPTS", "-Xmx1G")];

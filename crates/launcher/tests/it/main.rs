@@ -5,6 +5,7 @@ mod node;
 mod refusals;
 mod server;
 mod settings;
+mod zookeeper;
 
 use std::fs;
 use std::path::Path;
@@ -57,7 +58,8 @@ fn it_tells_its_version_and_its_help() {
 fn tools_that_are_not_here_say_so_and_fail() {
     let dir = tempfile::tempdir().unwrap();
     let cases = [
-        ("zookeeper-server-start.sh -daemon zookeeper.properties", "kafka-server-start"),
+        ("zookeeper-server-start.sh", "USAGE: zookeeper-server-start"),
+        ("zookeeper-security-migration", "kafka-acls"),
         ("kafka-share-groups.sh --list", "not part of naru"),
         ("kafka-topics.sh --list", "--bootstrap-server must be specified"),
         ("frobnicate", "'frobnicate' is no command"),
