@@ -1,3 +1,5 @@
+//! A client among servers that are gone, silent, or send it away.
+
 use std::net::SocketAddr;
 
 use config::ClientKind;
