@@ -90,11 +90,11 @@ def all_of(errors):
 
 def first_line(errors):
     """The message: what follows is Java's stack or the table of options, and a hint of ours. Behind a line of usage it is the
-    complaint, which Kafka's parser breaks and spaces out."""
+    complaint, which Kafka's parser spaces out."""
     errors = OF_THE_CLOSED.sub("", HINT.sub("", errors))
     if errors.startswith("usage: "):
         complaint = re.split(r": +error: +", errors, maxsplit=1)[-1]
-        return " ".join(complaint.replace("-\n", "-").split()) + "\n"
+        return " ".join(complaint.split()) + "\n"
     notice = DEPRECATED.match(errors)
     if notice:
         return notice[0] + first_line(errors[notice.end():])
@@ -119,6 +119,9 @@ def played(mark, line, session, errors):
 
 def masked(text, session):
     """The same text on every run. Names are as long as what they stand for, because tables are padded."""
+    if text.startswith("usage: "):
+        # Their parser breaks lines within names of files.
+        text = text.replace("-\n", "-")
     port = session.address.rpartition(":")[2]
     text = text.replace(session.address, f"127.0.0.1:{'P' * len(port)}").replace(str(session.folder), "$T")
     text = re.sub(rf"\b{port}\b", "P" * len(port), text).replace(str(session.server.folder / "data"), "$D")

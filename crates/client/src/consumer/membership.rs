@@ -305,11 +305,12 @@ impl Consumer {
     /// A round of the classic protocol gave these partitions.
     fn joined(&mut self, partitions: &[Key]) {
         let gone = without(&self.assignment.keys(), partitions);
-        self.receive(partitions);
         if !gone.is_empty() {
-            // Only with cooperative assignors: what others get is given up now, and theirs in the next round.
+            // Only with cooperative assignors: what others get is given up now, and theirs in the next round. The listener
+            // hears of it first, as with Kafka's consumer.
             self.give_up(gone, Then::JoinAgain);
         }
+        self.receive(partitions);
     }
 
     /// Ends the membership, with a commit where offsets are committed without being asked.
