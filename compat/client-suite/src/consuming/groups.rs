@@ -18,6 +18,7 @@ pub const CASES: &[Case] = &[
     ("consumer: who asks too seldom loses its partitions and gets them back", too_seldom),
     ("consumer: offsets are committed by the clock and at the end", auto_commit),
     ("consumer: a commit does not wait behind a fetch", aside),
+    ("consumer: who closes while it waits to be let in leaves nothing behind", waits_in_vain),
 ];
 
 /// Each protocol, and each assignor of the classic one.
@@ -258,5 +259,30 @@ fn aside(place: &Place) -> Result<(), String> {
         consumer.commit().await.map_err(shown)?;
         consumer.close().await;
         admin.delete_topics(&["suite-aside"]).await.map_err(shown)
+    })
+}
+
+/// The first member is asked for no records, so that it does not come to the round that the second one waits for.
+fn waits_in_vain(place: &Place) -> Result<(), String> {
+    block_on(async {
+        let admin = filled(place, "suite-waits", 2, 100, "none").await?;
+        // Far longer than anybody waits here.
+        let session = [("session.timeout.ms", "300000"), ("max.poll.interval.ms", "300000")];
+        let written = [("group.id", "suite-waits"), ("heartbeat.interval.ms", "200")];
+        let written = [&written[..], &session, &PLAIN].concat();
+        let mut first = consumer(place, &written)?;
+        first.subscribe(&["suite-waits"]).await.map_err(shown)?;
+        let mut read = Read::new();
+        read_to(&mut first, &mut read, 100).await?;
+        first.commit().await.map_err(shown)?;
+        let mut second = consumer(place, &written)?;
+        second.subscribe(&["suite-waits"]).await.map_err(shown)?;
+        note(&second.poll(Duration::from_secs(1)).await.map_err(shown)?, &mut read)?;
+        second.close().await;
+        fill(place, "suite-waits", 2, 100..200, "none").await?;
+        read_to(&mut first, &mut read, 200).await?;
+        complete(&read, 2, 200)?;
+        first.close().await;
+        admin.delete_topics(&["suite-waits"]).await.map_err(shown)
     })
 }

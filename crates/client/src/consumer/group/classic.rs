@@ -1,6 +1,7 @@
 //! The classic protocol: all members join, one of them divides the partitions, all learn their shares.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use model::ErrorCode;
@@ -43,6 +44,8 @@ pub(crate) struct Classic {
     not_before: Option<Instant>,
     failures: u32,
     round: Option<JoinHandle<()>>,
+    /// The member id that the coordinator has given in the round that runs.
+    given: Arc<OnceLock<String>>,
     heartbeats: Option<JoinHandle<()>>,
 }
 
@@ -63,6 +66,7 @@ struct Joining {
     interest: Interest,
     owned: Vec<(String, i32)>,
     generation: i32,
+    given: Arc<OnceLock<String>>,
 }
 
 impl Classic {
@@ -78,6 +82,7 @@ impl Classic {
             not_before: None,
             failures: 0,
             round: None,
+            given: Arc::default(),
             heartbeats: None,
         }
     }
@@ -116,12 +121,14 @@ impl Classic {
         self.interest = interest.clone();
         self.is_joining = true;
         self.needs_round = false;
+        self.given = Arc::default();
         let joining = Joining {
             context: self.context.clone(),
             member_id: self.member_id.clone(),
             interest,
             owned: owned.iter().map(|(topic, number)| (topic.to_string(), *number)).collect(),
             generation: self.generation,
+            given: Arc::clone(&self.given),
         };
         let context = self.context.clone();
         self.round = Some(tokio::spawn(async move { context.tell(GroupEvent::Round(joining.run().await)) }));
@@ -182,16 +189,25 @@ impl Classic {
     /// is expected back.
     pub(crate) fn leave(&mut self, reason: &'static str) -> impl Future<Output = ()> + Send + use<> {
         self.stop_heartbeats();
-        if let Some(round) = self.round.take() {
+        let round = self.round.take();
+        if let Some(round) = &round {
             round.abort();
         }
         self.is_joining = false;
-        let is_member = !self.member_id.is_empty() && self.context.options.instance.is_none();
-        let member_id = std::mem::take(&mut self.member_id);
+        let mut member_id = std::mem::take(&mut self.member_id);
+        if let Some(given) = self.given.get().filter(|_| round.is_some()) {
+            member_id.clone_from(given);
+        }
+        let is_member = !member_id.is_empty() && self.context.options.instance.is_none();
         let context = self.context.clone();
         self.generation = -1;
         async move {
-            if is_member {
+            if !is_member {
+                return;
+            }
+            if round.is_some() {
+                leave_from_round(&context, &member_id, reason).await;
+            } else {
                 leave(&context, &member_id, reason).await;
             }
         }
@@ -209,8 +225,21 @@ impl Drop for Classic {
 
 /// Tells the coordinator that a member goes.
 pub(super) async fn leave(context: &Context, member_id: &str, reason: &str) {
+    leave_by(Target::Coordinator(CoordinatorKind::Group, &context.group), context, member_id, reason).await;
+}
+
+/// The same of one that waits for the end of a round: what comes over the connection of that request is not looked at
+/// before it is answered.
+async fn leave_from_round(context: &Context, member_id: &str, reason: &str) {
+    let deadline = Deadline::after("findCoordinator", context.options.api_timeout);
+    let coordinator = context.cluster.coordinator(&context.group, CoordinatorKind::Group, deadline).await;
+    if let Ok(coordinator) = coordinator {
+        leave_by(Target::Node(coordinator), context, member_id, reason).await;
+    }
+}
+
+async fn leave_by(target: Target<'_>, context: &Context, member_id: &str, reason: &str) {
     let deadline = Deadline::after("leaveGroup", context.options.api_timeout);
-    let target = Target::Coordinator(CoordinatorKind::Group, &context.group);
     let Ok(link) = context.cluster.connection(target, deadline).await else { return };
     // Versions before 3 know one member only.
     let several = LeaveGroupRequest {
@@ -252,6 +281,8 @@ impl Joining {
             let joined = answer.decode()?;
             if joined.error_code == ErrorCode::MEMBER_ID_REQUIRED {
                 self.member_id = joined.member_id.into_owned();
+                // Asked for once in a round.
+                let _ = self.given.set(self.member_id.clone());
                 continue;
             }
             Error::check(joined.error_code, None).inspect_err(|error| self.lost(error))?;
