@@ -23,6 +23,7 @@ advertised.listeners=PLAINTEXT://localhost:9092
 log.dirs={home}/data
 num.partitions=1
 zookeeper.connect=localhost:2181
+compat.profile=3.x
 offsets.topic.replication.factor=1
 group.initial.rebalance.delay.ms=0
 # As short as the wait of somebody who looks on.

@@ -15,6 +15,7 @@ def play(home):
     equal(home.must("kafka-topics --version"), "4.3.1\n", "version")
     home.start_broker("./kafka-server-start ../config/server.properties", BIN)
     replicas(home)
+    zookeeper(home)
     group_goes_with_its_topic(home)
     partitions_move(home)
     offsets(home)
@@ -36,6 +37,19 @@ def replicas(home):
            f"[TIME] ERROR org.apache.kafka.common.errors.InvalidReplicationFactorException: {sentence}\n(org.apache.kafka.tools.TopicCommand)")
     versions = home.run("./kafka-broker-api-versions --bootstrap-server localhost:9092,localhost:9093,localhost:9094", where=BIN)[0]
     contains(versions, "localhost:9092 (id: 0 rack: null", "Produce(0): 0 to ", "Fetch(1): ", "[usable: ")
+
+
+def zookeeper(home):
+    shell = home.start("./zookeeper-shell localhost:2181", BIN)
+    shell.wait_for("Connecting to localhost:2181\nWelcome to ZooKeeper!\nJLine support is disabled\n\nWATCHER::\n\n"
+                   "WatchedEvent state:SyncConnected type:None path:null\n")
+    shell.type("ls /brokers/ids\n")
+    # Three there, of three brokers.
+    shell.wait_for("[0]\n")
+    shell.type("quit\n")
+    status = home.must("zkServer.sh status")
+    contains(status, "Mode: standalone")
+    contains(home.must("zookeeper-server-start config/zookeeper.properties"), "a quorum of their own")
 
 
 def group_goes_with_its_topic(home):
