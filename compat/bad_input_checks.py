@@ -53,6 +53,7 @@ def listed(full):
         if full:
             yield f"bad input: {name}, as Kafka's tools have it", lambda folder, check=check: kafkas(folder, check)
     yield "bad input: servers that are none", servers_that_are_none
+    yield "bad input: tools that wait for a server in vain are interrupted at once", interrupted_in_vain
 
 
 def ours(folder, check):
@@ -195,6 +196,26 @@ def answered_by_none(address, line):
         contains(outcome.err, "naru: no server to connect to first has answered")
     if took > ANSWERED_MAX_S:
         raise AssertionError(f"{line} took {took:.1f} s")
+
+
+def interrupted_in_vain(_):
+    with Listener(None) as nobody, Listener(b"") as silent:
+        nobody.close()
+        for who in (nobody, silent):
+            for line, when in {
+                "kafka-console-producer --topic t": all_is_read,
+                "kafka-console-producer --topic t --sync": all_is_read,
+                "kafka-verifiable-producer --topic t": "startup_complete",
+                "kafka-verifiable-consumer --topic t --group-id g": "startup_complete",
+                "kafka-consumer-perf-test --topic t --num-records 1 --timeout 100000": "start.time",
+            }.items():
+                began = time.monotonic()
+                command = OwnTools.command(f"{line} --bootstrap-server {who.address}")
+                outcome = foreground.run(command, "x\n", stop=Stop("SIGINT", when))
+                equal(outcome.exit, INTERRUPTED, line)
+                contains_none(outcome.err, PANIC)
+                if time.monotonic() - began > ANSWERED_MAX_S:
+                    raise AssertionError(f"{line} goes on after it is interrupted")
 
 
 class Listener(contextlib.AbstractContextManager):

@@ -1,5 +1,6 @@
 """A command in a process of its own, that ends by itself or is stopped as soon as something holds."""
 
+import contextlib
 import signal
 import subprocess
 import tempfile
@@ -52,17 +53,17 @@ def _as_of_a_shell(code):
 def _end(process):
     process.kill()
     process.wait()
-    process.stdin.close()
+    # What it has not read is still to be written, to nobody.
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
 
 
 def _write(process, stdin, closes):
-    try:
+    with contextlib.suppress(BrokenPipeError):
         process.stdin.write(stdin.encode())
         process.stdin.flush()
         if closes:
             process.stdin.close()
-    except BrokenPipeError:
-        pass
 
 
 def _wait_for(process, out, when):

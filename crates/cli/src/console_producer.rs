@@ -181,7 +181,11 @@ fn produce(given: &Given, written: &Written, output: &mut Output<'_>) -> Result<
         let mut unwritten = Unwritten { topic, sent: Vec::new() };
         let end = send_all(&producer, &mut unwritten, &mut reader, given.has("sync"), output).await;
         // What was read before the end, or before a line that cannot be read, is written.
-        producer.flush().await;
+        tokio::select! {
+            () = producer.flush() => {}
+            // The second one: the server may be gone.
+            code = interrupted() => return Ok(code),
+        }
         unwritten.tell(true, output);
         producer.close(std::time::Duration::MAX).await;
         end
@@ -272,11 +276,19 @@ async fn send_all(
             Ok(line) => line,
             Err(failure) => return Err(failure),
         };
-        match send(producer, unwritten.topic, &line).await {
+        let handed = tokio::select! {
+            biased;
+            handed = send(producer, unwritten.topic, &line) => handed,
+            // The server that it waits for may never come.
+            code = &mut signal => return Ok(code),
+        };
+        match handed {
             Ok(waiting) if is_sync => {
-                if let Err(error) = waiting.wait().await {
-                    return Err(Failure::executed(error));
-                }
+                let outcome = tokio::select! {
+                    outcome = waiting.wait() => outcome,
+                    code = &mut signal => return Ok(code),
+                };
+                outcome.map_err(Failure::executed)?;
             }
             Ok(waiting) => unwritten.sent.push(waiting),
             Err(error) => return Err(error.into()),
