@@ -8,6 +8,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -25,6 +26,8 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="")
     options = parser.parse_args()
+    # A shell lets what it starts in the background ignore Ctrl-C, and so would all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not shutil.which("java"):
         print("missing on this machine: java (Apache Kafka's own tools)")
     passed, failed, skipped = 0, [], []
