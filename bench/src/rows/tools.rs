@@ -65,6 +65,7 @@ fn run(effort: &Effort) -> Result<(), String> {
         })?;
         bench.filled(records, bytes, |topic| {
             bench.table(&format!("consumer-perf-test, records of {bytes} B"), &[], |product, _| {
+                bench.warm(topic)?;
                 let ran = bench.perf_consumer(product, topic, records)?;
                 Ok(figures_of(&ran, consumed_rate(&ran.output, records)?, records))
             })
@@ -80,7 +81,10 @@ fn run(effort: &Effort) -> Result<(), String> {
     })?;
     bench.filled(lines, LINE_DIGITS, |topic| {
         let title = format!("console consumer, {lines} lines to a file");
-        bench.table(&title, &[], |product, _| bench.console_consumer(product, topic, lines))
+        bench.table(&title, &[], |product, _| {
+            bench.warm(topic)?;
+            bench.console_consumer(product, topic, lines)
+        })
     })?;
     let promise = [Promise::at_most("ms", ANSWER_MS_MAX)];
     bench.table("kafka-topics --list, from the start of the process to its end", &promise, |product, _| {
@@ -160,6 +164,17 @@ impl Bench<'_> {
         let outcome = act(&topic);
         topics::delete(self.sides.active(Product::Naru)?, &topic)?;
         outcome
+    }
+
+    /// Brings the records of a topic into the page cache, out of which priming memory has put them: tools are measured, not
+    /// the disk.
+    fn warm(&self, topic: &str) -> Result<(), String> {
+        let failed = |error: std::io::Error| format!("cannot read the log of {topic}: {error}");
+        for file in std::fs::read_dir(self.folder.join(format!("data/{topic}-0"))).map_err(failed)? {
+            let mut file = std::fs::File::open(file.map_err(failed)?.path()).map_err(failed)?;
+            std::io::copy(&mut file, &mut std::io::sink()).map_err(failed)?;
+        }
+        Ok(())
     }
 
     fn perf_producer(
