@@ -82,27 +82,15 @@ impl Tool {
             let said = fs::read_to_string(&errors).unwrap_or_default();
             return Err(format!("{product}'s {} ended with {status}: {said}", self.name));
         }
-        Ok(Ran { output: String::new(), wall_s, cpu_s, peak_mib })
-    }
-
-    /// The same; what it prints is read.
-    pub fn run_and_read(self, product: Product, words: &[&str], place: Place<'_>) -> Result<Ran, String> {
-        let ran = self.run(product, words, place)?;
-        let output = fs::read_to_string(place.output).map_err(|error| error.to_string())?;
-        Ok(Ran { output, ..ran })
+        let output = fs::read_to_string(place.output).map_err(failed)?;
+        Ok(Ran { output, wall_s, cpu_s, peak_mib })
     }
 
     fn command(self, product: Product, place: Place<'_>) -> Result<Command, String> {
         let mut command = match product {
             Product::Kafka | Product::KafkaTuned => {
-                let logging = place.folder.join("tool-log4j2.yaml");
-                let quiet = "Configuration: { Loggers: { Root: { level: \"OFF\" } } }\n";
-                fs::write(&logging, quiet).map_err(|error| error.to_string())?;
-                let mut java = Command::new("java");
-                java.arg(self.heap).args(SCRIPT_JVM);
-                java.arg(format!("-Dlog4j2.configurationFile={}", logging.display()));
-                java.arg("-cp").arg(kafka_libraries()?.join("*")).arg(self.class);
-                java
+                let jvm: Vec<&str> = std::iter::once(self.heap).chain(SCRIPT_JVM).collect();
+                java(place.folder, &jvm, self.class)?
             }
             Product::Previous => named(place.effort.previous.clone().unwrap_or_default(), self.name),
             Product::Naru => named(executable(), self.name),
@@ -121,6 +109,17 @@ const SCRIPT_JVM: [&str; 6] = [
     "-XX:+ExplicitGCInvokesConcurrent",
     "-Djava.awt.headless=true",
 ];
+
+/// One of Kafka's classes in a virtual machine with these options, without log lines.
+pub fn java(folder: &Path, jvm: &[&str], class: &str) -> Result<Command, String> {
+    let logging = folder.join("tool-log4j2.yaml");
+    let quiet = "Configuration: { Loggers: { Root: { level: \"OFF\" } } }\n";
+    fs::write(&logging, quiet).map_err(|error| error.to_string())?;
+    let mut java = Command::new("java");
+    java.args(jvm).arg(format!("-Dlog4j2.configurationFile={}", logging.display()));
+    java.arg("-cp").arg(kafka_libraries()?.join("*")).arg(class);
+    Ok(java)
+}
 
 fn named(executable: PathBuf, tool: &str) -> Command {
     let mut command = Command::new(executable);

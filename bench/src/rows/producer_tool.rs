@@ -1,13 +1,12 @@
 //! Row 1c: Kafka's own producer-perf tool, as a drop-in proof.
 
-use std::process::Command;
-
 use crate::effort::Effort;
 use crate::encoded;
 use crate::pairs::{Figure, Figures};
 use crate::process::Server;
-use crate::product::{THROUGHPUT, kafka_libraries};
+use crate::product::THROUGHPUT;
 use crate::sides::Sides;
+use crate::tool::java;
 use crate::topics::Shape;
 
 use super::{Cost, Row, Table, acks_name, no_generator};
@@ -60,21 +59,15 @@ fn once(server: &Server, effort: &Effort, topic: &str, acks: i16) -> Result<Figu
 }
 
 fn tool(server: &Server, topic: &str, records: usize, acks: i16) -> Result<String, String> {
-    let logging = server.folder.join("tool-log4j2.yaml");
-    let quiet = "Configuration: { Loggers: { Root: { level: \"OFF\" } } }\n";
-    std::fs::write(&logging, quiet).map_err(|error| error.to_string())?;
-    let output = Command::new("java")
-        .args(["-Xmx512m", "-XX:+UseG1GC"])
-        .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
-        .arg("-cp")
-        .arg(kafka_libraries()?.join("*"))
-        .args(["org.apache.kafka.tools.ProducerPerformance", "--topic", topic])
-        .args(["--num-records", &records.to_string(), "--record-size", &RECORD_BYTES.to_string()])
-        .args(["--throughput", "-1", "--bootstrap-server", &server.address.to_string()])
-        .args(["--command-property", "batch.size=16384"])
-        .arg(format!("acks={}", if acks < 0 { "all" } else { "1" }))
-        .output()
-        .map_err(|error| format!("cannot run java: {error}"))?;
+    let output =
+        java(&server.folder, &["-Xmx512m", "-XX:+UseG1GC"], "org.apache.kafka.tools.ProducerPerformance")?
+            .args(["--topic", topic])
+            .args(["--num-records", &records.to_string(), "--record-size", &RECORD_BYTES.to_string()])
+            .args(["--throughput", "-1", "--bootstrap-server", &server.address.to_string()])
+            .args(["--command-property", "batch.size=16384"])
+            .arg(format!("acks={}", if acks < 0 { "all" } else { "1" }))
+            .output()
+            .map_err(|error| format!("cannot run java: {error}"))?;
     if !output.status.success() {
         return Err(format!("the tool failed: {}", String::from_utf8_lossy(&output.stderr)));
     }

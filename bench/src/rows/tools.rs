@@ -187,13 +187,13 @@ impl Bench<'_> {
         let (bytes, records) = (bytes.to_string(), records.to_string());
         let words = ["--bootstrap-server", &self.address, "--topic", topic, "--num-records", &records];
         let more = ["--record-size", &bytes, "--throughput", "-1"];
-        PRODUCER_PERF.run_and_read(product, &[&words[..], &more].concat(), self.place())
+        PRODUCER_PERF.run(product, &[&words[..], &more].concat(), self.place())
     }
 
     fn perf_consumer(&self, product: Product, topic: &str, records: usize) -> Result<Ran, String> {
         let records = records.to_string();
         let words = ["--bootstrap-server", &self.address, "--topic", topic, "--num-records", &records];
-        CONSUMER_PERF.run_and_read(product, &words, self.place())
+        CONSUMER_PERF.run(product, &words, self.place())
     }
 
     fn console_consumer(&self, product: Product, topic: &str, lines: usize) -> Result<Figures, String> {
@@ -204,8 +204,7 @@ impl Bench<'_> {
             &[&words[..], &["--max-messages", &count]].concat(),
             self.place(),
         )?;
-        let written = std::fs::read(&self.output).map_err(|error| error.to_string())?;
-        let found = written.iter().filter(|byte| **byte == b'\n').count();
+        let found = ran.output.bytes().filter(|byte| *byte == b'\n').count();
         if found != lines {
             return Err(format!("{product}'s console consumer wrote {found} lines"));
         }
