@@ -15,7 +15,7 @@ use crate::address::HostPort;
 use crate::backoff::{Backoff, random_fraction};
 use crate::brokers::{Brokers, Connections, Node, Use};
 use crate::coordinators::CoordinatorKind;
-use crate::error::Error;
+use crate::error::{Error, passes};
 use crate::link::Link;
 use crate::link::LinkOptions;
 use crate::peer::Peer;
@@ -277,17 +277,29 @@ impl Cluster {
                 }
             }
             Target::Coordinator(kind, key) => {
-                let known = self.known().coordinators.get(&(kind, key.to_owned())).copied();
-                let coordinator = match known {
-                    Some(id) => id,
-                    None => Box::pin(self.coordinator(key, kind, deadline)).await?,
-                };
-                self.known().coordinators.insert((kind, key.to_owned()), coordinator);
+                let coordinator = self.known_coordinator(key, kind, deadline).await?;
                 self.peer(coordinator, Use::Coordination, deadline).await?
             }
         };
         let Shared { link, reconnect, name, .. } = &*self.shared;
         peer.link(link, *reconnect, name).await
+    }
+
+    /// The broker that coordinates a key; the cluster is asked where it is not known.
+    pub(crate) async fn known_coordinator(
+        &self,
+        key: &str,
+        kind: CoordinatorKind,
+        deadline: Deadline,
+    ) -> Result<i32, Error> {
+        let place = (kind, key.to_owned());
+        let known = self.known().coordinators.get(&place).copied();
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let id = Box::pin(self.coordinator(key, kind, deadline)).await?;
+        self.known().coordinators.insert(place, id);
+        Ok(id)
     }
 
     /// The broker of an id; the cluster is asked where it is not known.
@@ -355,22 +367,6 @@ impl Cluster {
         // What is known is replaced as a whole: a panic elsewhere leaves it usable.
         self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// True for errors that say who answers, not what: the same request, sent again, finds another server or the same one in
-/// another state. Whether a topic that is not there comes into being is for the caller to wait for.
-pub(crate) fn passes(error: &Error) -> bool {
-    let codes = [
-        ErrorCode::NOT_CONTROLLER,
-        ErrorCode::NOT_COORDINATOR,
-        ErrorCode::COORDINATOR_NOT_AVAILABLE,
-        ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
-        ErrorCode::NOT_LEADER_OR_FOLLOWER,
-        ErrorCode::LEADER_NOT_AVAILABLE,
-        ErrorCode::NETWORK_EXCEPTION,
-        ErrorCode::REBOOTSTRAP_REQUIRED,
-    ];
-    matches!(error, Error::Disconnected(_)) || error.code().is_some_and(|code| codes.contains(&code))
 }
 
 impl Deadline {

@@ -6,8 +6,8 @@ use model::ErrorCode;
 use protocol::VersionRange;
 use protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 
-use crate::cluster::{Cluster, Deadline, Target, passes};
-use crate::error::Error;
+use crate::cluster::{Cluster, Deadline, Target};
+use crate::error::{Error, passes};
 
 /// Since this version one request finds the coordinators of many keys (KIP-699).
 const MANY: VersionRange = VersionRange::new(4, i16::MAX);

@@ -101,6 +101,22 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// True for errors that say who answers, not what: the same request, sent again, finds another server or the same one in
+/// another state. Whether a topic that is not there comes into being is for the caller to wait for.
+pub(crate) fn passes(error: &Error) -> bool {
+    let codes = [
+        ErrorCode::NOT_CONTROLLER,
+        ErrorCode::NOT_COORDINATOR,
+        ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+        ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ErrorCode::LEADER_NOT_AVAILABLE,
+        ErrorCode::NETWORK_EXCEPTION,
+        ErrorCode::REBOOTSTRAP_REQUIRED,
+    ];
+    matches!(error, Error::Disconnected(_)) || error.code().is_some_and(|code| codes.contains(&code))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

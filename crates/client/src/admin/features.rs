@@ -93,7 +93,7 @@ impl Admin {
         self.cluster
             .ask_in(WITH_KIND, deadline, Target::Controller, &request, |answer| {
                 let refusal = Error::of(answer.error_code, answer.error_message.as_deref());
-                if let Some(error) = refusal.clone().filter(crate::cluster::passes) {
+                if let Some(error) = refusal.clone().filter(crate::error::passes) {
                     return Err(error);
                 }
                 let outcomes = levels.keys().map(|name| {

@@ -6,9 +6,9 @@ use protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, Of
 use protocol::messages::{OffsetCommitResponse, OffsetDeleteRequest};
 
 use super::{Admin, TopicPartition, unanswered};
-use crate::cluster::{Target, passes};
+use crate::cluster::Target;
 use crate::coordinators::CoordinatorKind;
-use crate::error::Error;
+use crate::error::{Error, passes};
 pub use crate::offsets::CommittedOffset;
 use crate::offsets::{Identity, Wanted, committed, send_commit};
 

@@ -12,9 +12,9 @@ use protocol::messages::{
 };
 
 use super::{Admin, TopicPartition};
-use crate::cluster::{ANY_VERSION, Target, passes};
+use crate::cluster::{ANY_VERSION, Target};
 use crate::coordinators::{ByKey, CoordinatorKind};
-use crate::error::Error;
+use crate::error::{Error, passes};
 
 /// Where Kafka's admin client logs lists that it does not get.
 const LIST_LOGGER: &str = "org.apache.kafka.clients.admin.internals.ListTransactionsHandler";

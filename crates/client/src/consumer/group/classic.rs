@@ -232,7 +232,8 @@ pub(super) async fn leave(context: &Context, member_id: &str, reason: &str) {
 /// before it is answered.
 async fn leave_from_round(context: &Context, member_id: &str, reason: &str) {
     let deadline = Deadline::after("findCoordinator", context.options.api_timeout);
-    let coordinator = context.cluster.coordinator(&context.group, CoordinatorKind::Group, deadline).await;
+    let coordinator =
+        context.cluster.known_coordinator(&context.group, CoordinatorKind::Group, deadline).await;
     if let Ok(coordinator) = coordinator {
         leave_by(Target::Node(coordinator), context, member_id, reason).await;
     }
