@@ -4,18 +4,41 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use config::{PROPERTIES_BYTES_MAX, Properties};
+use config::{InvalidProperties, PROPERTIES_BYTES_MAX, Properties};
 
 use crate::failure::Failure;
+
+/// Why there are no settings of a file.
+enum NoProperties {
+    File(io::Error),
+    Text(InvalidProperties),
+}
+
+fn read(path: &Path) -> Result<Properties, NoProperties> {
+    let mut bytes = Vec::new();
+    let limit = PROPERTIES_BYTES_MAX as u64 + 1;
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    read.map_err(NoProperties::File)?;
+    Properties::parse(&bytes).map_err(NoProperties::Text)
+}
 
 /// The settings of a file.
 pub(crate) fn properties(path: impl AsRef<Path>) -> Result<Properties, Failure> {
     let path = path.as_ref();
-    let mut bytes = Vec::new();
-    let limit = PROPERTIES_BYTES_MAX as u64 + 1;
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    read.map_err(|error| unreadable(path, &error))?;
-    Properties::parse(&bytes).map_err(|error| Failure::argument(format!("{}: {error}", path.display())))
+    read(path).map_err(|error| match error {
+        NoProperties::File(error) => unreadable(path, &error),
+        NoProperties::Text(error) => Failure::argument(format!("{}: {error}", path.display())),
+    })
+}
+
+/// The same for what the originals have no words for; the sentence names file and cause.
+pub(crate) fn properties_or_sentence(path: impl AsRef<Path>) -> Result<Properties, String> {
+    let path = path.as_ref();
+    let shown = path.display();
+    read(path).map_err(|error| match error {
+        NoProperties::File(error) => format!("{shown} cannot be read: {error}"),
+        NoProperties::Text(error) => format!("{shown}: {error}"),
+    })
 }
 
 /// The text of a file. What is no UTF-8 is replaced; the originals have one sentence for all that may be wrong.

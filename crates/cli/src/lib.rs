@@ -56,7 +56,6 @@ mod zookeeper_server;
 mod zookeeper_shell;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use names::Tool;
@@ -164,18 +163,7 @@ fn written(result: io::Result<()>, output: &mut Output<'_>) -> u8 {
 }
 
 /// Milliseconds since 1970 by the clock of this machine.
-pub(crate) fn now_ms() -> i64 {
+pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// Reads a properties file; the sentence names file and cause.
-pub(crate) fn read_properties(path: &PathBuf) -> Result<config::Properties, String> {
-    use std::io::Read;
-    let shown = path.display();
-    let mut bytes = Vec::new();
-    let limit = config::PROPERTIES_BYTES_MAX as u64 + 1;
-    let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    read.map_err(|error| format!("{shown} cannot be read: {error}"))?;
-    config::Properties::parse(&bytes).map_err(|error| format!("{shown}: {error}"))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use config::{EnvironmentSettings, Inputs};
 
 use crate::names::{Call, Tool};
-use crate::{FAILED, KAFKA_VERSION, Outcome, Output, daemon, read_properties};
+use crate::{FAILED, KAFKA_VERSION, Outcome, Output, daemon, files};
 
 pub(crate) const USAGE: &str =
     "USAGE: kafka-server-start [-daemon] server.properties [--override property=value]*";
@@ -66,7 +66,7 @@ impl Asked {
             ..Inputs::default()
         };
         if let Some(file) = &self.file {
-            inputs.files.push((file.clone(), read_properties(&folder.join(file))?));
+            inputs.files.push((file.clone(), files::properties_or_sentence(folder.join(file))?));
         }
         Ok(inputs)
     }

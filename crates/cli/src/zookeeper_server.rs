@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use zookeeper::client::{self, Servers};
 
-use crate::{FAILED, Output, VERSION, read_properties};
+use crate::files::properties_or_sentence;
+use crate::{FAILED, Output, VERSION};
 
 /// How long a server may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -168,7 +169,7 @@ fn found(place: &Place) -> Found {
 /// Reads where clients connect; a file that cannot be read says nothing, which is told.
 fn place_of(file: &Path, output: &mut Output<'_>) -> Place {
     let mut place = Place { host: "localhost".to_owned(), port: zookeeper::DEFAULT_PORT, is_tls: false };
-    let properties = match read_properties(&file.to_path_buf()) {
+    let properties = match properties_or_sentence(file) {
         Ok(properties) => properties,
         Err(sentence) => {
             output.fail(format!("{sentence}; looking at {}:{}", place.host, place.port));

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use client::{Admin, HostPort};
 use model::Uuid;
 
+use crate::Output;
 use crate::admin_tool::{self, wrote};
 use crate::failure::Failure;
+use crate::files::properties_or_sentence;
 use crate::subcommands::Said;
-use crate::{Output, read_properties};
 
 const IS_IT_VALID: &str = "Is this a valid controller configuration file?";
 
@@ -66,7 +67,7 @@ pub(super) fn remove(admin: &Admin, id: i32, said: &Said, output: &mut Output<'_
 
 impl Controller {
     fn read(path: &str) -> Result<Controller, Failure> {
-        let properties = read_properties(&PathBuf::from(path)).map_err(Failure::terse)?;
+        let properties = properties_or_sentence(path).map_err(Failure::terse)?;
         let value = |key: &str| properties.get(key);
         let id = value("node.id").ok_or_else(|| {
             Failure::terse(format!("node.id not found in configuration file. {IS_IT_VALID}"))
@@ -96,7 +97,7 @@ impl Controller {
 /// The id that `meta.properties` gives a directory.
 fn directory_id(directory: &str) -> Result<Uuid, Failure> {
     let path = PathBuf::from(directory).join("meta.properties");
-    let properties = read_properties(&path)
+    let properties = properties_or_sentence(path)
         .map_err(|_| Failure::terse(format!("Unable to read meta.properties from {directory}")))?;
     let id = properties.get("directory.id").and_then(|id| id.trim().parse().ok());
     id.ok_or_else(|| Failure::terse(format!("No directory id found in {directory}")))

@@ -59,10 +59,8 @@ impl From<Unsaid> for Refused {
 pub(super) fn plan(said: &Said, output: &mut Output<'_>) -> Result<Plan, Refused> {
     let count = said.number::<i32>("max-messages", "Integer")?.unwrap_or(-1);
     let session_timeout = said.number::<i32>("session-timeout", "Integer")?;
-    let mut written = match config_file(said, "consumer.config", output)? {
-        Some(file) => Written::of_file(file).map_err(|failure| said.unreadable(&failure))?,
-        None => Written::default(),
-    };
+    let file = config_file(said, "consumer.config", output)?;
+    let mut written = Written::of_file_if_any(file).map_err(|failure| said.unreadable(&failure))?;
     let protocol = said.value("group-protocol").unwrap_or("classic");
     match protocol.to_ascii_lowercase().as_str() {
         "consumer" => {

@@ -58,9 +58,8 @@ pub(super) fn plan(said: &Said, output: &mut Output<'_>) -> Result<Plan, Unsaid>
     plan.written.set("bootstrap.servers", said.value("bootstrap-server").unwrap_or_default());
     plan.written.set("acks", acks.to_string());
     plan.written.set("retries", "0");
-    if let Some(file) = config_file(said, "producer.config", output)? {
-        plan.written.extend(Written::of_file(file).map_err(|failure| said.unreadable(&failure))?);
-    }
+    let file = config_file(said, "producer.config", output)?;
+    plan.written.extend(Written::of_file_if_any(file).map_err(|failure| said.unreadable(&failure))?);
     Ok(plan)
 }
 
