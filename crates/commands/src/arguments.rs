@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::failure::Failure;
 use crate::place::{PLACES, Place, parse_duration};
 use crate::profile::{self, Settings};
-use crate::session::{Format, now_ms};
+use crate::session::Format;
 use crate::terminal::ColourChoice;
 use crate::verbs::VERBS;
 
@@ -139,7 +139,7 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
 
 /// Reads a place in a partition.
 pub(crate) fn place(text: &str) -> Result<Place, String> {
-    Place::parse(text, now_ms())
+    Place::parse(text, cli::now_ms())
 }
 
 /// An option that takes a place in a partition.

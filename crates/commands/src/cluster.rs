@@ -6,7 +6,7 @@ use client::admin::QuorumReplica;
 
 use crate::document::{Doc, map};
 use crate::failure::Failure;
-use crate::session::{Session, block_on, now_ms};
+use crate::session::{Session, block_on};
 use crate::table::Column;
 
 const BROKERS: [Column<'_>; 6] = [
@@ -111,7 +111,7 @@ async fn quorum(admin: &Admin, session: &mut Session<'_>) -> Result<(), Failure>
     let quorum = admin.describe_quorum().await?;
     let leader_end = quorum.voters.iter().find(|voter| voter.id == quorum.leader_id);
     let leader_end = leader_end.map_or(quorum.high_watermark, |leader| leader.log_end_offset);
-    let now_ms = now_ms();
+    let now_ms = cli::now_ms();
     let row = |replica: &QuorumReplica, role: &str| {
         let role = if replica.id == quorum.leader_id && role == "voter" { "leader" } else { role };
         map([

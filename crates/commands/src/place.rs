@@ -88,9 +88,13 @@ pub(crate) async fn resolve(
     admin: &Admin,
     wanted: &[(TopicPartition, Place)],
 ) -> Result<BTreeMap<TopicPartition, i64>, Failure> {
-    let all = |spec| wanted.iter().map(|(partition, _)| (partition.clone(), spec)).collect::<Vec<_>>();
-    let beginnings = offsets(admin, &all(OffsetSpec::Earliest)).await?;
-    let ends = offsets(admin, &all(OffsetSpec::Latest)).await?;
+    // A bound is asked for only where it is the place, or may bound it.
+    let all_but = |other, spec| {
+        let needed = wanted.iter().filter(|(_, place)| *place != other);
+        needed.map(|(partition, _)| (partition.clone(), spec)).collect::<Vec<_>>()
+    };
+    let beginnings = offsets(admin, &all_but(Place::End, OffsetSpec::Earliest)).await?;
+    let ends = offsets(admin, &all_but(Place::Beginning, OffsetSpec::Latest)).await?;
     let of_time = wanted.iter().filter_map(|(partition, place)| match place {
         Place::Time(time) => Some((partition.clone(), OffsetSpec::Timestamp(*time))),
         _ => None,

@@ -1,9 +1,9 @@
 //! How far the cluster's clock is from ours, without a record being written for it.
 
+use cli::now_ms;
 use client::Admin;
 
 use super::report::Report;
-use crate::session::now_ms;
 
 const CLOCK: &str = "clock";
 /// Difference that nobody minds.
