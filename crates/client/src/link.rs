@@ -196,11 +196,17 @@ async fn frame_of(answered: oneshot::Receiver<Result<Vec<u8>, Error>>) -> Result
     answered.await.unwrap_or_else(|_| Err(Error::Disconnected("The connection was closed.".to_owned())))
 }
 
-impl<R> Pending<R> {
+impl<R: Request> Pending<R> {
     /// Waits for the answer.
     pub(crate) async fn answer(self) -> Result<Answer<R>, Error> {
         let frame = frame_of(self.answered).await?;
         Ok(Answer { frame: frame.into(), version: self.version, request: PhantomData })
+    }
+
+    /// The same apart from what the request had borrowed: `S` is `R` for another lifetime.
+    pub(crate) fn detached<S: Request>(self) -> Pending<S> {
+        debug_assert_eq!(S::KEY, R::KEY, "the same kind of request");
+        Pending { answered: self.answered, version: self.version, request: PhantomData }
     }
 }
 
@@ -301,9 +307,9 @@ impl Task {
     }
 
     fn queue(&mut self, call: Call) {
-        self.dialed.outbound().buffer().extend_from_slice(&call.frame);
-        if let Some(answer) = call.answer {
-            let Call { correlation_id, deadline, .. } = call;
+        let Call { frame, correlation_id, deadline, answer } = call;
+        self.dialed.outbound().push(frame);
+        if let Some(answer) = answer {
             self.in_flight.push_back(InFlight { correlation_id, deadline, answer });
         }
     }

@@ -126,11 +126,13 @@ impl Producer {
     /// full; what becomes of the record is told by what is returned.
     pub async fn send(&self, record: &ProducerRecord<'_>) -> Result<Delivery, Error> {
         let timestamp = record.timestamp.unwrap_or_else(now_ms);
-        let mut now = Instant::now();
-        let until = now + self.shared.options.block_max;
+        let mut waits_until = None;
         loop {
             let room = self.shared.room.notified();
-            let appended = self.shared.state().append(record, timestamp, now)?;
+            let appended = self.shared.state().append(record, timestamp, Instant::now)?;
+            // The clock is not looked at for a record that finds its place.
+            let mut until =
+                || *waits_until.get_or_insert_with(|| Instant::now() + self.shared.options.block_max);
             match appended {
                 Appended::Waits { delivery, is_news: false } => return Ok(delivery),
                 Appended::Waits { delivery, is_news: true } => {
@@ -139,10 +141,9 @@ impl Producer {
                     tokio::task::yield_now().await;
                     return Ok(delivery);
                 }
-                Appended::UnknownTopic => self.find_topic(record.topic, until).await?,
-                Appended::NoRoom(bytes) => self.wait_for_room(room, bytes, until).await?,
+                Appended::UnknownTopic => self.find_topic(record.topic, until()).await?,
+                Appended::NoRoom(bytes) => self.wait_for_room(room, bytes, until()).await?,
             }
-            now = Instant::now();
         }
     }
 

@@ -19,6 +19,7 @@ const LEGACY_LENGTH_MIN: usize = 14;
 
 pub(crate) mod at {
     //! Positions of the header fields of a v2 batch.
+    pub const BASE_OFFSET: usize = 0;
     pub const LENGTH: usize = 8;
     pub const LEADER_EPOCH: usize = 12;
     pub const MAGIC: usize = 16;

@@ -1,5 +1,7 @@
 //! Builds v2 batches: for clients, for tests, and for the records the broker writes itself.
 
+use std::borrow::Cow;
+
 use model::{LeaderEpoch, Offset, TimestampMs};
 
 use crate::attributes::{Attributes, Compression, TimestampType};
@@ -16,6 +18,7 @@ pub type HeaderRef<'a> = (&'a [u8], Option<&'a [u8]>);
 /// Offsets are consecutive from the base unless [`BatchBuilder::record_at`] leaves gaps.
 #[derive(Debug, Clone)]
 pub struct BatchBuilder {
+    /// Room for the header and, behind it, the records without compression.
     plain: Vec<u8>,
     head: Head,
     codec: Codec,
@@ -46,8 +49,15 @@ impl Default for BatchBuilder {
 impl BatchBuilder {
     /// A batch at offset 0 without codec, producer or flags; its leader epoch is -1, as producers send it.
     pub fn new() -> BatchBuilder {
+        BatchBuilder::with_capacity(BATCH_HEADER_SIZE)
+    }
+
+    /// The same with memory for a batch of so many bytes before compression.
+    pub fn with_capacity(bytes: usize) -> BatchBuilder {
+        let mut plain = Vec::with_capacity(bytes.max(BATCH_HEADER_SIZE));
+        plain.resize(BATCH_HEADER_SIZE, 0);
         BatchBuilder {
-            plain: Vec::new(),
+            plain,
             head: Head {
                 base_offset: 0,
                 leader_epoch: -1,
@@ -85,10 +95,15 @@ impl BatchBuilder {
 
     /// Makes it a batch of an idempotent producer.
     pub fn producer(mut self, id: i64, epoch: i16, base_sequence: i32) -> Self {
+        self.set_producer(id, epoch, base_sequence);
+        self
+    }
+
+    /// The same, for a batch that has records already.
+    pub fn set_producer(&mut self, id: i64, epoch: i16, base_sequence: i32) {
         self.head.producer_id = id;
         self.head.producer_epoch = epoch;
         self.head.base_sequence = base_sequence;
-        self
     }
 
     /// Makes it part of a transaction.
@@ -174,7 +189,7 @@ impl BatchBuilder {
 
     /// Bytes the batch has without compression.
     pub fn plain_size(&self) -> usize {
-        BATCH_HEADER_SIZE + self.plain.len()
+        self.plain.len()
     }
 
     /// Writes the batch into a buffer of its own.
@@ -187,29 +202,51 @@ impl BatchBuilder {
     /// Appends the batch to `out`.
     pub fn build_into(&self, out: &mut Vec<u8>) {
         let start = out.len();
-        let head = &self.head;
-        out.extend_from_slice(&head.base_offset.to_be_bytes());
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&head.leader_epoch.to_be_bytes());
-        out.push(2);
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&head.attributes.with_compression(self.codec.compression).0.to_be_bytes());
-        out.extend_from_slice(&(self.next_delta - 1).to_be_bytes());
-        out.extend_from_slice(&self.base_timestamp.unwrap_or(-1).to_be_bytes());
-        out.extend_from_slice(&self.log_append_time.unwrap_or(self.max_timestamp).to_be_bytes());
-        out.extend_from_slice(&head.producer_id.to_be_bytes());
-        out.extend_from_slice(&head.producer_epoch.to_be_bytes());
-        out.extend_from_slice(&head.base_sequence.to_be_bytes());
-        out.extend_from_slice(&self.count.to_be_bytes());
         if self.codec.compression == Compression::None {
             out.extend_from_slice(&self.plain);
         } else {
-            compress(self.codec, &self.plain, out);
+            out.resize(start + BATCH_HEADER_SIZE, 0);
+            compress(self.codec, self.plain.get(BATCH_HEADER_SIZE..).unwrap_or_default(), out);
         }
         if let Some(batch) = out.get_mut(start..) {
-            seal(batch);
+            put_header(batch, self.header());
         }
     }
+
+    /// The batch, in the builder's own memory where it is not compressed. More records may follow it.
+    pub fn sealed(&mut self) -> Cow<'_, [u8]> {
+        if self.codec.compression != Compression::None {
+            return self.build().into();
+        }
+        let header = self.header();
+        put_header(&mut self.plain, header);
+        Cow::Borrowed(&self.plain)
+    }
+
+    /// The header without what follows from the bytes of the batch: its length and its checksum.
+    fn header(&self) -> [u8; BATCH_HEADER_SIZE] {
+        let head = &self.head;
+        let attributes = head.attributes.with_compression(self.codec.compression);
+        let max_timestamp = self.log_append_time.unwrap_or(self.max_timestamp);
+        let mut header = [0; BATCH_HEADER_SIZE];
+        write_at(&mut header, at::BASE_OFFSET, head.base_offset.to_be_bytes());
+        write_at(&mut header, at::LEADER_EPOCH, head.leader_epoch.to_be_bytes());
+        write_at(&mut header, at::MAGIC, [2]);
+        write_at(&mut header, at::ATTRIBUTES, attributes.0.to_be_bytes());
+        write_at(&mut header, at::LAST_OFFSET_DELTA, (self.next_delta - 1).to_be_bytes());
+        write_at(&mut header, at::BASE_TIMESTAMP, self.base_timestamp.unwrap_or(-1).to_be_bytes());
+        write_at(&mut header, at::MAX_TIMESTAMP, max_timestamp.to_be_bytes());
+        write_at(&mut header, at::PRODUCER_ID, head.producer_id.to_be_bytes());
+        write_at(&mut header, at::PRODUCER_EPOCH, head.producer_epoch.to_be_bytes());
+        write_at(&mut header, at::BASE_SEQUENCE, head.base_sequence.to_be_bytes());
+        write_at(&mut header, at::RECORD_COUNT, self.count.to_be_bytes());
+        header
+    }
+}
+
+fn put_header(batch: &mut [u8], header: [u8; BATCH_HEADER_SIZE]) {
+    write_at(batch, 0, header);
+    seal(batch);
 }
 
 /// Writes the length and checksum of the batch that `batch` holds exactly.

@@ -99,6 +99,15 @@ impl Outbound {
         &mut self.bytes
     }
 
+    /// Queues encoded bytes behind everything queued so far; their memory is taken over where nothing waits.
+    pub fn push(&mut self, bytes: Vec<u8>) {
+        if self.is_empty() {
+            (self.bytes, self.sent) = (bytes, 0);
+        } else {
+            self.bytes.extend_from_slice(&bytes);
+        }
+    }
+
     /// Queues a file range behind everything queued so far.
     pub fn push_file(&mut self, range: FileRange) {
         let at = self.bytes.len();
@@ -311,7 +320,8 @@ mod tests {
         let (mut reader, writer) = UnixStream::pair().unwrap();
         let counters = SocketCounters::default();
         let mut outbound = Outbound::default();
-        outbound.buffer().extend_from_slice(b"head");
+        outbound.push(b"he".to_vec());
+        outbound.push(b"ad".to_vec());
         outbound.push_file(FileRange {
             pin: FilePins::new(1, 1).pin(),
             file: file_with(b"0123456789"),

@@ -116,12 +116,12 @@ impl Accumulator {
         self.topics.get(topic).map(|topic| topic.view.partitions())
     }
 
-    /// Puts a record into the open batch of its partition, or into a new one.
+    /// Puts a record into the open batch of its partition, or into a new one that is begun `now`.
     pub(crate) fn append(
         &mut self,
         record: &ProducerRecord<'_>,
         timestamp: i64,
-        now: Instant,
+        now: impl FnOnce() -> Instant,
     ) -> Result<Appended, Error> {
         let bytes = size_max(record);
         self.check_size(bytes)?;
@@ -145,7 +145,7 @@ impl Accumulator {
             }
             self.free_bytes -= reserved;
             self.unfinished += 1;
-            queue.begin(&topic.view, partition, options, reserved, now);
+            queue.begin(&topic.view, partition, options, reserved, now());
             is_new = true;
         }
         let Some(batch) = queue.waiting.back_mut() else { return Err(Error::Closed) };

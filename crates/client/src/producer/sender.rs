@@ -12,11 +12,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Shared;
-use super::accumulator::{Batch, Identity};
+use super::accumulator::{Batch, Drained, Identity};
 use super::delivery::Written;
 use crate::cluster::{Cluster, Deadline, Target};
 use crate::error::Error;
-use crate::link::{Answer, Link};
+use crate::link::{Answer, Link, Pending};
 use crate::topics::TopicView;
 
 /// Where log lines of the sender come from, as Kafka's producer names it.
@@ -82,33 +82,42 @@ impl Sender {
 
     /// Sends what can be sent; gives the time of the next look.
     fn send_ready(&mut self) -> Option<Instant> {
-        let now = Instant::now();
-        let options = &self.shared.options;
-        let (in_flight_max, is_idempotent) = (options.in_flight_max, options.is_idempotent);
-        if is_idempotent && self.shared.needs_identity() {
+        if self.shared.options.is_idempotent && self.shared.needs_identity() {
             self.ask_identity();
         }
+        // A request takes a batch of each partition. What a connection takes at once costs one wake of the server.
+        loop {
+            let drained = self.drain();
+            if !drained.stale.is_empty() {
+                self.ask_topics(&drained.stale);
+            }
+            if drained.by_broker.is_empty() {
+                return drained.next;
+            }
+            for (broker, batches) in drained.by_broker {
+                self.send(broker, batches);
+            }
+        }
+    }
+
+    /// Takes out what can be sent to brokers that are connected; the others are connected to.
+    fn drain(&mut self) -> Drained {
+        let in_flight_max = self.shared.options.in_flight_max;
         let mut wanted = BTreeSet::new();
-        let drained = self.shared.state().drain(now, |broker| {
+        let mut drained = self.shared.state().drain(Instant::now(), |broker| {
             let is_connected = self.links.get(&broker).is_some_and(|link| !link.is_closed());
             if !is_connected {
                 wanted.insert(broker);
             }
             is_connected && self.in_flight.get(&broker).is_none_or(|count| *count < in_flight_max)
         });
-        for batch in drained.expired {
+        for batch in drained.expired.drain(..) {
             self.expire(&batch);
         }
         for broker in wanted {
             self.connect(broker);
         }
-        if !drained.stale.is_empty() {
-            self.ask_topics(&drained.stale);
-        }
-        for (broker, batches) in drained.by_broker {
-            self.send(broker, batches);
-        }
-        drained.next
+        drained
     }
 
     fn connect(&mut self, broker: i32) {
@@ -179,6 +188,7 @@ impl Sender {
         };
         if options.acks == 0 {
             let sent = link.send(&request, crate::cluster::ANY_VERSION);
+            drop(request);
             let outcome = sent.map(|()| Written { base_offset: -1, append_time: -1 });
             for batch in batches {
                 self.finish(&batch, outcome.clone());
@@ -187,7 +197,9 @@ impl Sender {
         }
         *self.in_flight.entry(broker).or_default() += 1;
         let events = self.events.clone();
-        match link.begin(&request, crate::cluster::ANY_VERSION) {
+        let begun = link.begin(&request, crate::cluster::ANY_VERSION).map(Pending::detached);
+        drop(request);
+        match begun {
             Ok(pending) => {
                 tokio::spawn(async move {
                     let answer = pending.answer().await;
@@ -343,15 +355,16 @@ impl Sender {
 }
 
 /// The batches of a request, by topic.
-fn topic_data(batches: &mut [Batch]) -> Vec<TopicProduceData<'static>> {
-    let mut topics: Vec<TopicProduceData<'static>> = Vec::new();
+fn topic_data(batches: &mut [Batch]) -> Vec<TopicProduceData<'_>> {
+    let mut topics: Vec<TopicProduceData<'_>> = Vec::new();
     for batch in batches {
-        let data = PartitionProduceData { index: batch.partition, records: Some(batch.build().into()) };
-        match topics.iter_mut().find(|topic| *topic.name == *batch.topic) {
-            Some(topic) => topic.partition_data.push(data),
+        let (topic, topic_id, index) = (Arc::clone(&batch.topic), batch.topic_id, batch.partition);
+        let data = PartitionProduceData { index, records: Some(batch.sealed()) };
+        match topics.iter_mut().find(|known| *known.name == *topic) {
+            Some(known) => known.partition_data.push(data),
             None => topics.push(TopicProduceData {
-                name: batch.topic.to_string().into(),
-                topic_id: batch.topic_id,
+                name: topic.to_string().into(),
+                topic_id,
                 partition_data: vec![data],
             }),
         }

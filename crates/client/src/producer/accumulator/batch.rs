@@ -1,5 +1,6 @@
 //! A batch: records of one partition that are written together.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use model::Uuid;
@@ -62,11 +63,11 @@ impl Batch {
     }
 
     /// Its bytes as they are sent.
-    pub(crate) fn build(&mut self) -> Vec<u8> {
+    pub(crate) fn sealed(&mut self) -> Cow<'_, [u8]> {
         if let Some((Identity { id, epoch }, base)) = self.sequence {
-            self.builder = std::mem::take(&mut self.builder).producer(id, epoch, base);
+            self.builder.set_producer(id, epoch, base);
         }
-        self.builder.build()
+        self.builder.sealed()
     }
 }
 

@@ -41,7 +41,7 @@ impl Queue {
             topic_id: view.id,
             partition,
             number: self.begun,
-            builder: BatchBuilder::new().compression(options.codec),
+            builder: BatchBuilder::with_capacity(reserved).compression(options.codec),
             outcome: BatchOutcome::new(Arc::clone(&view.name), partition),
             created: now,
             attempts: 0,

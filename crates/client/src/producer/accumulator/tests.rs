@@ -28,7 +28,7 @@ fn accumulator(more: &[(&str, &str)]) -> Accumulator {
 
 fn append(accumulator: &mut Accumulator) -> Delivery {
     let record = ProducerRecord { topic: "t", value: Some(&[1; 50]), ..ProducerRecord::default() };
-    match accumulator.append(&record, 0, Instant::now()).unwrap() {
+    match accumulator.append(&record, 0, Instant::now).unwrap() {
         Appended::Waits { delivery, .. } => delivery,
         Appended::NoRoom(_) | Appended::UnknownTopic => panic!("the record finds no batch"),
     }
@@ -110,7 +110,7 @@ fn memory_is_given_back_and_what_waits_too_long_is_given_up() {
     let mut accumulator = accumulator(&[("buffer.memory", "1000")]);
     let deliveries: Vec<Delivery> = (0..7).map(|_| append(&mut accumulator)).collect();
     let record = ProducerRecord { topic: "t", value: Some(&[1; 50]), ..ProducerRecord::default() };
-    assert!(matches!(accumulator.append(&record, 0, Instant::now()), Ok(Appended::NoRoom(135))));
+    assert!(matches!(accumulator.append(&record, 0, Instant::now), Ok(Appended::NoRoom(135))));
     let late = Instant::now() + Duration::from_secs(121);
     let drained = accumulator.drain(late, |_| true);
     assert_eq!((drained.expired.len(), drained.by_broker.len()), (7, 0));
