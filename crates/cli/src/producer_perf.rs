@@ -46,8 +46,8 @@ pub(crate) static PROGRAM: Program = Program {
     commands: &[],
 };
 
-/// Records on their way before those that have arrived are looked at.
-const ON_THE_WAY_MAX: usize = 1 << 16;
+/// Records on their way before the first look at which have arrived.
+const LOOKED_AT: usize = 1 << 16;
 
 /// What is to be written.
 struct Plan {
@@ -193,6 +193,10 @@ struct OnTheWay {
 struct Test {
     begun: Instant,
     on_the_way: VecDeque<OnTheWay>,
+    /// The memory of the queue before the last look.
+    spare: VecDeque<OnTheWay>,
+    /// How many on the way make it worth to look which have arrived.
+    looked_at: usize,
     all: Stats,
     /// Without the records at the beginning that do not count.
     steady: Stats,
@@ -204,7 +208,9 @@ impl Test {
     fn begin(plan: &Plan) -> Test {
         Test {
             begun: Instant::now(),
-            on_the_way: VecDeque::with_capacity(ON_THE_WAY_MAX),
+            on_the_way: VecDeque::with_capacity(LOOKED_AT),
+            spare: VecDeque::new(),
+            looked_at: LOOKED_AT,
             all: Stats::new(plan.count, plan.interval),
             steady: Stats::new(plan.count - plan.warmup, Duration::MAX),
             warmup: plan.warmup,
@@ -213,8 +219,9 @@ impl Test {
     }
 
     fn sent(&mut self, record: OnTheWay, output: &mut Output<'_>) -> Result<(), Failure> {
+        let now = record.sent;
         self.on_the_way.push_back(record);
-        if self.on_the_way.len() < ON_THE_WAY_MAX && !self.all.is_due() {
+        if self.on_the_way.len() < self.looked_at && !self.all.is_due(now) {
             return Ok(());
         }
         self.take_arrived(output)
@@ -222,18 +229,19 @@ impl Test {
 
     /// Counts what has arrived. When that was is known of each, however late it is looked at.
     fn take_arrived(&mut self, output: &mut Output<'_>) -> Result<(), Failure> {
-        let mut still = VecDeque::with_capacity(ON_THE_WAY_MAX);
-        for record in self.on_the_way.drain(..) {
+        let now = Instant::now();
+        std::mem::swap(&mut self.on_the_way, &mut self.spare);
+        for record in self.spare.drain(..) {
             match record.delivery.settled() {
-                None => still.push_back(record),
+                None => self.on_the_way.push_back(record),
                 Some((Ok(_), at)) => {
                     let latency = at.saturating_duration_since(record.sent);
-                    if let Some(line) = self.all.record(latency, record.bytes) {
+                    if let Some(line) = self.all.record(latency, record.bytes, now) {
                         wrote(writeln!(output.out, "{line}"))?;
                         wrote(output.out.flush())?;
                     }
                     if record.number >= self.warmup {
-                        self.steady.record(latency, record.bytes);
+                        self.steady.record(latency, record.bytes, now);
                     }
                 }
                 Some((Err(error), _)) => {
@@ -242,7 +250,8 @@ impl Test {
                 }
             }
         }
-        self.on_the_way = still;
+        // However many a slow server leaves on the way, each look is paid for by as many records.
+        self.looked_at = LOOKED_AT.max(2 * self.on_the_way.len());
         Ok(())
     }
 

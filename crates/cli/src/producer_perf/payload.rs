@@ -58,13 +58,23 @@ impl Payloads {
 
 /// Fills a value with letters by chance, which `chance` carries from value to value.
 pub fn fill_with_letters(chance: &mut u64, value: &mut [u8]) {
-    for eight in value.chunks_mut(8) {
-        let bytes = next(chance).to_le_bytes();
-        for (letter, byte) in eight.iter_mut().zip(bytes) {
-            // One of 26 letters, as evenly as a byte of chance can be.
-            *letter = b'A' + ((u16::from(byte) * 26) >> 8) as u8;
-        }
+    let (eights, rest) = value.as_chunks_mut();
+    for eight in eights {
+        *eight = letters(next(chance));
     }
+    for (letter, by_chance) in rest.iter_mut().zip(letters(next(chance))) {
+        *letter = by_chance;
+    }
+}
+
+/// A letter for each byte of chance, as evenly as a byte can choose one of 26: all eight at once, for making values must not
+/// be what is measured.
+fn letters(chance: u64) -> [u8; 8] {
+    const EVERY_OTHER: u64 = 0x00ff_00ff_00ff_00ff;
+    const A: u64 = u64::from_le_bytes([b'A'; 8]);
+    let even = (((chance & EVERY_OTHER) * 26) >> 8) & EVERY_OTHER;
+    let odd = (((chance >> 8) & EVERY_OTHER) * 26) & !EVERY_OTHER;
+    (A + (even | odd)).to_le_bytes()
 }
 
 /// The next number of a sequence that looks like chance (splitmix64).
@@ -123,5 +133,10 @@ mod tests {
         assert!(first.iter().all(u8::is_ascii_uppercase) && first != letters.value(1));
         let mut numbers = Payloads { kind: Kind::Numbers, chance: 0, value: Vec::new() };
         assert_eq!(numbers.value(77), b"77");
+    }
+
+    #[test]
+    fn each_byte_of_chance_chooses_a_letter() {
+        assert_eq!(letters(u64::from_le_bytes([0, 9, 10, 19, 128, 245, 246, 255])), *b"AABBNYYZ");
     }
 }

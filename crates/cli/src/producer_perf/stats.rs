@@ -56,15 +56,15 @@ impl Stats {
     }
 
     /// True where a line is due, as soon as a record has arrived.
-    pub(super) fn is_due(&self) -> bool {
-        self.window_begun.elapsed() >= self.interval
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.window_begun) >= self.interval
     }
 
-    /// Counts a record; gives a line where one is due.
-    pub(super) fn record(&mut self, latency: Duration, bytes: usize) -> Option<String> {
+    /// Counts a record that is seen `now` to have arrived; gives a line where one is due.
+    pub(super) fn record(&mut self, latency: Duration, bytes: usize, now: Instant) -> Option<String> {
         if self.all.records == 0 && self.interval == Duration::MAX {
             // Those before it do not count, nor does their time.
-            self.begun = Instant::now();
+            self.begun = now;
         }
         let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         if self.all.records.is_multiple_of(self.every) {
@@ -72,13 +72,13 @@ impl Stats {
         }
         self.all.add(latency_ms, bytes);
         self.window.add(latency_ms, bytes);
-        self.is_due().then(|| self.line())
+        self.is_due(now).then(|| self.line(now))
     }
 
-    fn line(&mut self) -> String {
+    fn line(&mut self, now: Instant) -> String {
         let window = std::mem::take(&mut self.window);
-        let seconds = seconds(self.window_begun.elapsed());
-        self.window_begun = Instant::now();
+        let seconds = seconds(now.saturating_duration_since(self.window_begun));
+        self.window_begun = now;
         format!(
             "{} records sent, {:.1} records/sec ({:.2} MB/sec), {:.1} ms avg latency, {:.1} ms max latency.",
             window.records,
@@ -146,7 +146,7 @@ mod tests {
     fn the_last_line_has_percentiles() {
         let mut stats = Stats::new(1000, Duration::from_secs(60));
         for latency in 1..=1000 {
-            assert_eq!(stats.record(Duration::from_millis(latency), 100), None);
+            assert_eq!(stats.record(Duration::from_millis(latency), 100, Instant::now()), None);
         }
         let line = stats.total("");
         assert!(line.starts_with("1000 records sent, "), "{line}");
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_line_is_due_after_each_interval() {
         let mut stats = Stats::new(10, Duration::ZERO);
-        let line = stats.record(Duration::from_millis(3), 1).unwrap();
+        let line = stats.record(Duration::from_millis(3), 1, Instant::now()).unwrap();
         assert!(
             line.starts_with("1 records sent, ") && line.ends_with("3.0 ms avg latency, 3.0 ms max latency.")
         );
