@@ -15,7 +15,11 @@ mod producing;
 
 use std::io::BufRead;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+
+/// Cases that run at the same time.
+const SIDE_BY_SIDE: usize = 4;
 
 /// What a case has at hand.
 pub struct Place {
@@ -49,31 +53,38 @@ fn main() -> ExitCode {
     }
 }
 
+/// Runs cases side by side: most of them wait most of the time, and servers have to bear it.
 fn run(servers: &str, name: &str) -> Result<(), String> {
     let place = Place { servers: servers.to_owned() };
-    let cases = admin::CASES
+    let cases: Vec<Case> = admin::CASES
         .iter()
         .chain(producing::CASES)
         .chain(consuming::CASES)
         .chain(consuming::groups::CASES)
-        .filter(|(case, _)| case.contains(name));
-    let mut failed = Vec::new();
-    let mut count = 0;
-    for (case, script) in cases {
-        let begin = Instant::now();
-        count += 1;
-        match script(&place) {
-            Ok(()) => println!("ok   {case} ({:.1} s)", begin.elapsed().as_secs_f64()),
-            Err(error) => {
-                println!("FAIL {case}: {error}");
-                failed.push(*case);
-            }
+        .filter(|(case, _)| case.contains(name))
+        .copied()
+        .collect();
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|threads| {
+        for _ in 0..SIDE_BY_SIDE {
+            threads.spawn(|| {
+                while let Some((case, script)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let begin = Instant::now();
+                    match script(&place) {
+                        Ok(()) => println!("ok   {case} ({:.1} s)", begin.elapsed().as_secs_f64()),
+                        Err(error) => {
+                            println!("FAIL {case}: {error}");
+                            failed.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
         }
-    }
-    match failed[..] {
-        [] if count > 0 => Ok(()),
-        [] => Err(format!("no case is called {name}")),
-        _ => Err(format!("{} of {count} failed", failed.len())),
+    });
+    match (cases.len(), failed.into_inner()) {
+        (0, _) => Err(format!("no case is called {name}")),
+        (_, 0) => Ok(()),
+        (count, failed) => Err(format!("{failed} of {count} failed")),
     }
 }
 
