@@ -10,7 +10,7 @@ from collections import namedtuple
 TIMEOUT_S = 120
 
 Outcome = namedtuple("Outcome", "exit out err")
-# A signal, and when it is sent: once the standard output holds a text, or a function of the process says so.
+# A signal, and when it is sent: once its output or its errors hold a text, or a function of the process says so.
 Stop = namedtuple("Stop", "signal when")
 
 
@@ -21,7 +21,7 @@ def run(command, stdin="", stop=None):
         try:
             _write(process, stdin, closes=stop is None)
             if stop:
-                _wait_for(process, out, stop.when)
+                _wait_for(process, (out, err), stop.when)
                 process.send_signal(getattr(signal, stop.signal))
             code = process.wait(timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -66,9 +66,9 @@ def _write(process, stdin, closes):
             process.stdin.close()
 
 
-def _wait_for(process, out, when):
+def _wait_for(process, printed, when):
     def holds():
-        return when(process) if callable(when) else when.encode() in _bytes(out)
+        return when(process) if callable(when) else any(when.encode() in _bytes(file) for file in printed)
 
     deadline = time.monotonic() + TIMEOUT_S
     while process.poll() is None and not holds():
