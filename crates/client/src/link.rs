@@ -54,7 +54,7 @@ pub(crate) struct Answer<R> {
 /// A request that was sent.
 #[derive(Debug)]
 pub(crate) struct Pending<R> {
-    answered: oneshot::Receiver<Result<Vec<u8>, Error>>,
+    answered: oneshot::Receiver<Result<Bytes, Error>>,
     version: i16,
     request: PhantomData<fn() -> R>,
 }
@@ -65,14 +65,14 @@ struct Call {
     correlation_id: i32,
     deadline: Instant,
     /// `None` for requests that have no answer.
-    answer: Option<oneshot::Sender<Result<Vec<u8>, Error>>>,
+    answer: Option<oneshot::Sender<Result<Bytes, Error>>>,
 }
 
 #[derive(Debug)]
 struct InFlight {
     correlation_id: i32,
     deadline: Instant,
-    answer: oneshot::Sender<Result<Vec<u8>, Error>>,
+    answer: oneshot::Sender<Result<Bytes, Error>>,
 }
 
 impl Link {
@@ -146,7 +146,7 @@ impl Link {
         &self,
         request: &R,
         version: i16,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<Bytes, Error> {
         let (answer, answered) = oneshot::channel();
         self.enqueue(request, version, Some(answer), self.options.request_timeout)?;
         frame_of(answered).await
@@ -156,7 +156,7 @@ impl Link {
         &self,
         request: &R,
         version: i16,
-        answer: Option<oneshot::Sender<Result<Vec<u8>, Error>>>,
+        answer: Option<oneshot::Sender<Result<Bytes, Error>>>,
         timeout: Duration,
     ) -> Result<(), Error> {
         let correlation_id = self.correlation_id.fetch_add(1, Ordering::Relaxed);
@@ -192,7 +192,7 @@ impl Link {
 }
 
 /// The task ends without an answer where the connection is closed for being idle at that moment.
-async fn frame_of(answered: oneshot::Receiver<Result<Vec<u8>, Error>>) -> Result<Vec<u8>, Error> {
+async fn frame_of(answered: oneshot::Receiver<Result<Bytes, Error>>) -> Result<Bytes, Error> {
     answered.await.unwrap_or_else(|_| Err(Error::Disconnected("The connection was closed.".to_owned())))
 }
 
@@ -200,7 +200,7 @@ impl<R: Request> Pending<R> {
     /// Waits for the answer.
     pub(crate) async fn answer(self) -> Result<Answer<R>, Error> {
         let frame = frame_of(self.answered).await?;
-        Ok(Answer { frame: frame.into(), version: self.version, request: PhantomData })
+        Ok(Answer { frame, version: self.version, request: PhantomData })
     }
 
     /// The same apart from what the request had borrowed: `S` is `R` for another lifetime.
@@ -323,7 +323,7 @@ impl Task {
             match expected {
                 Some(call) if correlation_id == Some(call.correlation_id) => {
                     // Who no longer waits need not know.
-                    let _ = call.answer.send(Ok(frame.to_vec()));
+                    let _ = call.answer.send(Ok(frame));
                 }
                 _ => return Err(Error::Malformed("The server answered what was not asked.".to_owned())),
             }

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::Interest;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::frame_buffer::{FIRST_READ, FrameBuffer, FrameError, READ_AHEAD_MAX};
+use crate::frame_buffer::FrameError;
+use crate::inbound::Inbound;
 use crate::outbound::Outbound;
 use crate::socket_counters::SocketCounters;
 
@@ -29,10 +31,9 @@ pub struct DialOptions {
 #[derive(Debug)]
 pub struct Dialed {
     stream: TcpStream,
-    inbound: FrameBuffer,
+    inbound: Inbound,
     outbound: Outbound,
     counters: Arc<SocketCounters>,
-    read_size: usize,
     frame_size_max: usize,
 }
 
@@ -51,10 +52,9 @@ impl Dialed {
         stream.set_nodelay(true)?;
         Ok(Dialed {
             stream,
-            inbound: FrameBuffer::default(),
+            inbound: Inbound::default(),
             outbound: Outbound::default(),
             counters: Arc::default(),
-            read_size: FIRST_READ,
             frame_size_max: options.frame_size_max,
         })
     }
@@ -65,9 +65,8 @@ impl Dialed {
     }
 
     /// The next complete frame already received, without its size prefix.
-    pub fn next_frame(&mut self) -> Result<Option<&mut [u8]>, FrameError> {
-        let frame = self.inbound.next_frame(self.frame_size_max)?;
-        Ok(frame.map(|range| self.inbound.frame_mut(range)))
+    pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
+        self.inbound.next_frame(self.frame_size_max)
     }
 
     /// Sends what the socket takes now.
@@ -98,34 +97,16 @@ impl Dialed {
     }
 
     fn read(&mut self) -> io::Result<()> {
-        self.make_room()?;
-        let room = self.inbound.room();
-        let room_size = room.len();
-        match self.stream.try_read(room) {
+        let room = self.inbound.room(self.frame_size_max).map_err(io::Error::other)?;
+        match self.stream.try_read_buf(room) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(read) => {
-                self.inbound.filled(read);
                 self.counters.count_read(read);
-                if read == room_size {
-                    self.read_size = (self.read_size * 2).min(READ_AHEAD_MAX);
-                }
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    fn make_room(&mut self) -> io::Result<()> {
-        if self.inbound.is_empty() && self.inbound.capacity() > READ_AHEAD_MAX {
-            // A large frame came and has been taken.
-            self.inbound.release();
-        }
-        let wanted = self.inbound.buffer_wanted(self.frame_size_max, self.read_size);
-        if let Some(wanted) = wanted.map_err(io::Error::other)? {
-            self.inbound.replace(vec![0; wanted.next_power_of_two()]);
-        }
-        Ok(())
     }
 }
 

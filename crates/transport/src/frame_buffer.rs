@@ -4,14 +4,14 @@ use std::fmt;
 use std::ops::Range;
 
 /// The size prefix of a frame, in bytes.
-const PREFIX: usize = 4;
+pub(crate) const PREFIX: usize = 4;
 /// Input buffer of a connection that has received nothing large yet, in bytes.
 pub(crate) const FIRST_READ: usize = 16 * 1024;
 /// Largest input buffer that many small frames alone make a connection take, in bytes.
 pub(crate) const READ_AHEAD_MAX: usize = 256 * 1024;
 /// Room made because a frame announces that it is that large, in bytes; beyond it the room doubles as the frame comes,
 /// so that four bytes of a size alone cost nobody much.
-const BELIEVED_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const BELIEVED_MAX: usize = 4 * 1024 * 1024;
 
 /// The unread part of a connection's input. Holds no memory while it is empty.
 #[derive(Debug, Default)]
@@ -119,13 +119,18 @@ impl FrameBuffer {
     }
 
     fn announced_size(&self, size_max: usize) -> Result<Option<usize>, FrameError> {
-        let Some(prefix) = self.bytes[self.start..self.end].first_chunk::<PREFIX>() else { return Ok(None) };
-        let size = i32::from_be_bytes(*prefix);
-        match usize::try_from(size) {
-            Ok(1..) if size as usize <= size_max => Ok(Some(size as usize)),
-            Ok(1..) => Err(FrameError::TooLarge { size, size_max }),
-            _ => Err(FrameError::NotPositive(size)),
-        }
+        announced_size(&self.bytes[self.start..self.end], size_max)
+    }
+}
+
+/// The size of the frame at the front of what was read, without its prefix; `None` before all of the prefix is there.
+pub(crate) fn announced_size(read: &[u8], size_max: usize) -> Result<Option<usize>, FrameError> {
+    let Some(prefix) = read.first_chunk::<PREFIX>() else { return Ok(None) };
+    let size = i32::from_be_bytes(*prefix);
+    match usize::try_from(size) {
+        Ok(1..) if size as usize <= size_max => Ok(Some(size as usize)),
+        Ok(1..) => Err(FrameError::TooLarge { size, size_max }),
+        _ => Err(FrameError::NotPositive(size)),
     }
 }
 

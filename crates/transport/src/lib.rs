@@ -12,6 +12,7 @@ mod connection_limits;
 mod connection_rate;
 mod dialed;
 mod frame_buffer;
+mod inbound;
 mod listener;
 mod memory_budget;
 mod outbound;
