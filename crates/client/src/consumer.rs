@@ -73,6 +73,8 @@ pub struct Consumer {
     tasks: JoinSet<()>,
     /// Something has come, or was asked for, since what is due was looked at.
     is_dirty: bool,
+    /// Fetches were begun that may not have been sent yet.
+    has_begun_fetches: bool,
     /// When something is due of itself.
     wake_at: Instant,
     auto_commit: AutoCommit,
@@ -132,6 +134,7 @@ impl Consumer {
             sender,
             tasks: JoinSet::new(),
             is_dirty: true,
+            has_begun_fetches: false,
             wake_at: now,
             auto_commit: AutoCommit {
                 next: now + options.auto_commit.unwrap_or_default(),
@@ -243,6 +246,14 @@ impl Consumer {
             }
             // What is on its way out is not given out any more.
             if self.change.is_none() {
+                if self.fetcher.has_room() {
+                    self.fetch_on();
+                }
+                if std::mem::take(&mut self.has_begun_fetches) {
+                    // On a runtime of one thread nothing is sent before others have their turn. Nothing is taken yet that could
+                    // be lost where the wait is given up.
+                    tokio::task::yield_now().await;
+                }
                 let records = self.fetcher.take(self.options.poll_records_max, &mut self.assignment)?;
                 if !records.is_empty() {
                     // What comes next is on its way while the program works.
@@ -250,7 +261,7 @@ impl Consumer {
                     return Ok(records);
                 }
                 if self.fetcher.has_room() {
-                    self.fetch_on();
+                    continue;
                 }
             }
             let wake = until.min(self.wake_at).min(Instant::now() + WAIT_MAX);

@@ -274,6 +274,7 @@ impl Consumer {
     /// Sends the fetches that can be sent.
     pub(super) fn fetch_on(&mut self) {
         let calls = self.fetcher.calls(&self.assignment, &self.topics, Instant::now());
+        self.has_begun_fetches |= !calls.is_empty();
         for call in calls {
             let (cluster, events) = (self.cluster.clone(), self.sender.clone());
             let deadline = Deadline::after("fetch", self.options.api_timeout);

@@ -45,7 +45,7 @@ pub(crate) struct Chunk {
     pub(crate) timestamp_type: Option<TimestampType>,
     /// What the spans point into.
     pub(crate) buffer: Bytes,
-    pub(crate) spans: Arc<[Span]>,
+    pub(crate) spans: Arc<Vec<Span>>,
     /// Those of `spans` that belong to it.
     pub(crate) first: usize,
     pub(crate) end: usize,

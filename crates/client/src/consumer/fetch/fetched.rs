@@ -253,7 +253,7 @@ impl Fetched {
             leader_epoch,
             timestamp_type,
             buffer,
-            spans: spans.into(),
+            spans: Arc::new(spans),
             first: 0,
             end,
         });
