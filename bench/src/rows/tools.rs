@@ -171,8 +171,12 @@ impl Bench<'_> {
     fn warm(&self, topic: &str) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("cannot read the log of {topic}: {error}");
         for file in std::fs::read_dir(self.folder.join(format!("data/{topic}-0"))).map_err(failed)? {
-            let mut file = std::fs::File::open(file.map_err(failed)?.path()).map_err(failed)?;
-            std::io::copy(&mut file, &mut std::io::sink()).map_err(failed)?;
+            let path = file.map_err(failed)?.path();
+            // Others are written and renamed while the broker runs.
+            if path.extension().is_some_and(|kind| kind == "log") {
+                let mut file = std::fs::File::open(path).map_err(failed)?;
+                std::io::copy(&mut file, &mut std::io::sink()).map_err(failed)?;
+            }
         }
         Ok(())
     }
