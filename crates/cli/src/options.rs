@@ -246,6 +246,9 @@ impl Given {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     const OPTIONS: Options = Options {
@@ -302,5 +305,49 @@ mod tests {
         assert_eq!(given.exclude("list", &["shift-by", "topic"]), usage(clash));
         assert_eq!(given.exclude("state", &["topic"]), Ok(()));
         assert!(OPTIONS.table().starts_with("--help           Print this text.\n--list "));
+    }
+
+    /// A piece of a command line: its words, and the option or the word that is to be read from them.
+    #[derive(Debug, Clone)]
+    struct Piece {
+        words: Vec<String>,
+        option: Option<(&'static str, Option<String>)>,
+    }
+
+    fn piece() -> impl Strategy<Value = Piece> {
+        let dashes = || prop_oneof![Just("--"), Just("-")];
+        let value = (dashes(), prop_oneof![Just("topic"), Just("shift-by")], any::<bool>(), any::<String>());
+        let value = value.prop_map(|(dashes, name, is_joined, value)| {
+            let words = if is_joined {
+                vec![format!("{dashes}{name}={value}")]
+            } else {
+                vec![format!("{dashes}{name}"), value.clone()]
+            };
+            Piece { words, option: Some((name, Some(value))) }
+        });
+        let flag = dashes()
+            .prop_map(|dashes| Piece { words: vec![format!("{dashes}list")], option: Some(("list", None)) });
+        let word = "[^-].{0,5}|-".prop_map(|word| Piece { words: vec![word], option: None });
+        prop_oneof![value, flag, word]
+    }
+
+    proptest! {
+        #[test]
+        fn options_are_read_in_any_spelling_order_and_company(pieces in vec(piece(), 0..8), rest in vec(any::<String>(), 0..3)) {
+            let mut line: Vec<String> = pieces.iter().flat_map(|piece| piece.words.clone()).collect();
+            line.push("--".to_owned());
+            line.extend(rest.clone());
+            let words = pieces.iter().filter(|piece| piece.option.is_none()).flat_map(|piece| piece.words.clone());
+            let expected = Given {
+                options: pieces.iter().filter_map(|piece| piece.option.clone()).collect(),
+                words: words.chain(rest).collect(),
+            };
+            prop_assert_eq!(OPTIONS.read(&line), Ok(expected));
+        }
+
+        #[test]
+        fn any_words_are_read_or_refused(words in vec(any::<String>(), 0..6)) {
+            let _ = OPTIONS.read(&words);
+        }
     }
 }

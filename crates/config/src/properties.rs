@@ -193,6 +193,9 @@ fn escape(text: &str, is_key: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parsed(text: &str) -> Vec<(String, String)> {
@@ -255,5 +258,24 @@ mod tests {
         let text = properties.to_text("written by a test\ntwice");
         assert!(text.starts_with("#written by a test\n#twice\ncluster.id=AAAA"));
         assert_eq!(Properties::parse(text.as_bytes()), Ok(properties));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_is_read_back(pairs in btree_map(any::<String>(), any::<String>(), 0..8), comment in "[ -~\n]{0,20}") {
+            let mut properties = Properties::default();
+            for (key, value) in &pairs {
+                properties.set(key, value);
+            }
+            prop_assert_eq!(Properties::parse(properties.to_text(&comment).as_bytes()), Ok(properties));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..200), text in "[ab=: \t\\\\u0d8#!\r\n]{0,60}") {
+            let _ = Properties::parse(&bytes);
+            if let Ok(properties) = Properties::parse(text.as_bytes()) {
+                prop_assert_eq!(Properties::parse(properties.to_text("").as_bytes()), Ok(properties));
+            }
+        }
     }
 }

@@ -115,6 +115,9 @@ fn choose(weights: &[(i32, usize)], random: f64) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     /// What Kafka's own tests of the hash expect.
@@ -160,5 +163,38 @@ mod tests {
             (0..5).filter_map(|number| choose(&weights, f64::from(number) / 5.0)).collect();
         assert_eq!(chosen, [0, 1, 1, 1, 1]);
         assert_eq!(choose(&weights, 1.0), Some(1));
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_has_one_partition_and_it_exists(key in vec(any::<u8>(), 0..40), partitions in 1..i32::MAX) {
+            let chosen = by_key(&key, partitions);
+            prop_assert!((0..partitions).contains(&chosen));
+            prop_assert_eq!(by_key(&key, partitions), chosen);
+        }
+
+        #[test]
+        fn round_robin_leaves_no_partition_out(partitions in 1..50i32, rounds in 1..4usize) {
+            let partitioner = RoundRobin::default();
+            let mut chosen: Vec<i32> =
+                (0..partitions as usize * rounds).map(|_| partitioner.partition("t", None, None, partitions)).collect();
+            chosen.sort_unstable();
+            let each = (0..partitions).flat_map(|partition| std::iter::repeat_n(partition, rounds));
+            prop_assert_eq!(chosen, each.collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn queues_are_chosen_by_their_weight(queued in vec(0..20usize, 1..12)) {
+            let weights: Vec<(i32, usize)> = (0..).zip(queued.iter().copied()).collect();
+            let longest = queued.iter().max().unwrap();
+            let shares: Vec<usize> = queued.iter().map(|queued| longest + 1 - queued).collect();
+            let total: usize = shares.iter().sum();
+            let mut chosen = vec![0; queued.len()];
+            for step in 0..total {
+                let partition = choose(&weights, (step as f64 + 0.5) / total as f64).unwrap();
+                chosen[partition as usize] += 1;
+            }
+            prop_assert_eq!(chosen, shares);
+        }
     }
 }
