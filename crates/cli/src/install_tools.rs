@@ -47,6 +47,25 @@ fn install(executable: &Path, folder: &Path) -> Result<usize, String> {
 mod tests {
     use super::*;
 
+    /// What the source tree has for those who build it themselves.
+    #[test]
+    fn the_folder_bin_has_every_tool_in_both_spellings() {
+        let bin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bin");
+        let mut there: Vec<String> = fs::read_dir(&bin)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        there.sort();
+        let mut names: Vec<String> =
+            names::all().flat_map(|name| [name.to_owned(), format!("{name}.sh")]).collect();
+        names.push("naru-tool".to_owned());
+        names.sort();
+        assert_eq!(there, names);
+        for name in there.iter().filter(|name| *name != "naru-tool") {
+            assert_eq!(fs::read_link(bin.join(name)).unwrap(), Path::new("naru-tool"), "{name}");
+        }
+    }
+
     #[test]
     fn links_are_made_and_made_again_and_other_files_stay() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,1 @@
+naru-tool
