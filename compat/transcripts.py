@@ -136,8 +136,9 @@ def masked(text, session):
     text = re.sub(r', "endpoints": \[[^]]*\]', "", text)
     text = re.sub(r"(^\t(at |\.\.\. ).*\n)+", "\t(stack trace)\n", text, flags=re.MULTILINE)
     text = re.sub(r"^Option [^\n]*Description *\n-.*", "(option table)\n", text, flags=re.MULTILINE | re.DOTALL)
-    # How often somebody tries in vain before it is stopped is a matter of time.
+    # How often somebody tries in vain before it is stopped, and what it asks before a topic, is a matter of time.
     text = re.sub(r"^(\[time\] WARN .* could not be established\..*\n)\1+", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"with correlation id \d+ :", "with correlation id N :", text)
     for sentence in SHUFFLED:
         text = sentence.sub(lambda found: found[1] + ", ".join(sorted(re.split(", ?", found[2]))), text)
     return text

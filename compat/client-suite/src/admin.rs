@@ -58,6 +58,7 @@ fn topics(place: &Place) -> Result<(), String> {
         let admin = Admin::connect(&place.servers).map_err(shown)?;
         admin.create_topic(&new_topic("suite-topics", 2), false).await.map_err(shown)?;
         admin.create_topic(&new_topic("suite-only-checked", 2), true).await.map_err(shown)?;
+        described(&admin, &["suite-topics"]).await?;
         let listed = admin.list_topics().await.map_err(shown)?;
         let found: Vec<&str> = listed
             .iter()
@@ -67,7 +68,6 @@ fn topics(place: &Place) -> Result<(), String> {
         equal(found.contains(&"suite-topics"), true, "listed")?;
         equal(found.contains(&"suite-only-checked"), false, "a topic that was only checked is listed")?;
         let new = NewPartitions { topic: "suite-topics".to_owned(), count: 5, assignments: None };
-        described(&admin, &["suite-topics"]).await?;
         admin.create_partitions(&new, false).await.map_err(shown)?;
         let begin = Instant::now();
         let mut found = described(&admin, &["suite-topics"]).await?;
@@ -105,8 +105,14 @@ fn configs(place: &Place) -> Result<(), String> {
         let topic = ConfigResource::topic("suite-configs");
         let changes = [("retention.ms".to_owned(), ConfigOperation::Set("1000".to_owned()))];
         admin.alter_configs(&topic, &changes, false).await.map_err(shown)?;
-        let entries =
-            admin.describe_configs(&topic, Some(&["retention.ms", "segment.bytes"])).await.map_err(shown)?;
+        let asked = ["retention.ms", "segment.bytes"];
+        let begin = Instant::now();
+        let mut entries = admin.describe_configs(&topic, Some(&asked)).await.map_err(shown)?;
+        // Kafka's brokers hear of it a moment later than the controller answers.
+        while entries.iter().all(|entry| entry.value.as_deref() != Some("1000")) && begin.elapsed() < LONG {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            entries = admin.describe_configs(&topic, Some(&asked)).await.map_err(shown)?;
+        }
         let values: BTreeMap<&str, Option<&str>> =
             entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_deref())).collect();
         equal(values.get("retention.ms"), Some(&Some("1000")), "a setting that was set")?;
