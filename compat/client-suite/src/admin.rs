@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use client::Admin;
 use client::admin::{ConfigOperation, ConfigResource, NewPartitions, NewTopic, OffsetSpec, TopicDescription};
+use client::{Admin, Error};
 use config::{ClientKind, ClientSettings};
 use model::ErrorCode;
 
@@ -38,18 +38,27 @@ pub fn lasting_topic(name: &str, partitions: i32) -> NewTopic {
     NewTopic { configs, ..new_topic(name, partitions) }
 }
 
-/// What the brokers know of topics that were just created: Kafka's hear of them a moment later than the controller answers.
+/// What the brokers know of topics that were just created.
 pub async fn described(admin: &Admin, names: &[&str]) -> Result<Vec<TopicDescription>, String> {
+    heard(async || admin.describe_topics(names).await, |_| true).await
+}
+
+/// Asks until the brokers have heard of a change: Kafka's do a moment later than the controller answers.
+async fn heard<T>(
+    mut ask: impl AsyncFnMut() -> Result<T, Error>,
+    has_heard: impl Fn(&T) -> bool,
+) -> Result<T, String> {
     let begin = Instant::now();
     loop {
-        match admin.describe_topics(names).await {
-            Err(error)
-                if error.code() == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) && begin.elapsed() < LONG =>
-            {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            described => return described.map_err(shown),
+        let told = ask().await;
+        let is_known = match &told {
+            Ok(told) => has_heard(told),
+            Err(error) => error.code() != Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        };
+        if is_known || begin.elapsed() >= LONG {
+            return told.map_err(shown);
         }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -69,12 +78,9 @@ fn topics(place: &Place) -> Result<(), String> {
         equal(found.contains(&"suite-only-checked"), false, "a topic that was only checked is listed")?;
         let new = NewPartitions { topic: "suite-topics".to_owned(), count: 5, assignments: None };
         admin.create_partitions(&new, false).await.map_err(shown)?;
-        let begin = Instant::now();
-        let mut found = described(&admin, &["suite-topics"]).await?;
-        while found.first().is_some_and(|topic| topic.partitions.len() < 5) && begin.elapsed() < LONG {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            found = described(&admin, &["suite-topics"]).await?;
-        }
+        let has_grown =
+            |found: &Vec<TopicDescription>| found.first().is_none_or(|topic| topic.partitions.len() >= 5);
+        let found = heard(async || admin.describe_topics(&["suite-topics"]).await, has_grown).await?;
         let topic = found.first().ok_or("nothing is described")?;
         equal(
             topic.partitions.iter().map(|partition| partition.partition).collect(),
@@ -106,13 +112,11 @@ fn configs(place: &Place) -> Result<(), String> {
         let changes = [("retention.ms".to_owned(), ConfigOperation::Set("1000".to_owned()))];
         admin.alter_configs(&topic, &changes, false).await.map_err(shown)?;
         let asked = ["retention.ms", "segment.bytes"];
-        let begin = Instant::now();
-        let mut entries = admin.describe_configs(&topic, Some(&asked)).await.map_err(shown)?;
-        // Kafka's brokers hear of it a moment later than the controller answers.
-        while entries.iter().all(|entry| entry.value.as_deref() != Some("1000")) && begin.elapsed() < LONG {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            entries = admin.describe_configs(&topic, Some(&asked)).await.map_err(shown)?;
-        }
+        let entries = heard(
+            async || admin.describe_configs(&topic, Some(&asked)).await,
+            |entries| entries.iter().any(|entry| entry.value.as_deref() == Some("1000")),
+        )
+        .await?;
         let values: BTreeMap<&str, Option<&str>> =
             entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_deref())).collect();
         equal(values.get("retention.ms"), Some(&Some("1000")), "a setting that was set")?;
