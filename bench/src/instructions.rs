@@ -38,13 +38,13 @@ enum Work {
 const CASES: [Case; 4] = [
     Case {
         name: "produce, a batch of 300 B",
-        ceiling: 12_980.0,
+        ceiling: 10_350.0,
         repeats: 500,
         work: Work::Produce { batch_bytes: 300, record_bytes: 239 },
     },
     Case {
         name: "produce, a batch of 16 KiB",
-        ceiling: 22_190.0,
+        ceiling: 19_550.0,
         repeats: 500,
         work: Work::Produce { batch_bytes: 16 << 10, record_bytes: 1 << 10 },
     },

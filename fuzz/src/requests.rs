@@ -37,7 +37,7 @@ protocol::for_each_request!(dispatch);
 fuzz_target!(|input: &[u8]| {
     let [key, version, body @ ..] = input else { return };
     match key {
-        0 => drop(ProduceView::parse(body, 3 + i16::from(*version) % 11)),
+        0 => drop(ProduceView::parse(body, 3 + i16::from(*version) % 11, |_| ())),
         1 => drop(FetchView::parse(body, 4 + i16::from(*version) % 15)),
         _ => {}
     }

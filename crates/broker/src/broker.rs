@@ -18,7 +18,7 @@ use crate::coordinators::{GroupCoordinators, Rebalance};
 use crate::dynamic_settings;
 use crate::fetch_sessions::FetchSessions;
 use crate::handlers::fetch::Attempt;
-use crate::handlers::produce::Item;
+use crate::handlers::produce::Batches;
 use crate::listeners::OpenListeners;
 use crate::log_dirs::LogDirs;
 use crate::metadata_view::MetadataView;
@@ -105,7 +105,7 @@ pub struct Core {
     /// For decompressing batches.
     pub(crate) scratch: RefCell<Scratch>,
     /// For the partitions of a Produce request.
-    pub(crate) produce_items: Cell<Vec<Item>>,
+    pub(crate) produce_batches: Cell<Batches>,
     /// For the partitions of a Fetch request.
     pub(crate) fetch_attempt: Cell<Attempt>,
     /// Of the requests parked here.
@@ -177,7 +177,7 @@ impl Core {
         Core {
             broker,
             scratch: RefCell::new(Scratch::new()),
-            produce_items: Cell::default(),
+            produce_batches: Cell::default(),
             fetch_attempt: Cell::default(),
             wakeups: Wakeups::of_this_core(),
             index,

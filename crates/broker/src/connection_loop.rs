@@ -3,6 +3,7 @@
 //! All complete frames of one read are handled and answered with one write. A request that has to wait is
 //! parked; requests behind it go on where that cannot be told apart from serving one after the other.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::ops::Range;
@@ -20,6 +21,7 @@ use crate::broker::Core;
 use crate::dispatch;
 use crate::listeners::ListenerInfo;
 use crate::request::{Behind, ConnectionFacts, Outcome, Parked};
+use crate::seldom::Seldom;
 use crate::wakeups::{ParkingWaker, Wakeups};
 
 /// Requests of one connection that may be parked at the same time.
@@ -68,6 +70,8 @@ struct ConnectionLoop {
     more_frames: bool,
     /// The connection is to be closed once its answers have gone out.
     closing: Option<CloseConnection>,
+    /// When bytes last came or went; what is handled looks at the clock anyway.
+    last_active: Rc<Cell<Instant>>,
 }
 
 /// Serves `connection` until the client closes it, breaks the protocol, stays idle too long, or its listener closes.
@@ -80,8 +84,10 @@ pub async fn serve(
     let peer = connection.peer();
     let facts = ConnectionFacts::new(peer, listener);
     let idle_max = core.broker.options.connection_idle_max();
+    let last_active = Rc::new(Cell::new(Instant::now()));
     let mut state = ConnectionLoop {
         connection,
+        last_active: Rc::clone(&last_active),
         facts,
         core,
         slots: VecDeque::new(),
@@ -90,36 +96,51 @@ pub async fn serve(
         more_frames: false,
         closing: None,
     };
-    let mut last_active = Instant::now();
-    let mut idle = std::pin::pin!(tokio::time::sleep(idle_max));
     // Asked once for the life of the connection: to ask anew costs every turn an entry in a list that all share.
-    let mut listener_closes = std::pin::pin!(closing.wait_for(|closing| *closing));
+    let end = std::pin::pin!(async {
+        tokio::select! {
+            () = idle_for(idle_max, &last_active) => End::Idle,
+            _ = closing.wait_for(|closing| *closing) => End::ListenerCloses,
+        }
+    });
+    let mut end = Seldom::new(end);
     loop {
         let turn = tokio::select! {
             biased;
             turn = state.turn() => turn,
-            () = idle.as_mut() => {
-                let left = idle_max.saturating_sub(last_active.elapsed());
-                if left.is_zero() {
-                    tracing::debug!(%peer, "closed: idle for connections.max.idle.ms");
-                    break;
+            end = &mut end => {
+                match end {
+                    End::Idle => tracing::debug!(%peer, "closed: idle for connections.max.idle.ms"),
+                    End::ListenerCloses => state.drain().await,
                 }
-                idle.as_mut().reset(tokio::time::Instant::now() + left);
-                continue;
-            }
-            _ = listener_closes.as_mut() => {
-                state.drain().await;
                 break;
             }
         };
         match turn {
-            Ok(true) => last_active = Instant::now(),
+            Ok(true) => {}
             Ok(false) => break,
             Err(CloseConnection(reason)) => {
                 tracing::debug!(%peer, reason, "closed");
                 break;
             }
         }
+    }
+}
+
+/// Why a connection ends that has done nothing for it.
+enum End {
+    Idle,
+    ListenerCloses,
+}
+
+/// Ends once nothing has happened for `idle_max`.
+async fn idle_for(idle_max: Duration, last_active: &Cell<Instant>) {
+    loop {
+        let left = idle_max.saturating_sub(last_active.get().elapsed());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left).await;
     }
 }
 
@@ -156,20 +177,29 @@ impl ConnectionLoop {
                     self.more_frames = true;
                     Ok(true)
                 }
-                None => Ok(true),
+                None => {
+                    self.last_active.set(Instant::now());
+                    Ok(true)
+                }
             },
             () = until(muted_until) => Ok(true),
         }
     }
 
     fn handle_frames(&mut self) -> Result<(), CloseConnection> {
-        for _ in 0..FRAMES_PER_TURN {
+        for number in 0..FRAMES_PER_TURN {
             if self.closing.is_some() || !self.more_frames || !self.may_take() || !self.has_output_room() {
                 return Ok(());
             }
             match self.connection.next_frame().map_err(closed)? {
                 Some(frame) => self.handle_frame(frame),
-                None => self.more_frames = false,
+                None => {
+                    self.more_frames = false;
+                    if number == 0 {
+                        // A part of one came.
+                        self.last_active.set(Instant::now());
+                    }
+                }
             }
         }
         Ok(())
@@ -177,6 +207,7 @@ impl ConnectionLoop {
 
     fn handle_frame(&mut self, frame: Range<usize>) {
         let started = Instant::now();
+        self.last_active.set(started);
         let (bytes, outbound) = self.connection.frame(frame);
         let mut behind_others = (!self.slots.is_empty()).then(Outbound::default);
         let out = behind_others.as_mut().unwrap_or(outbound);
@@ -233,7 +264,9 @@ impl ConnectionLoop {
     /// The request at the front is answered: its answer and those behind it that are ready go out.
     fn finish_front(&mut self, answer: Outbound) {
         if let Some(Slot::Waiting(waiting)) = self.slots.pop_front() {
-            let remote_us = waiting.parked_at.elapsed().as_micros() as u64;
+            let now = Instant::now();
+            self.last_active.set(now);
+            let remote_us = now.saturating_duration_since(waiting.parked_at).as_micros() as u64;
             self.count(waiting.kind, RequestTimes { remote_us, ..waiting.times });
         }
         self.connection.outbound().append(answer);

@@ -30,6 +30,7 @@ mod producer_ids;
 mod quotas;
 pub mod registration;
 mod request;
+mod seldom;
 mod traffic;
 mod wakeups;
 

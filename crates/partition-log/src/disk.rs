@@ -66,6 +66,9 @@ impl Disk for RealDisk {
     }
 
     fn write_at(&self, file: &File, mut parts: &mut [IoSlice<'_>], mut position: u64) -> io::Result<()> {
+        if let [only] = parts {
+            return file.write_all_at(only, position);
+        }
         // Leading empty parts would read as a write that makes no progress.
         IoSlice::advance_slices(&mut parts, 0);
         while !parts.is_empty() {

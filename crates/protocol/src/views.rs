@@ -1,7 +1,7 @@
 //! Produce and Fetch without allocation: requests read in place, responses written straight into a buffer.
 //!
-//! A view checks its whole request once, when it is parsed; its iterators then walk the same bytes again and
-//! cannot fail. A response writer is told each count before the elements, and refuses to end short of it.
+//! A Fetch is checked whole when it is parsed, and its iterators then walk the same bytes again and cannot fail. A Produce
+//! is read once, and what it holds is handed over on the way. A response writer is told each count before the elements, and refuses to end short of it.
 
 mod fetch;
 mod fetch_response;
@@ -11,7 +11,7 @@ mod topic_key;
 
 pub use fetch::{FetchPartition, FetchTopic, FetchView, ForgottenTopic};
 pub use fetch_response::{Cut, FetchResponseHead, FetchResponseWriter};
-pub use produce::{ProducePartition, ProduceTopic, ProduceView};
+pub use produce::{ProducePart, ProducePartition, ProduceTopic, ProduceView};
 pub use produce_response::ProduceResponseWriter;
 pub use topic_key::TopicKey;
 

@@ -1,6 +1,6 @@
 //! One client connection: frames in, bytes and file ranges out.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -203,11 +203,13 @@ impl Connection {
         self.unless_stalled(self.stream.writable(), "does not take its answers").await
     }
 
+    /// Asked for in the way that keeps one waiter, not a list of them: only the connection's own task waits.
     async fn readable(&self) -> io::Result<()> {
+        let readable = poll_fn(|context| self.stream.poll_read_ready(context));
         if self.reservation.is_none() {
-            return self.stream.readable().await;
+            return readable.await;
         }
-        self.unless_stalled(self.stream.readable(), "does not go on with its request").await
+        self.unless_stalled(readable, "does not go on with its request").await
     }
 
     /// Waits for a client that holds memory of the budget, unless it stands still while others wait for memory.

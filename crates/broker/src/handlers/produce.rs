@@ -8,10 +8,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use model::{ErrorCode, TopicName};
+use model::{ErrorCode, TopicName, Uuid};
 use partition_log::{AppendError, Appended};
 use protocol::messages::produce_response::PartitionProduceResponse;
-use protocol::views::{ProduceResponseWriter, ProduceView, TopicKey};
+use protocol::views::{ProducePart, ProducePartition, ProduceResponseWriter, ProduceView, TopicKey};
 use protocol::{ApiKey, VersionRange};
 use records::{Attributes, BATCH_HEADER_SIZE, Scratch};
 use tokio::sync::oneshot;
@@ -50,6 +50,37 @@ enum State {
     Flushing(Appended, FlushTicket),
 }
 
+/// The batches of one request and whose they are; kept by the core from one request to the next.
+#[derive(Default)]
+pub struct Batches {
+    topics: Vec<TopicOfRequest>,
+    /// Of all topics, in order.
+    items: Vec<Item>,
+}
+
+/// A topic as the request names it.
+struct TopicOfRequest {
+    /// `None` where the name stands in the request.
+    id: Option<Uuid>,
+    name_at: Range<usize>,
+    partition_count: usize,
+}
+
+impl TopicOfRequest {
+    /// How the answer names it; `first` is the first of its partitions.
+    fn key<'b>(&self, body: &'b [u8], first: Option<&'b Item>) -> TopicKey<'b> {
+        match (self.id, first.map(|item| &item.partition)) {
+            (Some(id), _) => TopicKey::Id(id),
+            (None, Some(Ok(partition))) => TopicKey::Name(partition.topic.name.as_str()),
+            // It was text when the request was read.
+            (None, _) => {
+                let name = body.get(self.name_at.clone()).unwrap_or_default();
+                TopicKey::Name(std::str::from_utf8(name).unwrap_or_default())
+            }
+        }
+    }
+}
+
 impl State {
     fn done(response: PartitionProduceResponse<'static>) -> State {
         State::Done(Box::new(response))
@@ -66,29 +97,34 @@ struct Terms {
 
 fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Served {
     let core = request.core;
-    let mut items = core.produce_items.take();
-    items.clear();
-    let acks = collect(request, body, &mut items)?;
+    let mut batches = core.produce_batches.take();
+    let acks = collect(request, body, &mut batches)?;
     let terms = Terms { acks, version: request.head.version, now_ms: core.broker.clock.now_ms() };
     let mut scratch = core.scratch.borrow_mut();
-    for item in &mut items {
+    for item in &mut batches.items {
         append(&core.broker, item, terms, body, &mut scratch);
     }
     drop(scratch);
     let throttle_ms = throttle(request, body.len());
-    if acks == 0 {
-        if items.iter().any(|item| matches!(item.state, State::Queued(_))) {
-            return Ok(parked::park_unanswered(items));
-        }
-        return answer_nothing(&items);
+    let waits = |item: &Item| match item.state {
+        State::Queued(_) => true,
+        State::Flushing(..) => acks != 0,
+        _ => false,
+    };
+    if batches.items.iter().any(waits) {
+        return Ok(match acks {
+            0 => parked::park_unanswered(batches.items),
+            _ => parked::park(request.head, body, batches, acks, throttle_ms),
+        });
     }
-    let waits = |item: &Item| matches!(item.state, State::Queued(_) | State::Flushing(..));
-    if items.iter().any(waits) {
-        return Ok(parked::park(request.head, body, items, acks, throttle_ms));
-    }
-    let answered = answer(request.head, body, &items, throttle_ms, out);
-    core.produce_items.replace(items);
-    answered.map(|()| Outcome::Answered)
+    let served = match acks {
+        0 => answer_nothing(&batches.items),
+        _ => answer(request.head, body, &batches, throttle_ms, out),
+    };
+    batches.topics.clear();
+    batches.items.clear();
+    core.produce_batches.replace(batches);
+    served
 }
 
 /// Counts the request against its client's quota; for how many milliseconds the client is throttled.
@@ -101,19 +137,29 @@ fn throttle(request: &mut Request<'_>, body_size: usize) -> i32 {
 }
 
 /// Finds the partitions of the request and returns its acks.
-fn collect(request: &Request<'_>, body: &[u8], items: &mut Vec<Item>) -> Result<i16, CloseConnection> {
+fn collect(request: &Request<'_>, body: &[u8], batches: &mut Batches) -> Result<i16, CloseConnection> {
     let head = request.head;
-    let view = ProduceView::parse(body, head.version).map_err(|error| malformed(head, error))?;
-    let broker = request.broker();
+    let Batches { topics, items } = batches;
     let mut transactional = false;
-    for topic in view.topics() {
-        for partition in topic.partitions() {
-            let found = find(broker, request, topic.topic, partition.index);
-            let (index, records) = (partition.index, partition.records);
-            transactional |= records.clone().is_some_and(|range| is_transactional(body.get(range)));
-            items.push(Item { index, records, partition: found, state: State::Untouched });
+    let mut key = None;
+    let view = ProduceView::parse(body, head.version, |part| match part {
+        ProducePart::Topic(topic) => {
+            let id = match topic.key {
+                TopicKey::Id(id) => Some(id),
+                TopicKey::Name(_) => None,
+            };
+            key = Some(topic.key);
+            let (name_at, partition_count) = (topic.name_at, topic.partition_count);
+            topics.push(TopicOfRequest { id, name_at, partition_count });
         }
-    }
+        ProducePart::Partition(ProducePartition { index, records }) => {
+            let unknown = Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            let partition = key.map_or(unknown, |key| find(request, key, index));
+            transactional |= records.clone().is_some_and(|range| is_transactional(body.get(range)));
+            items.push(Item { index, records, partition, state: State::Untouched });
+        }
+    });
+    let view = view.map_err(|error| malformed(head, error))?;
     if transactional && view.transactional_id.is_none() {
         // Permission hangs on the id, and the batch's own flag tells that there should be one.
         let error = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
@@ -129,15 +175,11 @@ fn is_transactional(batch: Option<&[u8]>) -> bool {
     head[MAGIC_AT] == 2 && Attributes(attributes).is_transactional()
 }
 
-fn find(
-    broker: &Broker,
-    request: &Request<'_>,
-    topic: TopicKey<'_>,
-    index: i32,
-) -> Result<Arc<Partition>, ErrorCode> {
+fn find(request: &Request<'_>, topic: TopicKey<'_>, index: i32) -> Result<Arc<Partition>, ErrorCode> {
+    let partitions = &request.broker().partitions;
     let partition = match topic {
-        TopicKey::Name(name) => broker.partitions.partition(name, index)?,
-        TopicKey::Id(id) => broker.partitions.partition_by_id(id, index)?,
+        TopicKey::Name(name) => partitions.partition(name, index)?,
+        TopicKey::Id(id) => partitions.partition_by_id(id, index)?,
     };
     // Kafka lets only its own admin client write to the topics that brokers keep for themselves.
     if TopicName::is_internal(partition.topic.name.as_str()) && request.client_id() != Some("__admin_client")
@@ -219,21 +261,20 @@ fn answer_nothing(items: &[Item]) -> Served {
 fn answer(
     head: ResponseHead,
     body: &[u8],
-    items: &[Item],
+    batches: &Batches,
     throttle_ms: i32,
     out: &mut Outbound,
-) -> Result<(), CloseConnection> {
-    // The same bytes parsed before; only batches have been stamped since.
-    let view = ProduceView::parse(body, head.version).map_err(|error| malformed(head, error))?;
-    head.answer_with(out, |writer| {
-        let mut items = items.iter();
-        let topics = view.topics();
-        let mut response = ProduceResponseWriter::begin(writer, head.version, topics.len())
+) -> Served {
+    let answered = head.answer_with(out, |writer| {
+        let mut items = batches.items.as_slice();
+        let mut response = ProduceResponseWriter::begin(writer, head.version, batches.topics.len())
             .map_err(|error| head.failed(error))?;
-        for topic in topics {
-            let partitions = topic.partitions();
-            response.topic(topic.topic, partitions.len()).map_err(|error| head.failed(error))?;
-            for item in items.by_ref().take(partitions.len()) {
+        for topic in &batches.topics {
+            let (own, others) = items.split_at(topic.partition_count.min(items.len()));
+            items = others;
+            let key = topic.key(body, own.first());
+            response.topic(key, own.len()).map_err(|error| head.failed(error))?;
+            for item in own {
                 let written = match &item.state {
                     State::Appended(done) => response.partition(&outcomes::appended(item.index, done)),
                     State::Done(done) => response.partition(done),
@@ -244,7 +285,8 @@ fn answer(
             }
         }
         response.finish(throttle_ms, &[]).map_err(|error| head.failed(error))
-    })
+    });
+    answered.map(|()| Outcome::Answered)
 }
 
 #[cfg(test)]

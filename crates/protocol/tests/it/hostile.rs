@@ -18,7 +18,7 @@ fn decode_within_bounds(message: &str, version: i16, bytes: &[u8], what: &str) {
     });
     assert!(usage.bytes_max <= EXTRA_MEMORY_MAX, "{message} {version} {what}: {} bytes", usage.bytes_max);
     let usage = measure(|| match message {
-        "ProduceRequest" => drop(ProduceView::parse(bytes, version)),
+        "ProduceRequest" => drop(ProduceView::parse(bytes, version, |_| ())),
         "FetchRequest" => drop(FetchView::parse(bytes, version)),
         _ => (),
     });

@@ -12,7 +12,8 @@ use protocol::messages::{
     produce_request, produce_response,
 };
 use protocol::views::{
-    Cut, FetchResponseHead, FetchResponseWriter, FetchView, ProduceResponseWriter, ProduceView, TopicKey,
+    Cut, FetchResponseHead, FetchResponseWriter, FetchView, ProducePart, ProduceResponseWriter, ProduceView,
+    TopicKey,
 };
 use protocol::{EncodeError, Message, Reader, Writer};
 
@@ -123,18 +124,23 @@ fn topic_key<'a>(name: &'a str, id: Uuid, version: i16) -> TopicKey<'a> {
 }
 
 fn assert_produce_view(request: &ProduceRequest<'_>, body: &[u8], version: i16) {
-    let view = ProduceView::parse(body, version).unwrap();
+    let mut seen = Vec::new();
+    let view = ProduceView::parse(body, version, |part| seen.push(part)).unwrap();
     assert_eq!(view.transactional_id, request.transactional_id.as_deref());
     assert_eq!((view.acks, view.timeout_ms), (request.acks, request.timeout_ms));
-    assert_eq!(view.topics().len(), request.topic_data.len());
-    for (seen, topic) in view.topics().zip(&request.topic_data) {
-        assert_eq!(seen.topic, topic_key(&topic.name, topic.topic_id, version));
-        assert_eq!(seen.partitions().count(), topic.partition_data.len());
-        for (seen, partition) in seen.partitions().zip(&topic.partition_data) {
-            assert_eq!(seen.index, partition.index);
-            assert_eq!(seen.records.map(|place| &body[place]), partition.records.as_deref());
+    let mut seen = seen.into_iter();
+    for topic in &request.topic_data {
+        let Some(ProducePart::Topic(begun)) = seen.next() else { panic!("a topic comes first") };
+        assert_eq!(begun.key, topic_key(&topic.name, topic.topic_id, version));
+        assert_eq!(body[begun.name_at], *if version >= 13 { "" } else { &topic.name }.as_bytes());
+        assert_eq!(begun.partition_count, topic.partition_data.len());
+        for partition in &topic.partition_data {
+            let Some(ProducePart::Partition(found)) = seen.next() else { panic!("its partitions follow") };
+            assert_eq!(found.index, partition.index);
+            assert_eq!(found.records.map(|place| &body[place]), partition.records.as_deref());
         }
     }
+    assert_eq!(seen.next(), None);
 }
 
 fn assert_fetch_view(request: &FetchRequest<'_>, body: &[u8], version: i16) {
@@ -468,18 +474,18 @@ fn the_hot_path_does_not_allocate() {
     let body = encoded(&request, 12);
     let mut writer = Writer::from(Vec::with_capacity(4096));
     let usage = measure(|| {
-        let view = ProduceView::parse(&body, 12).unwrap();
-        let mut response = ProduceResponseWriter::begin(&mut writer, 12, view.topics().len()).unwrap();
-        for topic in view.topics() {
-            response.topic(topic.topic, topic.partitions().len()).unwrap();
-            for partition in topic.partitions() {
+        let mut response = ProduceResponseWriter::begin(&mut writer, 12, 1).unwrap();
+        ProduceView::parse(&body, 12, |part| match part {
+            ProducePart::Topic(topic) => response.topic(topic.key, topic.partition_count).unwrap(),
+            ProducePart::Partition(partition) => {
                 let answer = produce_response::PartitionProduceResponse {
                     index: partition.index,
                     ..Default::default()
                 };
                 response.partition(&answer).unwrap();
             }
-        }
+        })
+        .unwrap();
         response.finish(0, &[]).unwrap();
     });
     assert_eq!(usage.count_total, 0);

@@ -1,32 +1,32 @@
 //! Produce requests whose answer waits: for a queue, for stable storage, or for both.
 
 use protocol::messages::produce_response::{PartitionProduceResponse, ProduceResponse, TopicProduceResponse};
-use protocol::views::{ProduceView, TopicKey};
+use protocol::views::TopicKey;
 use transport::Outbound;
 
-use super::{Item, State, flush, outcomes};
+use super::{Batches, Item, State, flush, outcomes};
 use crate::connection_loop::CloseConnection;
 use crate::request::{Behind, Outcome, ResponseHead};
 
 /// Some batches were left to another thread: the answer waits for them.
-pub fn park(head: ResponseHead, body: &[u8], items: Vec<Item>, acks: i16, throttle_time_ms: i32) -> Outcome {
+pub fn park(head: ResponseHead, body: &[u8], batches: Batches, acks: i16, throttle_time_ms: i32) -> Outcome {
+    let Batches { topics, items } = batches;
     let mut response = ProduceResponse { throttle_time_ms, ..ProduceResponse::default() };
-    let mut shape = Vec::new();
-    if let Ok(view) = ProduceView::parse(body, head.version) {
-        for topic in view.topics() {
-            let (name, topic_id) = match topic.topic {
-                TopicKey::Name(name) => (name.to_owned().into(), model::Uuid::ZERO),
-                TopicKey::Id(id) => (std::borrow::Cow::default(), id),
-            };
-            shape.push(topic.partitions().len());
-            response.responses.push(TopicProduceResponse { name, topic_id, ..Default::default() });
-        }
+    let mut left = items.as_slice();
+    for topic in &topics {
+        let (own, others) = left.split_at(topic.partition_count.min(left.len()));
+        left = others;
+        let (name, topic_id) = match topic.key(body, own.first()) {
+            TopicKey::Name(name) => (name.to_owned().into(), model::Uuid::ZERO),
+            TopicKey::Id(id) => (std::borrow::Cow::default(), id),
+        };
+        response.responses.push(TopicProduceResponse { name, topic_id, ..Default::default() });
     }
     let answer = async move {
         let mut items = items.into_iter();
-        for (topic, count) in response.responses.iter_mut().zip(shape) {
-            for item in items.by_ref().take(count) {
-                topic.partition_responses.push(wait(item, acks).await);
+        for (answered, topic) in response.responses.iter_mut().zip(topics) {
+            for item in items.by_ref().take(topic.partition_count) {
+                answered.partition_responses.push(wait(item, acks).await);
             }
         }
         let mut out = Outbound::default();
