@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::controller::{Controller, ControllerCall};
 use crate::coordinators::{GroupCoordinators, Rebalance};
 use crate::dynamic_settings;
-use crate::fetch_sessions::FetchSessions;
+use crate::fetch_sessions::{FetchSessions, FetchTarget};
 use crate::handlers::fetch::Attempt;
 use crate::handlers::produce::Batches;
 use crate::listeners::OpenListeners;
@@ -31,6 +31,11 @@ use crate::wakeups::Wakeups;
 
 /// How long a fetch session is safe from giving way to another (`min.incremental.fetch.session.eviction.ms` in Kafka).
 const SESSION_EVICTION_MS: i64 = 120_000;
+/// What fetch sessions remember may take a part of the memory budget beside it: one in this many.
+const SESSIONS_SHARE: usize = 4;
+/// Elements of a list that a core keeps room for from one request to the next: a request may name a million partitions,
+/// the next ones name few.
+pub(crate) const KEPT_MAX: usize = 4096;
 
 /// The part of the files that may be open which may wait to be sent without anybody holding back: one in this many.
 /// As many must stay that nobody waits for, so that others can be opened in their place.
@@ -126,11 +131,13 @@ impl Broker {
         let open_files_max = open_files_max.unwrap_or_default();
         let pinned_share = open_files_max / PINNED_SHARE;
         let sessions = count(parts.options.config.logs.fetch_sessions_max);
+        let budget = parts.options.memory_budget();
+        let session_partitions_max = budget.bytes_max() / SESSIONS_SHARE / size_of::<FetchTarget>();
         Arc::new(Broker {
             metadata: MetadataView::new(parts.images),
             controller: Controller::new(parts.options.node_id, parts.controller),
             producer_ids: ProducerIds::default(),
-            budget: parts.options.memory_budget(),
+            budget,
             large_scratch: Mutex::default(),
             file_pins: FilePins::new(pinned_share, open_files_max - pinned_share),
             quotas: ClientQuotas::new(&parts.options.settings.layers()),
@@ -141,7 +148,7 @@ impl Broker {
             groups: GroupCoordinators::new(parts.cores.max(1), &parts.options.settings),
             log_dirs: parts.log_dirs,
             epoch: AtomicI64::new(-1),
-            fetch_sessions: FetchSessions::new(sessions, SESSION_EVICTION_MS),
+            fetch_sessions: FetchSessions::new(sessions, session_partitions_max, SESSION_EVICTION_MS),
             doomed: Mutex::default(),
             file_delete_delay_ms: AtomicI64::new(
                 parts.options.config.topics.defaults.retention.file_delete_delay_ms,

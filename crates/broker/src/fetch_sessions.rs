@@ -74,6 +74,8 @@ const LOOKED_THROUGH_MAX: usize = 16;
 #[derive(Debug)]
 pub struct FetchSessions {
     slots: usize,
+    /// Partitions that all sessions may hold together: they outlive the requests whose memory is counted.
+    partitions_max: usize,
     eviction_ms: i64,
     state: Mutex<State>,
 }
@@ -83,6 +85,8 @@ struct State {
     sessions: HashMap<i32, Entry>,
     /// Ids by last use, oldest first.
     by_use: BTreeSet<(TimestampMs, i32)>,
+    /// The sizes of all sessions together.
+    partitions: usize,
     evictions: u64,
 }
 
@@ -95,9 +99,10 @@ struct Entry {
 }
 
 impl FetchSessions {
-    /// Room for `slots` sessions; one unused for `eviction_ms` gives way to another.
-    pub fn new(slots: usize, eviction_ms: i64) -> FetchSessions {
-        FetchSessions { slots, eviction_ms, state: Mutex::default() }
+    /// Room for `slots` sessions with `partitions_max` partitions in all; one unused for `eviction_ms` gives way to
+    /// another.
+    pub fn new(slots: usize, partitions_max: usize, eviction_ms: i64) -> FetchSessions {
+        FetchSessions { slots, partitions_max, eviction_ms, state: Mutex::default() }
     }
 
     /// Begins a session for `targets` under the id that `draw_id` gives, or gives them back where there is no room.
@@ -109,7 +114,11 @@ impl FetchSessions {
         mut draw_id: impl FnMut() -> i32,
     ) -> Result<Arc<Mutex<FetchSession>>, Vec<FetchTarget>> {
         let mut state = self.state.lock();
-        if state.sessions.len() >= self.slots && !self.evict(&mut state, targets.len(), now_ms) {
+        while state.partitions + targets.len() > self.partitions_max {
+            let Some(idle) = self.idle(&state, now_ms) else { return Err(targets) };
+            evict(&mut state, idle);
+        }
+        if state.sessions.len() >= self.slots && !self.make_room(&mut state, targets.len(), now_ms) {
             return Err(targets);
         }
         let mut id = draw_id();
@@ -123,6 +132,7 @@ impl FetchSessions {
         state.by_use.insert((now_ms, id));
         let entry = Entry { session: Arc::clone(&session), created_ms: now_ms, used_ms: now_ms, size };
         state.sessions.insert(id, entry);
+        state.partitions += size;
         Ok(session)
     }
 
@@ -153,6 +163,20 @@ impl FetchSessions {
         Ok(Arc::clone(&entry.session))
     }
 
+    /// A session has `size` partitions now; it ends where that is more than all may hold together.
+    pub fn resized(&self, id: i32, size: usize) -> Result<(), ErrorCode> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let entry = state.sessions.get_mut(&id).ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
+        state.partitions = state.partitions - entry.size + size;
+        entry.size = size;
+        if state.partitions > self.partitions_max {
+            remove(state, id);
+            return Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+        }
+        Ok(())
+    }
+
     /// Ends a session; an unknown id is no error.
     pub fn end(&self, id: i32) {
         let mut state = self.state.lock();
@@ -162,30 +186,39 @@ impl FetchSessions {
     /// How many sessions there are, how many partitions they hold, how many gave way to others.
     pub fn counts(&self) -> (usize, usize, u64) {
         let state = self.state.lock();
-        (state.sessions.len(), state.sessions.values().map(|entry| entry.size).sum(), state.evictions)
+        (state.sessions.len(), state.partitions, state.evictions)
     }
 
     /// Makes room: the least recently used goes if it has been idle long enough, or else a smaller one that has
     /// lived long enough.
-    fn evict(&self, state: &mut State, wanted_size: usize, now_ms: TimestampMs) -> bool {
-        let oldest = state.by_use.first().copied();
-        let idle = oldest.filter(|(used_ms, _)| now_ms - used_ms > self.eviction_ms).map(|(_, id)| id);
+    fn make_room(&self, state: &mut State, wanted_size: usize, now_ms: TimestampMs) -> bool {
         let smaller = || {
             let old_enough = |entry: &Entry| now_ms - entry.created_ms > self.eviction_ms;
             let candidates = state.sessions.iter().filter(|(_, entry)| old_enough(entry));
             let smallest = candidates.min_by_key(|(id, entry)| (entry.size, **id));
             smallest.filter(|(_, entry)| entry.size < wanted_size).map(|(id, _)| *id)
         };
-        let Some(victim) = idle.or_else(smaller) else { return false };
-        remove(state, victim);
-        state.evictions += 1;
+        let Some(victim) = self.idle(state, now_ms).or_else(smaller) else { return false };
+        evict(state, victim);
         true
     }
+
+    /// The least recently used session, if it has been idle long enough to give way.
+    fn idle(&self, state: &State, now_ms: TimestampMs) -> Option<i32> {
+        let oldest = state.by_use.first().copied();
+        oldest.filter(|(used_ms, _)| now_ms - used_ms > self.eviction_ms).map(|(_, id)| id)
+    }
+}
+
+fn evict(state: &mut State, id: i32) {
+    remove(state, id);
+    state.evictions += 1;
 }
 
 fn remove(state: &mut State, id: i32) {
     if let Some(entry) = state.sessions.remove(&id) {
         state.by_use.remove(&(entry.used_ms, id));
+        state.partitions -= entry.size;
     }
 }
 
@@ -284,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_session_goes_on_with_the_next_epoch_only() {
-        let sessions = FetchSessions::new(10, 1_000);
+        let sessions = FetchSessions::new(10, 100, 1_000);
         let id = sessions.begin(vec![target(0)], false, 0, ids()).unwrap().lock().id;
         assert!(sessions.resume(id, 1, false, 1).is_ok());
         assert_eq!(sessions.resume(id, 1, false, 2).unwrap_err(), ErrorCode::INVALID_FETCH_SESSION_EPOCH);
@@ -302,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_full_cache_gives_way_only_to_the_idle_or_the_smaller() {
-        let sessions = FetchSessions::new(1, 1_000);
+        let sessions = FetchSessions::new(1, 10_000, 1_000);
         let mut draw = ids();
         sessions.begin(vec![target(0), target(1)], false, 0, &mut draw).unwrap();
         assert!(sessions.begin(vec![target(0)], false, 900, &mut draw).is_err());
@@ -314,8 +347,27 @@ mod tests {
     }
 
     #[test]
+    fn sessions_hold_no_more_partitions_than_there_is_room_for() {
+        let sessions = FetchSessions::new(10, 5, 1_000);
+        let mut draw = ids();
+        let targets = |count| (0..count).map(target).collect::<Vec<_>>();
+        sessions.begin(targets(3), false, 0, &mut draw).unwrap();
+        assert_eq!(sessions.begin(targets(3), false, 500, &mut draw).unwrap_err().len(), 3);
+        sessions.begin(targets(2), false, 500, &mut draw).unwrap();
+        assert_eq!(sessions.counts(), (2, 5, 0));
+        // The first one is idle by now, the second is not.
+        assert!(sessions.begin(targets(4), false, 1_200, &mut draw).is_err());
+        assert_eq!(sessions.counts(), (1, 2, 1));
+        sessions.begin(targets(3), false, 1_200, &mut draw).unwrap();
+        assert_eq!(sessions.resized(2, 1), Ok(()));
+        assert_eq!(sessions.resized(3, 4), Ok(()));
+        assert_eq!(sessions.resized(3, 5), Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND));
+        assert_eq!(sessions.counts(), (1, 1, 1));
+    }
+
+    #[test]
     fn partitions_are_added_changed_and_forgotten() {
-        let sessions = FetchSessions::new(1, 1_000);
+        let sessions = FetchSessions::new(1, 10_000, 1_000);
         let session = sessions.begin(vec![target(0)], false, 0, ids()).unwrap();
         let mut session = session.lock();
         session.update(FetchTarget { offset: 5, ..target(0) });
@@ -327,7 +379,7 @@ mod tests {
 
     #[test]
     fn thousands_of_partitions_keep_their_places_through_changes() {
-        let sessions = FetchSessions::new(1, 1_000);
+        let sessions = FetchSessions::new(1, 10_000, 1_000);
         let session = sessions.begin((0..5_000).map(target).collect(), false, 0, ids()).unwrap();
         let mut session = session.lock();
         for index in (0..5_000).rev() {

@@ -55,13 +55,19 @@ impl FetchWait {
 impl WaitList {
     /// Lists a fetch. The caller then looks once more whether its bytes are there: an append between the first
     /// look and this call has woken nobody.
-    pub fn add(&self, wait: &Arc<FetchWait>) {
+    ///
+    /// False where it has just been listed: a request may name a partition a million times.
+    pub fn add(&self, wait: &Arc<FetchWait>) -> bool {
         let mut waits = self.waits.lock();
+        if waits.last().is_some_and(|last| Arc::ptr_eq(last, wait)) {
+            return false;
+        }
         waits.push(Arc::clone(wait));
         self.waiting.store(waits.len(), Ordering::SeqCst);
         drop(waits);
         // Pairs with the one in `bytes_appended`: the listed fetch sees the append, or the append sees the fetch.
         fence(Ordering::SeqCst);
+        true
     }
 
     /// Takes a fetch off the list; it was answered or its client has gone.
@@ -127,6 +133,19 @@ mod tests {
         wait.woken().await;
         one.remove(&wait);
         assert_eq!((one.len(), other.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_fetch_that_names_a_partition_twice_is_listed_once() {
+        let list = WaitList::default();
+        let (wait, other) = (FetchWait::new(100), FetchWait::new(100));
+        assert!(list.add(&wait) && !list.add(&wait));
+        assert!(list.add(&other));
+        assert_eq!(list.len(), 2);
+        list.bytes_appended(60);
+        assert_eq!(list.len(), 2, "bytes count once");
+        list.remove(&wait);
+        assert_eq!(list.len(), 1);
     }
 
     #[tokio::test]

@@ -15,11 +15,11 @@ use protocol::messages::fetch_response::{FetchResponse, FetchableTopicResponse, 
 use protocol::views::{FetchView, TopicKey as WireTopic};
 use protocol::{ApiKey, VersionRange};
 use telemetry::RequestKind;
-use transport::Outbound;
+use transport::{MemoryBudget, MemoryReservation, Outbound};
 
 pub use self::attempt::Attempt;
-use self::attempt::{Limits, READ_COMMITTED};
-use crate::broker::{Broker, Core};
+use self::attempt::{Limits, READ_COMMITTED, Read};
+use crate::broker::{Broker, Core, KEPT_MAX};
 use crate::connection_loop::Answer;
 use crate::delayed::FetchWait;
 use crate::dispatch::Api;
@@ -37,6 +37,10 @@ const READ_UNCOMMITTED: i8 = 0;
 /// Times records are read ahead for one answer before it takes them however long that takes: where memory is so
 /// short that they are gone again at once.
 const COLD_ROUNDS_MAX: u32 = 3;
+/// Partitions up to which a fetch that waits is not counted against the memory budget: a few KiB.
+const UNCOUNTED_MAX: usize = 64;
+/// How often a fetch that is counted looks whether others wait for memory.
+const MEMORY_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Memory that the answer to a fetch that waited begins with, in bytes.
 const ANSWER_CAPACITY: usize = 1024;
 
@@ -92,8 +96,10 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
         let answered = response::write(broker, &plan, &mut attempt, out);
         if let Targets::Once(mut targets) = plan.targets {
             targets.clear();
+            targets.shrink_to(KEPT_MAX);
             attempt.spare_targets = targets;
         }
+        attempt.empty();
         request.core.fetch_attempt.replace(attempt);
         return answered.map(|()| Outcome::Answered);
     }
@@ -160,12 +166,13 @@ fn targets_of(
     let forgotten = view.forgotten_topics().map(|topic| (own_key(topic.topic), topic.partitions()));
     state.forget(forgotten);
     asked(broker, view).for_each(|target| state.update(target));
-    let is_empty = state.targets.is_empty();
+    let size = state.targets.len();
     drop(state);
-    if is_empty {
+    if size == 0 {
         sessions.end(id);
         return Ok(Targets::Once(Vec::new()));
     }
+    sessions.resized(id, size)?;
     Ok(Targets::Incremental(session))
 }
 
@@ -226,6 +233,15 @@ impl Plan {
         }
     }
 
+    /// Counts what a wait keeps, which is not bounded by the size of a request that has been forgotten by then.
+    fn reserve(&self, broker: &Broker) -> Option<MemoryReservation> {
+        let count = self.with_targets(|targets, _| targets.len());
+        // Targets of sessions are bounded with the sessions.
+        let own = if matches!(self.targets, Targets::Once(_)) { size_of::<FetchTarget>() } else { 0 };
+        let each = own + size_of::<Read>() + size_of::<Arc<Partition>>();
+        (count > UNCOUNTED_MAX).then(|| broker.budget.reserve_taken(count * each))
+    }
+
     fn partitions(&self) -> Vec<Arc<Partition>> {
         self.with_targets(|targets, _| targets.iter().filter_map(|target| target.partition.clone()).collect())
     }
@@ -237,6 +253,7 @@ async fn wait_and_answer(core: Rc<Core>, plan: Plan, mut attempt: Attempt, wait:
     let deadline = tokio::time::Instant::now() + wait;
     read_ahead(&core, &plan, &mut attempt).await;
     let mut is_over = wait.is_zero();
+    let memory = plan.reserve(&core.broker);
     if !is_over && !attempt.is_enough(&plan.limits) {
         count(&counters.parked_fetches);
     }
@@ -246,7 +263,7 @@ async fn wait_and_answer(core: Rc<Core>, plan: Plan, mut attempt: Attempt, wait:
         plan.attempt(&core.broker, &mut attempt, false);
         if !attempt.is_cold() && !attempt.is_enough(&plan.limits) {
             attempt.let_go();
-            is_over = tokio::time::timeout_at(deadline, listed.wait.woken()).await.is_err();
+            is_over = !woken(&listed, deadline, memory.as_ref().map(|_| &*core.broker.budget)).await;
             if !is_over {
                 count(&counters.fetch_wakes);
             }
@@ -257,8 +274,25 @@ async fn wait_and_answer(core: Rc<Core>, plan: Plan, mut attempt: Attempt, wait:
     let mut out = Outbound::default();
     out.lend(Vec::with_capacity(ANSWER_CAPACITY));
     let written = response::write(&core.broker, &plan, &mut attempt, &mut out);
+    attempt.empty();
     core.fetch_attempt.replace(attempt);
     written.map(|()| out)
+}
+
+/// Waits for records; false where the time is over, or others wait for memory in `budget`, of which this one holds some.
+async fn woken(listed: &Listed, deadline: tokio::time::Instant, budget: Option<&MemoryBudget>) -> bool {
+    let mut woken = std::pin::pin!(listed.wait.woken());
+    loop {
+        let look = match budget {
+            Some(_) => deadline.min(tokio::time::Instant::now() + MEMORY_LOOK_INTERVAL),
+            None => deadline,
+        };
+        match tokio::time::timeout_at(look, woken.as_mut()).await {
+            Ok(_) => return true,
+            Err(_) if look == deadline || budget.is_some_and(|budget| budget.waiting() > 0) => return false,
+            Err(_) => {}
+        }
+    }
 }
 
 /// Has records that are not in memory brought there by a thread that may wait for the disk, then looks again.
@@ -295,9 +329,9 @@ struct Listed {
 }
 
 impl Listed {
-    fn new(partitions: Vec<Arc<Partition>>, missing_bytes: i64) -> Listed {
+    fn new(mut partitions: Vec<Arc<Partition>>, missing_bytes: i64) -> Listed {
         let wait = FetchWait::new(missing_bytes.max(1));
-        partitions.iter().for_each(|partition| partition.waits.add(&wait));
+        partitions.retain(|partition| partition.waits.add(&wait));
         Listed { partitions, wait }
     }
 }

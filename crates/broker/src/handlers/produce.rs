@@ -17,7 +17,7 @@ use records::{Attributes, BATCH_HEADER_SIZE, Scratch};
 use tokio::sync::oneshot;
 use transport::Outbound;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, KEPT_MAX};
 use crate::connection_loop::CloseConnection;
 use crate::delayed::FlushTicket;
 use crate::dispatch::Api;
@@ -56,6 +56,16 @@ pub struct Batches {
     topics: Vec<TopicOfRequest>,
     /// Of all topics, in order.
     items: Vec<Item>,
+}
+
+impl Batches {
+    /// Leaves nothing but the room that most requests need.
+    fn empty(&mut self) {
+        self.topics.clear();
+        self.topics.shrink_to(KEPT_MAX);
+        self.items.clear();
+        self.items.shrink_to(KEPT_MAX);
+    }
 }
 
 /// A topic as the request names it.
@@ -121,8 +131,7 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
         0 => answer_nothing(&batches.items),
         _ => answer(request.head, body, &batches, throttle_ms, out),
     };
-    batches.topics.clear();
-    batches.items.clear();
+    batches.empty();
     core.produce_batches.replace(batches);
     served
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use broker::housekeeping;
 use model::ErrorCode;
 use protocol::ApiKey;
+use protocol::messages::FetchRequest;
 use records::{BatchBuilder, Compression};
 
 use crate::appends::until;
@@ -114,6 +115,49 @@ fn tails_kept_for_readers_stay_within_their_part_of_the_memory_budget() {
     let counts = node.counts();
     assert!((MIB as u64..=4 * MIB as u64).contains(&counts.tail_cache_bytes), "{counts:?}");
     assert!((8..200).contains(&counts.tail_cache_hits), "{counts:?}");
+}
+
+#[test]
+fn fetches_that_name_a_partition_a_hundred_thousand_times_give_way_when_others_need_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("memory.budget.bytes", "16777216")];
+    let mut node = Setup { settings: &settings, ..Setup::new(folder.path()) }.start();
+    let topic_id = node.create_topic("t", 1, &[]);
+    let mut fetch = fetch_of(topic_id, &vec![(0, 0); 100_000]);
+    fetch.max_wait_ms = i32::MAX;
+    let mut greedy: Vec<Client> = (0..4).map(|_| node.connect()).collect();
+    for client in &mut greedy {
+        let frame = client.fetch_frame(&fetch);
+        client.send(&frame);
+    }
+    // The first would wait for weeks; what it keeps counts, and is more than four frames of them on their way.
+    until("one of them waits", || node.broker.budget.reserved_bytes() > 17 * MIB);
+    assert_eq!(node.connect().produce("t", 0, &batch(10, 1)), Ok(0));
+    for client in &mut greedy {
+        assert_eq!(fetched(&client.receive(ApiKey::Fetch, FETCH)).partitions.len(), 100_000);
+    }
+    drop(greedy);
+    until("all is given back", || node.broker.budget.reserved_bytes() == 0);
+}
+
+#[test]
+fn fetch_sessions_remember_no_more_partitions_than_a_part_of_the_memory_budget_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("memory.budget.bytes", "16777216")];
+    let mut node = Setup { settings: &settings, ..Setup::new(folder.path()) }.start();
+    let topic_id = node.create_topic("t", 1, &[]);
+    let mut client = node.connect();
+    let begin = |partitions: i32| {
+        let from: Vec<_> = (0..partitions).map(|partition| (partition, 0)).collect();
+        FetchRequest { session_epoch: 0, ..fetch_of(topic_id, &from) }
+    };
+    let held = client.fetch(&begin(3)).session_id;
+    assert_ne!(held, 0);
+    let refused = client.fetch(&begin(50_000));
+    assert_eq!((refused.session_id, refused.partitions.len()), (0, 50_000), "answered, and forgotten");
+    let grown = FetchRequest { session_id: held, session_epoch: 1, ..begin(50_000) };
+    assert_eq!(client.fetch(&grown).error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+    assert_ne!(client.fetch(&begin(3)).session_id, 0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use partition_log::{AbortedTransaction, LogSlice, PartitionLog, ReadError};
 use protocol::views::FetchView;
 
 use super::response::Splices;
-use crate::broker::Broker;
+use crate::broker::{Broker, KEPT_MAX};
 use crate::fetch_sessions::{FetchTarget, TopicKey};
 use crate::partitions::Partition;
 
@@ -190,6 +190,14 @@ impl Attempt {
         }
         // What is left for the next answer is no reason to wait with this one.
         self.is_full = self.bytes > 0 && self.files >= files_max;
+    }
+
+    /// Leaves nothing but the room that most requests need.
+    pub fn empty(&mut self) {
+        self.let_go();
+        self.reads.clear();
+        self.reads.shrink_to(KEPT_MAX);
+        self.splices.trim();
     }
 
     /// Lets go of records and files, as before a wait.

@@ -14,7 +14,7 @@ use transport::{FilePins, FileRange, Outbound};
 
 use super::attempt::{Attempt, COPIED_MAX, Read};
 use super::{Plan, Targets};
-use crate::broker::Broker;
+use crate::broker::{Broker, KEPT_MAX};
 use crate::connection_loop::CloseConnection;
 use crate::fetch_sessions::{FetchTarget, NO_SESSION, TopicKey};
 
@@ -23,6 +23,14 @@ use crate::fetch_sessions::{FetchTarget, NO_SESSION, TopicKey};
 pub struct Splices {
     cuts: Vec<Cut>,
     sources: Vec<Source>,
+}
+
+impl Splices {
+    /// Keeps no more room than most answers need.
+    pub fn trim(&mut self) {
+        self.cuts.shrink_to(KEPT_MAX);
+        self.sources.shrink_to(KEPT_MAX);
+    }
 }
 
 /// Where what an answer tells is found.
