@@ -70,8 +70,6 @@ struct ConnectionLoop {
     more_frames: bool,
     /// The connection is to be closed once its answers have gone out.
     closing: Option<CloseConnection>,
-    /// When bytes last came or went; what is handled looks at the clock anyway.
-    last_active: Rc<Cell<Instant>>,
 }
 
 /// Serves `connection` until the client closes it, breaks the protocol, stays idle too long, or its listener closes.
@@ -84,10 +82,9 @@ pub async fn serve(
     let peer = connection.peer();
     let facts = ConnectionFacts::new(peer, listener);
     let idle_max = core.broker.options.connection_idle_max();
-    let last_active = Rc::new(Cell::new(Instant::now()));
+    let last_active = Cell::new(Instant::now());
     let mut state = ConnectionLoop {
         connection,
-        last_active: Rc::clone(&last_active),
         facts,
         core,
         slots: VecDeque::new(),
@@ -117,7 +114,7 @@ pub async fn serve(
             }
         };
         match turn {
-            Ok(true) => {}
+            Ok(true) => last_active.set(Instant::now()),
             Ok(false) => break,
             Err(CloseConnection(reason)) => {
                 tracing::debug!(%peer, reason, "closed");
@@ -177,29 +174,20 @@ impl ConnectionLoop {
                     self.more_frames = true;
                     Ok(true)
                 }
-                None => {
-                    self.last_active.set(Instant::now());
-                    Ok(true)
-                }
+                None => Ok(true),
             },
             () = until(muted_until) => Ok(true),
         }
     }
 
     fn handle_frames(&mut self) -> Result<(), CloseConnection> {
-        for number in 0..FRAMES_PER_TURN {
+        for _ in 0..FRAMES_PER_TURN {
             if self.closing.is_some() || !self.more_frames || !self.may_take() || !self.has_output_room() {
                 return Ok(());
             }
             match self.connection.next_frame().map_err(closed)? {
                 Some(frame) => self.handle_frame(frame),
-                None => {
-                    self.more_frames = false;
-                    if number == 0 {
-                        // A part of one came.
-                        self.last_active.set(Instant::now());
-                    }
-                }
+                None => self.more_frames = false,
             }
         }
         Ok(())
@@ -207,7 +195,6 @@ impl ConnectionLoop {
 
     fn handle_frame(&mut self, frame: Range<usize>) {
         let started = Instant::now();
-        self.last_active.set(started);
         let (bytes, outbound) = self.connection.frame(frame);
         let mut behind_others = (!self.slots.is_empty()).then(Outbound::default);
         let out = behind_others.as_mut().unwrap_or(outbound);
@@ -264,9 +251,7 @@ impl ConnectionLoop {
     /// The request at the front is answered: its answer and those behind it that are ready go out.
     fn finish_front(&mut self, answer: Outbound) {
         if let Some(Slot::Waiting(waiting)) = self.slots.pop_front() {
-            let now = Instant::now();
-            self.last_active.set(now);
-            let remote_us = now.saturating_duration_since(waiting.parked_at).as_micros() as u64;
+            let remote_us = waiting.parked_at.elapsed().as_micros() as u64;
             self.count(waiting.kind, RequestTimes { remote_us, ..waiting.times });
         }
         self.connection.outbound().append(answer);

@@ -1,7 +1,8 @@
 //! Produce and Fetch without allocation: requests read in place, responses written straight into a buffer.
 //!
-//! A Fetch is checked whole when it is parsed, and its iterators then walk the same bytes again and cannot fail. A Produce
-//! is read once, and what it holds is handed over on the way. A response writer is told each count before the elements, and refuses to end short of it.
+//! A Fetch is checked whole when it is parsed, and its iterators then walk the same bytes again and cannot fail. A
+//! Produce is read once, and what it holds is handed over on the way. A response writer is told each count before the
+//! elements, and refuses to end short of it.
 
 mod fetch;
 mod fetch_response;
@@ -67,8 +68,6 @@ impl<'a, T: Element<'a>> Iterator for Elements<'a, T> {
         (self.left, Some(self.left))
     }
 }
-
-impl<'a, T: Element<'a>> ExactSizeIterator for Elements<'a, T> {}
 
 impl<'a> Element<'a> for i32 {
     fn read(reader: &mut Reader<'a>, _version: i16) -> Result<i32, DecodeError> {

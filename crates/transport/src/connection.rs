@@ -218,23 +218,16 @@ impl Connection {
         ready: impl Future<Output = io::Result<()>>,
         fault: &str,
     ) -> io::Result<()> {
-        let mut ready = std::pin::pin!(ready);
         let ConnectionOptions { budget, stall_max, .. } = &self.options;
-        loop {
-            match tokio::time::timeout(*stall_max, ready.as_mut()).await {
-                Ok(outcome) => return outcome,
-                Err(_) if budget.waiting() == 0 => {}
-                Err(_) => {
-                    let setting = budget.setting();
-                    return Err(io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        format!(
-                            "the client {fault} for {stall_max:?} while others wait for the memory it holds ({setting})"
-                        ),
-                    ));
-                }
-            }
-        }
+        budget.unless_wanted(*stall_max, ready).await.unwrap_or_else(|| {
+            let setting = budget.setting();
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!(
+                    "the client {fault} for {stall_max:?} while others wait for the memory it holds ({setting})"
+                ),
+            ))
+        })
     }
 
     async fn make_room(&mut self) -> io::Result<()> {

@@ -1,7 +1,9 @@
 //! The bound on memory that requests and answers in flight may take together, over all connections and cores.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -117,6 +119,18 @@ impl MemoryBudget {
                 return;
             }
             released.await;
+        }
+    }
+
+    /// Waits for `work` of somebody who holds memory; `None` where others wait for memory at the end of an `interval`.
+    pub async fn unless_wanted<T>(&self, interval: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            match tokio::time::timeout(interval, work.as_mut()).await {
+                Ok(outcome) => return Some(outcome),
+                Err(_) if self.waiting() == 0 => {}
+                Err(_) => return None,
+            }
         }
     }
 

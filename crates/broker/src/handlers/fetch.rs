@@ -19,7 +19,7 @@ use transport::{MemoryBudget, MemoryReservation, Outbound};
 
 pub use self::attempt::Attempt;
 use self::attempt::{Limits, READ_COMMITTED, Read};
-use crate::broker::{Broker, Core, KEPT_MAX};
+use crate::broker::{Broker, Core};
 use crate::connection_loop::Answer;
 use crate::delayed::FetchWait;
 use crate::dispatch::Api;
@@ -94,9 +94,7 @@ fn serve(request: &mut Request<'_>, body: &mut [u8], out: &mut Outbound) -> Serv
     plan.attempt(broker, &mut attempt, false);
     if attempt.is_enough(&plan.limits) || (wait.is_zero() && !attempt.is_cold()) {
         let answered = response::write(broker, &plan, &mut attempt, out);
-        if let Targets::Once(mut targets) = plan.targets {
-            targets.clear();
-            targets.shrink_to(KEPT_MAX);
+        if let Targets::Once(targets) = plan.targets {
             attempt.spare_targets = targets;
         }
         attempt.empty();
@@ -164,6 +162,7 @@ fn targets_of(
     let session = sessions.resume(id, epoch, uses_topic_ids, now_ms)?;
     let mut state = session.lock();
     let forgotten = view.forgotten_topics().map(|topic| (own_key(topic.topic), topic.partitions()));
+    let size_before = state.targets.len();
     state.forget(forgotten);
     asked(broker, view).for_each(|target| state.update(target));
     let size = state.targets.len();
@@ -172,7 +171,9 @@ fn targets_of(
         sessions.end(id);
         return Ok(Targets::Once(Vec::new()));
     }
-    sessions.resized(id, size)?;
+    if size != size_before {
+        sessions.resized(id, size)?;
+    }
     Ok(Targets::Incremental(session))
 }
 
@@ -263,7 +264,8 @@ async fn wait_and_answer(core: Rc<Core>, plan: Plan, mut attempt: Attempt, wait:
         plan.attempt(&core.broker, &mut attempt, false);
         if !attempt.is_cold() && !attempt.is_enough(&plan.limits) {
             attempt.let_go();
-            is_over = !woken(&listed, deadline, memory.as_ref().map(|_| &*core.broker.budget)).await;
+            let woken = woken(&listed, memory.as_ref().map(|_| &*core.broker.budget));
+            is_over = !tokio::time::timeout_at(deadline, woken).await.unwrap_or(false);
             if !is_over {
                 count(&counters.fetch_wakes);
             }
@@ -279,18 +281,14 @@ async fn wait_and_answer(core: Rc<Core>, plan: Plan, mut attempt: Attempt, wait:
     written.map(|()| out)
 }
 
-/// Waits for records; false where the time is over, or others wait for memory in `budget`, of which this one holds some.
-async fn woken(listed: &Listed, deadline: tokio::time::Instant, budget: Option<&MemoryBudget>) -> bool {
-    let mut woken = std::pin::pin!(listed.wait.woken());
-    loop {
-        let look = match budget {
-            Some(_) => deadline.min(tokio::time::Instant::now() + MEMORY_LOOK_INTERVAL),
-            None => deadline,
-        };
-        match tokio::time::timeout_at(look, woken.as_mut()).await {
-            Ok(_) => return true,
-            Err(_) if look == deadline || budget.is_some_and(|budget| budget.waiting() > 0) => return false,
-            Err(_) => {}
+/// Waits for records; false where others wait for memory in `budget`, of which this one holds some.
+async fn woken(listed: &Listed, budget: Option<&MemoryBudget>) -> bool {
+    let woken = listed.wait.woken();
+    match budget {
+        Some(budget) => budget.unless_wanted(MEMORY_LOOK_INTERVAL, woken).await.is_some(),
+        None => {
+            woken.await;
+            true
         }
     }
 }

@@ -59,6 +59,16 @@ pub struct Batches {
 }
 
 impl Batches {
+    /// Each topic with its partitions.
+    fn by_topic(&self) -> impl Iterator<Item = (&TopicOfRequest, &[Item])> {
+        let mut left = self.items.as_slice();
+        self.topics.iter().map(move |topic| {
+            let (own, others) = left.split_at(topic.partition_count.min(left.len()));
+            left = others;
+            (topic, own)
+        })
+    }
+
     /// Leaves nothing but the room that most requests need.
     fn empty(&mut self) {
         self.topics.clear();
@@ -275,12 +285,9 @@ fn answer(
     out: &mut Outbound,
 ) -> Served {
     let answered = head.answer_with(out, |writer| {
-        let mut items = batches.items.as_slice();
         let mut response = ProduceResponseWriter::begin(writer, head.version, batches.topics.len())
             .map_err(|error| head.failed(error))?;
-        for topic in &batches.topics {
-            let (own, others) = items.split_at(topic.partition_count.min(items.len()));
-            items = others;
+        for (topic, own) in batches.by_topic() {
             let key = topic.key(body, own.first());
             response.topic(key, own.len()).map_err(|error| head.failed(error))?;
             for item in own {

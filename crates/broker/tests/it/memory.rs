@@ -1,6 +1,7 @@
 //! The bound on memory: what clients send and what they do not take, together.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,6 +18,11 @@ use crate::disk::HeldDisk;
 use crate::node::{Node, Setup};
 
 const MIB: usize = 1 << 20;
+
+/// A node with the smallest budget there may be, 16 MiB.
+fn with_small_budget(folder: &Path) -> Node {
+    Setup { settings: &[("memory.budget.bytes", "16777216")], ..Setup::new(folder) }.start()
+}
 
 #[test]
 fn queued_max_request_bytes_bounds_the_requests_being_read() {
@@ -60,8 +66,7 @@ fn unread_fetches_stay_within_the_memory_budget() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let settings = [("memory.budget.bytes", "16777216")];
-    let mut node = Setup { settings: &settings, ..Setup::new(folder.path()) }.start();
+    let mut node = with_small_budget(folder.path());
     let topic_id = node.create_topic("t", 40, &[]);
     let fetch = fetch_of(topic_id, &(0..40).map(|partition| (partition, 0)).collect::<Vec<_>>());
     let mut honest = node.connect();
@@ -120,8 +125,7 @@ fn tails_kept_for_readers_stay_within_their_part_of_the_memory_budget() {
 #[test]
 fn fetches_that_name_a_partition_a_hundred_thousand_times_give_way_when_others_need_memory() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = [("memory.budget.bytes", "16777216")];
-    let mut node = Setup { settings: &settings, ..Setup::new(folder.path()) }.start();
+    let mut node = with_small_budget(folder.path());
     let topic_id = node.create_topic("t", 1, &[]);
     let mut fetch = fetch_of(topic_id, &vec![(0, 0); 100_000]);
     fetch.max_wait_ms = i32::MAX;
@@ -143,8 +147,7 @@ fn fetches_that_name_a_partition_a_hundred_thousand_times_give_way_when_others_n
 #[test]
 fn fetch_sessions_remember_no_more_partitions_than_a_part_of_the_memory_budget_holds() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = [("memory.budget.bytes", "16777216")];
-    let mut node = Setup { settings: &settings, ..Setup::new(folder.path()) }.start();
+    let mut node = with_small_budget(folder.path());
     let topic_id = node.create_topic("t", 1, &[]);
     let mut client = node.connect();
     let begin = |partitions: i32| {
@@ -163,8 +166,7 @@ fn fetch_sessions_remember_no_more_partitions_than_a_part_of_the_memory_budget_h
 #[test]
 fn unread_answers_of_any_kind_count_and_hold_back_new_requests_until_they_are_taken() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = [("memory.budget.bytes", "16777216")];
-    let mut node: Node = Setup { settings: &settings, ..Setup::new(folder.path()) }.start();
+    let mut node = with_small_budget(folder.path());
     node.create_topic("t", 1000, &[]);
     let request = protocol::messages::MetadataRequest { topics: None, ..Default::default() };
     // About 50 KB an answer.

@@ -194,10 +194,12 @@ impl Attempt {
 
     /// Leaves nothing but the room that most requests need.
     pub fn empty(&mut self) {
-        self.let_go();
         self.reads.clear();
         self.reads.shrink_to(KEPT_MAX);
+        self.let_go();
         self.splices.trim();
+        self.spare_targets.clear();
+        self.spare_targets.shrink_to(KEPT_MAX);
     }
 
     /// Lets go of records and files, as before a wait.

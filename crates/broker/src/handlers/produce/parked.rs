@@ -10,12 +10,8 @@ use crate::request::{Behind, Outcome, ResponseHead};
 
 /// Some batches were left to another thread: the answer waits for them.
 pub fn park(head: ResponseHead, body: &[u8], batches: Batches, acks: i16, throttle_time_ms: i32) -> Outcome {
-    let Batches { topics, items } = batches;
     let mut response = ProduceResponse { throttle_time_ms, ..ProduceResponse::default() };
-    let mut left = items.as_slice();
-    for topic in &topics {
-        let (own, others) = left.split_at(topic.partition_count.min(left.len()));
-        left = others;
+    for (topic, own) in batches.by_topic() {
         let (name, topic_id) = match topic.key(body, own.first()) {
             TopicKey::Name(name) => (name.to_owned().into(), model::Uuid::ZERO),
             TopicKey::Id(id) => (std::borrow::Cow::default(), id),
@@ -23,6 +19,7 @@ pub fn park(head: ResponseHead, body: &[u8], batches: Batches, acks: i16, thrott
         response.responses.push(TopicProduceResponse { name, topic_id, ..Default::default() });
     }
     let answer = async move {
+        let Batches { topics, items } = batches;
         let mut items = items.into_iter();
         for (answered, topic) in response.responses.iter_mut().zip(topics) {
             for item in items.by_ref().take(topic.partition_count) {
