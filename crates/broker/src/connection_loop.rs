@@ -122,6 +122,7 @@ pub async fn serve(
             }
         }
     }
+    state.connection.close().await;
 }
 
 /// Why a connection ends that has done nothing for it.

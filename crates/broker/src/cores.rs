@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{mpsc, watch};
-use transport::{BufferPool, Connection, ConnectionOptions, ConnectionPermit};
+use transport::{BufferPool, BulkRounds, Connection, ConnectionOptions, ConnectionPermit};
 
 use crate::broker::{Broker, Core};
 use crate::connection_loop;
@@ -140,6 +140,7 @@ struct CoreParts {
 
 async fn run_core(mut parts: CoreParts) {
     let pool = Rc::new(BufferPool::new(parts.broker.options.pooled_bytes_per_core_max));
+    let bulk = Rc::new(BulkRounds::default());
     let core = Rc::new(Core::new(Arc::clone(&parts.broker), parts.index));
     tokio::task::spawn_local(Arc::clone(&core.wakeups).deliver());
     tokio::task::spawn_local(coordinators::run(Arc::clone(&parts.broker), parts.index));
@@ -149,7 +150,7 @@ async fn run_core(mut parts: CoreParts) {
         tokio::select! {
             accepted = parts.receiver.recv() => {
                 let Some(accepted) = accepted else { break };
-                let serve = serve(accepted, Rc::clone(&pool), Rc::clone(&core));
+                let serve = serve(accepted, Rc::clone(&pool), Rc::clone(&bulk), Rc::clone(&core));
                 tokio::task::spawn_local(counted(serve, Arc::clone(&parts.connections)));
             }
             _ = trim.tick() => pool.trim(),
@@ -176,7 +177,7 @@ async fn counted(serve: impl Future<Output = ()>, connections: Arc<AtomicUsize>)
     serve.await;
 }
 
-async fn serve(accepted: NewConnection, pool: Rc<BufferPool>, core: Rc<Core>) {
+async fn serve(accepted: NewConnection, pool: Rc<BufferPool>, bulk: Rc<BulkRounds>, core: Rc<Core>) {
     let NewConnection { stream, listener, permit, closing } = accepted;
     let options = ConnectionOptions {
         frame_size_max: core.broker.options.request_bytes_max(),
@@ -185,7 +186,7 @@ async fn serve(accepted: NewConnection, pool: Rc<BufferPool>, core: Rc<Core>) {
         counters: Arc::clone(&core.counters().sockets),
     };
     let opened = tokio::net::TcpStream::from_std(stream)
-        .and_then(|stream| Connection::new(stream, pool, options, permit));
+        .and_then(|stream| Connection::new(stream, pool, bulk, options, permit));
     match opened {
         Ok(connection) => connection_loop::serve(connection, listener, core, closing).await,
         // The client has gone between accept and here.

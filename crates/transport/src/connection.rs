@@ -12,6 +12,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::buffer_pool::BufferPool;
+use crate::bulk_rounds::BulkRounds;
 use crate::connection_limits::ConnectionPermit;
 use crate::frame_buffer::{FIRST_READ, FrameBuffer, FrameError, READ_AHEAD_MAX};
 use crate::memory_budget::{MemoryBudget, MemoryReservation};
@@ -20,6 +21,8 @@ use crate::socket_counters::SocketCounters;
 
 /// Buffers up to this size are not counted against the budget: what every connection may have.
 const UNCOUNTED: usize = FIRST_READ;
+/// What one turn sends at most, in bytes.
+const SENT_PER_TURN: usize = 256 * 1024;
 
 /// What connections of one listener have in common.
 #[derive(Debug, Clone)]
@@ -42,6 +45,7 @@ pub struct Connection {
     inbound: FrameBuffer,
     outbound: Outbound,
     pool: Rc<BufferPool>,
+    bulk: Rc<BulkRounds>,
     options: ConnectionOptions,
     /// For the input buffer.
     reservation: Option<MemoryReservation>,
@@ -56,6 +60,7 @@ impl Connection {
     pub fn new(
         stream: TcpStream,
         pool: Rc<BufferPool>,
+        bulk: Rc<BulkRounds>,
         options: ConnectionOptions,
         permit: ConnectionPermit,
     ) -> io::Result<Connection> {
@@ -66,6 +71,7 @@ impl Connection {
             inbound: FrameBuffer::default(),
             outbound: Outbound::default(),
             pool,
+            bulk,
             options,
             reservation: None,
             unsent: None,
@@ -116,6 +122,7 @@ impl Connection {
             self.release_idle_input();
             self.readable().await?;
             self.make_room().await?;
+            let _turn = self.bulk.turn(self.inbound.capacity() - self.inbound.len()).await;
             let room = self.inbound.room();
             let room_size = room.len();
             match self.stream.try_read(room) {
@@ -134,24 +141,31 @@ impl Connection {
         }
     }
 
-    /// Sends what the socket takes now; true where all is sent.
+    /// Sends what the socket takes now; true where all is sent. Bulk is left to [`Connection::progress`], in turn.
     pub fn try_flush(&mut self) -> io::Result<bool> {
+        if BulkRounds::is_bulk(self.outbound.waiting_bytes()) {
+            self.count_unsent(0);
+            return Ok(false);
+        }
+        self.send()
+    }
+
+    /// Sends what the socket takes, as far as one turn goes; true where all is sent.
+    fn send(&mut self) -> io::Result<bool> {
+        let Connection { stream, outbound, options, .. } = self;
+        if !outbound.is_empty() {
+            let sending = || outbound.send(&*stream, &options.counters, SENT_PER_TURN);
+            match stream.try_io(Interest::WRITABLE, sending) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+        }
         if self.outbound.is_empty() {
             self.release_output();
-            return Ok(true);
+        } else {
+            self.count_unsent(0);
         }
-        let Connection { stream, outbound, options, .. } = self;
-        match stream.try_io(Interest::WRITABLE, || outbound.send(&*stream, &options.counters)) {
-            Ok(()) => {
-                self.release_output();
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.count_unsent(0);
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
+        Ok(self.outbound.is_empty())
     }
 
     /// Counts the answers that wait here, and `elsewhere` bytes of answers that wait for others before them,
@@ -171,7 +185,7 @@ impl Connection {
     pub async fn progress(&mut self, may_read: bool) -> io::Result<Option<usize>> {
         if !self.outbound.is_empty() {
             self.writable().await?;
-            self.try_flush()?;
+            self.send_in_turn().await?;
             Ok(None)
         } else if may_read {
             self.fill().await.map(Some)
@@ -182,10 +196,21 @@ impl Connection {
 
     /// Sends everything, waiting as long as the client makes us wait.
     pub async fn flush(&mut self) -> io::Result<()> {
-        while !self.try_flush()? {
+        while !self.send_in_turn().await? {
             self.stream.writable().await?;
         }
         Ok(())
+    }
+
+    /// Closes the connection, in turn: the kernel takes its time over what was received and not read.
+    pub async fn close(self) {
+        let _turn = self.bulk.turn(usize::MAX).await;
+        drop(self);
+    }
+
+    async fn send_in_turn(&mut self) -> io::Result<bool> {
+        let _turn = self.bulk.turn(self.outbound.waiting_bytes()).await;
+        self.send()
     }
 
     /// A read that did not fill its room has taken all there was (epoll(7), questions and answers, 9): the next one

@@ -75,7 +75,7 @@ impl Dialed {
             return Ok(());
         }
         let Dialed { stream, outbound, counters, .. } = self;
-        match stream.try_io(Interest::WRITABLE, || outbound.send(&*stream, counters)) {
+        match stream.try_io(Interest::WRITABLE, || outbound.send(&*stream, counters, usize::MAX)) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
             _ => Ok(()),
         }

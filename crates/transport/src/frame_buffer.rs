@@ -7,7 +7,7 @@ use std::ops::Range;
 pub(crate) const PREFIX: usize = 4;
 /// Input buffer of a connection that has received nothing large yet, in bytes.
 pub(crate) const FIRST_READ: usize = 16 * 1024;
-/// Largest input buffer that many small frames alone make a connection take, in bytes.
+/// Bytes that one read brings at most, and so the largest input buffer that small frames alone make a connection take.
 pub(crate) const READ_AHEAD_MAX: usize = 256 * 1024;
 /// Room made because a frame announces that it is that large, in bytes; beyond it the room doubles as the frame comes,
 /// so that four bytes of a size alone cost nobody much.
@@ -16,6 +16,7 @@ pub(crate) const BELIEVED_MAX: usize = 4 * 1024 * 1024;
 /// The unread part of a connection's input. Holds no memory while it is empty.
 #[derive(Debug, Default)]
 pub struct FrameBuffer {
+    /// Filled as far as something was read there once: its capacity is the room.
     bytes: Vec<u8>,
     start: usize,
     end: usize,
@@ -83,12 +84,15 @@ impl FrameBuffer {
 
     /// Size of the buffer held now, in bytes.
     pub fn capacity(&self) -> usize {
-        self.bytes.len()
+        self.bytes.capacity()
     }
 
-    /// Moves what waits into `buffer` (which is large enough for it) and returns the old one.
+    /// Moves what waits into `buffer`, whose capacity is large enough for it, and returns the old one.
     pub fn replace(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
         let waiting = self.len();
+        if buffer.len() < waiting {
+            buffer.resize(waiting, 0);
+        }
         buffer[..waiting].copy_from_slice(&self.bytes[self.start..self.end]);
         (self.start, self.end) = (0, waiting);
         std::mem::replace(&mut self.bytes, buffer)
@@ -101,7 +105,7 @@ impl FrameBuffer {
         std::mem::take(&mut self.bytes)
     }
 
-    /// Room to read into, after moving what waits to the front if the room behind it is too small.
+    /// Room for one read, after moving what waits to the front.
     pub fn room(&mut self) -> &mut [u8] {
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
@@ -109,7 +113,11 @@ impl FrameBuffer {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.len());
         }
-        &mut self.bytes[self.end..]
+        let until = self.capacity().min(self.end + READ_AHEAD_MAX);
+        if self.bytes.len() < until {
+            self.bytes.resize(until, 0);
+        }
+        &mut self.bytes[self.end..until]
     }
 
     /// Says that `read` bytes were put into the room.
@@ -156,7 +164,7 @@ mod tests {
 
     fn filled(input: &[u8], capacity: usize) -> FrameBuffer {
         let mut buffer = FrameBuffer::default();
-        buffer.replace(vec![0; capacity]);
+        buffer.replace(Vec::with_capacity(capacity));
         buffer.room()[..input.len()].copy_from_slice(input);
         buffer.filled(input.len());
         buffer
@@ -177,14 +185,26 @@ mod tests {
     #[test]
     fn a_partial_frame_survives_the_move_to_a_larger_buffer() {
         let mut buffer = filled(&[0, 0, 0, 3, 1], 8);
-        assert_eq!(buffer.replace(vec![0; 32]).len(), 8);
+        assert_eq!(buffer.replace(Vec::with_capacity(32)).capacity(), 8);
         buffer.room()[..2].copy_from_slice(&[2, 3]);
         buffer.filled(2);
         let frame = buffer.next_frame(100).unwrap().unwrap();
         assert_eq!(buffer.frame_mut(frame), [1, 2, 3]);
         assert!(buffer.is_empty());
-        assert_eq!(buffer.release().len(), 32);
+        assert_eq!(buffer.release().capacity(), 32);
         assert_eq!(buffer.next_frame(100), Ok(None));
+    }
+
+    #[test]
+    fn memory_is_touched_as_it_is_read_into() {
+        let mut buffer = FrameBuffer::default();
+        buffer.replace(Vec::with_capacity(1 << 20));
+        for reads in 1..=4 {
+            assert_eq!(buffer.room().len(), READ_AHEAD_MAX);
+            assert_eq!(buffer.bytes.len(), reads * READ_AHEAD_MAX);
+            buffer.filled(READ_AHEAD_MAX);
+        }
+        assert_eq!((buffer.len(), buffer.room().len()), (1 << 20, 0));
     }
 
     #[test]

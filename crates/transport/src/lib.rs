@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod buffer_pool;
+mod bulk_rounds;
 mod connection;
 mod connection_limits;
 mod connection_rate;
@@ -19,6 +20,7 @@ mod outbound;
 mod socket_counters;
 
 pub use buffer_pool::BufferPool;
+pub use bulk_rounds::BulkRounds;
 pub use connection::{Connection, ConnectionOptions};
 pub use connection_limits::{
     ConnectionBounds, ConnectionLimits, ConnectionPermit, LimitReached, ListenerBounds,

@@ -163,6 +163,11 @@ impl Outbound {
         self.file_bytes
     }
 
+    /// Bytes that wait, wherever they are.
+    pub fn waiting_bytes(&self) -> usize {
+        self.buffered_bytes() + self.file_bytes as usize
+    }
+
     /// Memory that the queue keeps from others: its buffer, sent or not, and what is shared.
     pub fn held_bytes(&self) -> usize {
         self.bytes.capacity() + self.shared_bytes
@@ -188,15 +193,18 @@ impl Outbound {
         self.bytes.capacity() == 0
     }
 
-    /// Sends as much as `socket` takes. `WouldBlock` where something is left.
+    /// Sends as much as `socket` takes, until `bytes_max` bytes have gone, or more where one send gathers what lies in memory.
+    /// `WouldBlock` where the socket takes no more.
     ///
     /// A range that ends before its length (the file was cut meanwhile) is an error: the frame's size
     /// prefix is sent already, so the connection has to be closed.
-    pub fn send(&mut self, socket: impl AsFd, counters: &SocketCounters) -> io::Result<()> {
-        while !self.is_empty() {
+    pub fn send(&mut self, socket: impl AsFd, counters: &SocketCounters, bytes_max: usize) -> io::Result<()> {
+        let end = self.waiting_bytes().saturating_sub(bytes_max);
+        while self.waiting_bytes() > end {
+            let left = self.waiting_bytes() - end;
             match self.pieces.front_mut() {
                 Some((at, Piece::File(range))) if *at == self.sent => {
-                    let sent = send_file(&socket, range)?;
+                    let sent = send_file(&socket, range, left)?;
                     let done = range.len == 0;
                     self.file_bytes -= sent as u64;
                     counters.count_file_send(sent);
@@ -209,15 +217,17 @@ impl Outbound {
                     counters.count_send(sent);
                 }
                 None => {
-                    let rest = self.bytes.get(self.sent..).unwrap_or_default();
-                    let sent = rustix::net::send(&socket, rest, SendFlags::NOSIGNAL)?;
+                    let next = self.bytes.get(self.sent..self.sent + left).unwrap_or_default();
+                    let sent = rustix::net::send(&socket, next, SendFlags::NOSIGNAL)?;
                     self.sent += sent;
                     counters.count_send(sent);
                 }
             }
         }
-        self.bytes.clear();
-        self.sent = 0;
+        if self.is_empty() {
+            self.bytes.clear();
+            self.sent = 0;
+        }
         Ok(())
     }
 
@@ -285,9 +295,9 @@ fn put<'b>(parts: &mut [IoSlice<'b>], at: usize, bytes: Option<&'b [u8]>) -> usi
     }
 }
 
-fn send_file(socket: impl AsFd, range: &mut FileRange) -> io::Result<usize> {
+fn send_file(socket: impl AsFd, range: &mut FileRange, bytes_max: usize) -> io::Result<usize> {
     let mut position = range.position;
-    let sent = rustix::fs::sendfile(socket, &range.file, Some(&mut position), range.len)?;
+    let sent = rustix::fs::sendfile(socket, &range.file, Some(&mut position), range.len.min(bytes_max))?;
     if sent == 0 {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a file ended before the range to send"));
     }
@@ -341,7 +351,7 @@ mod tests {
         });
         outbound.append(behind);
         assert_eq!((outbound.buffered_bytes(), outbound.file_bytes()), (21, 5));
-        outbound.send(&writer, &counters).unwrap();
+        outbound.send(&writer, &counters, usize::MAX).unwrap();
         assert!(outbound.is_empty());
         assert_eq!((outbound.buffered_bytes(), outbound.file_bytes()), (0, 0));
         assert_eq!(counters.counts().file_sends, 2);
@@ -363,7 +373,7 @@ mod tests {
             outbound.push_shared_at(at, Bytes::from(vec![number; 3]));
             expected.extend([number; 4]);
         }
-        outbound.send(&writer, &SocketCounters::default()).unwrap();
+        outbound.send(&writer, &SocketCounters::default(), usize::MAX).unwrap();
         drop(writer);
         let mut received = Vec::new();
         reader.read_to_end(&mut received).unwrap();
@@ -380,7 +390,7 @@ mod tests {
         outbound.push_shared_at(1 << 20, Bytes::from(vec![2; 1 << 20]));
         outbound.buffer().resize(2 << 20, 3);
         let mut received = Vec::new();
-        while let Err(error) = outbound.send(&writer, &counters) {
+        while let Err(error) = outbound.send(&writer, &counters, usize::MAX) {
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
             let mut some = vec![0; 100_000];
             let read = reader.read(&mut some).unwrap();
@@ -392,6 +402,28 @@ mod tests {
         reader.read_to_end(&mut received).unwrap();
         let expected = [vec![1; 1 << 20], vec![2; 1 << 20], vec![3; 1 << 20]].concat();
         assert!(received == expected);
+    }
+
+    #[test]
+    fn no_more_is_sent_than_was_asked_for() {
+        let (mut reader, writer) = UnixStream::pair().unwrap();
+        let counters = SocketCounters::default();
+        let mut outbound = Outbound::default();
+        outbound.push_file(FileRange {
+            pin: FilePins::new(1, 1).pin(),
+            file: file_with(b"0123456789"),
+            position: 0,
+            len: 10,
+        });
+        outbound.buffer().extend_from_slice(b"abcde");
+        for (bytes_max, waiting) in [(4, 11), (7, 4), (3, 1), (9, 0)] {
+            outbound.send(&writer, &counters, bytes_max).unwrap();
+            assert_eq!(outbound.waiting_bytes(), waiting);
+        }
+        drop(writer);
+        let mut received = String::new();
+        reader.read_to_string(&mut received).unwrap();
+        assert_eq!(received, "0123456789abcde");
     }
 
     #[test]
@@ -408,7 +440,7 @@ mod tests {
         let most: Vec<FilePin> = (0..2).map(|_| pins.pin()).collect();
         assert_eq!((pins.taken(), pins.per_answer()), (12, 0));
         drop(most);
-        outbound.send(&writer, &SocketCounters::default()).unwrap();
+        outbound.send(&writer, &SocketCounters::default(), usize::MAX).unwrap();
         drop(more);
         assert_eq!(pins.taken(), 0);
     }
@@ -423,7 +455,7 @@ mod tests {
             position: 0,
             len: 3,
         });
-        let outcome = outbound.send(&writer, &SocketCounters::default());
+        let outcome = outbound.send(&writer, &SocketCounters::default(), usize::MAX);
         assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -17,6 +17,9 @@ const WINDOW: usize = 4608;
 pub(crate) const READ_AT_ONCE: u64 = WINDOW as u64;
 /// Distance in bytes of the looks whether a range is in memory: the kernel's usual read-ahead.
 const LOOK_EVERY: u64 = 128 * 1024;
+/// Such looks at most. In a longer range they lie further apart: most of it is sent later, when what memory holds is not
+/// what it holds now, and hundreds of looks for each answer would keep the others of a core waiting.
+const LOOKS_MAX: u64 = 16;
 
 /// A batch of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,11 +78,12 @@ impl Segment {
     }
 
     /// True where `len` bytes from `position` are in memory, as far as a few looks can tell: at the last byte,
-    /// and as often as the kernel reads ahead.
+    /// and as often as the kernel reads ahead, or less often in a long range.
     pub(crate) fn is_in_memory(&self, file: &File, position: u64, len: u64) -> bool {
         let Some(last) = len.checked_sub(1) else { return true };
         let is_there = |at: u64| self.place.disk().read_at_now(file, &mut [0], position + at).is_ok();
-        is_there(last) && (LOOK_EVERY..last).step_by(LOOK_EVERY as usize).all(is_there)
+        let step = LOOK_EVERY.max(len.div_ceil(LOOKS_MAX));
+        is_there(last) && (step..last).step_by(step as usize).all(is_there)
     }
 
     /// The error that says that the disk would have to be waited for.

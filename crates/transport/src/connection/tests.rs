@@ -23,7 +23,7 @@ async fn pair_taking(frame_size_max: usize, budget: &Arc<MemoryBudget>) -> (TcpS
     };
     let pool = Rc::new(BufferPool::new(1 << 22));
     let permit = limits.admit("PLAINTEXT", peer.ip()).unwrap();
-    (client, Connection::new(stream, pool, options, permit).unwrap())
+    (client, Connection::new(stream, pool, Rc::default(), options, permit).unwrap())
 }
 
 fn budget(bytes_max: usize) -> Arc<MemoryBudget> {
@@ -147,6 +147,24 @@ async fn answers_that_are_not_taken_count_against_the_budget() {
     connection.flush().await.unwrap();
     assert_eq!(budget.reserved_bytes(), 0);
     reader.await.unwrap();
+}
+
+#[tokio::test]
+async fn bulk_goes_out_in_steps_with_looks_at_the_sockets_between() {
+    let (mut client, mut connection) = pair(&budget(64 << 20)).await;
+    connection.outbound().buffer().resize(4 << 20, 7);
+    assert!(!connection.try_flush().unwrap());
+    assert_eq!(connection.outbound.waiting_bytes(), 4 << 20, "bulk waits for its turn");
+    assert_eq!(connection.progress(true).await.unwrap(), None);
+    assert_eq!(connection.outbound.waiting_bytes(), (4 << 20) - SENT_PER_TURN);
+    let reader = tokio::spawn(async move {
+        let mut answer = vec![0; 4 << 20];
+        client.read_exact(&mut answer).await.unwrap();
+        client
+    });
+    connection.flush().await.unwrap();
+    reader.await.unwrap();
+    connection.close().await;
 }
 
 #[tokio::test]
