@@ -17,7 +17,6 @@ mod open_loop;
 mod page_cache;
 mod pairs;
 mod placement;
-mod primed;
 mod process;
 mod product;
 mod profile;

@@ -5,11 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use testbed::Primed;
 
 use crate::effort::Effort;
 use crate::encoded::Produce;
 use crate::pairs::{self, Figures, Outcome, Step};
-use crate::primed::Primed;
 use crate::process::{self, Prepared, Server};
 use crate::product::{self, Product, TAKING_TURNS, Tuned};
 use crate::topics::Shape;

@@ -1,6 +1,7 @@
 //! A well-behaved client beside hostile ones: it produces and reads back at a steady pace, and times each answer.
 
-use std::net::SocketAddr;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,6 +12,8 @@ use crate::client::{CallError, Client};
 use crate::load::now_ms;
 
 const PACE: Duration = Duration::from_millis(4);
+/// Size of what a control says, in bytes: about that of the neighbour's requests.
+const CONTROL_BYTES: usize = 200;
 /// An answer that takes that long is kept though another window has begun.
 const STILL: Duration = Duration::from_millis(100);
 
@@ -45,6 +48,50 @@ impl Neighbour {
         let said = |error: CallError| format!("the neighbour is not served: {}", error.into_text());
         let mut client = Client::connect(address).map_err(said)?;
         let mut number = None;
+        self.keep_pace(|| {
+            let offset = write_one(&mut client, topic, begin_number(number)).map_err(said)?;
+            let expected = number.map_or(offset, |last: i64| last + 1);
+            if offset != expected {
+                return Err(format!("the neighbour's record stands at {offset}, not at {expected}"));
+            }
+            read_one(&mut client, topic, offset, begin_number(number)).map_err(said)?;
+            number = Some(offset);
+            Ok(())
+        })?;
+        Ok(number.map_or(0, |last| last + 1))
+    }
+
+    /// Has a thread of this process say back what another one says, at the same pace, until stopped: its times are those
+    /// that the machine alone makes somebody wait, whatever the node does.
+    pub fn run_control(&self) -> Result<(), String> {
+        let failed = |error: io::Error| format!("the control is not served: {error}");
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+        let mut asking = TcpStream::connect(listener.local_addr().map_err(failed)?).map_err(failed)?;
+        let (mut answering, _) = listener.accept().map_err(failed)?;
+        asking.set_nodelay(true).and_then(|()| answering.set_nodelay(true)).map_err(failed)?;
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut message = [0; CONTROL_BYTES];
+                while answering.read_exact(&mut message).is_ok() && answering.write_all(&message).is_ok() {}
+            });
+            let outcome = self.keep_pace(|| {
+                let mut message = [7; CONTROL_BYTES];
+                // As often as the neighbour waits for an answer.
+                for _ in 0..2 {
+                    asking
+                        .write_all(&message)
+                        .and_then(|()| asking.read_exact(&mut message))
+                        .map_err(failed)?;
+                }
+                Ok(())
+            });
+            drop(asking);
+            outcome
+        })
+    }
+
+    /// Takes turns at the pace until stopped, and keeps their times.
+    fn keep_pace(&self, mut turn: impl FnMut() -> Result<(), String>) -> Result<(), String> {
         let (mut due, mut window) = (Instant::now(), QUIET);
         while !self.stopped.load(Ordering::SeqCst) {
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -53,13 +100,7 @@ impl Neighbour {
             if !is_late {
                 window = self.window.load(Ordering::SeqCst);
             }
-            let offset = write_one(&mut client, topic, begin_number(number)).map_err(said)?;
-            let expected = number.map_or(offset, |last: i64| last + 1);
-            if offset != expected {
-                return Err(format!("the neighbour's record stands at {offset}, not at {expected}"));
-            }
-            read_one(&mut client, topic, offset, begin_number(number)).map_err(said)?;
-            number = Some(offset);
+            turn()?;
             // What began in one kind of window and ended in another belongs to neither, unless it stood still there.
             let taken = due.elapsed();
             let is_whole = window == self.window.load(Ordering::SeqCst) || is_late || taken > STILL;
@@ -68,7 +109,7 @@ impl Neighbour {
             }
             due += PACE;
         }
-        Ok(number.map_or(0, |last| last + 1))
+        Ok(())
     }
 
     /// How many were timed, and their p50 and p99 in µs.

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use records::{BatchBuilder, Compression};
+use testbed::Primed;
 
 use super::{Plan, Verdict};
 use crate::client::{CallError, Client};
@@ -30,9 +31,9 @@ const FLOODING: u32 = 4;
 /// Requests a second of the flood whose neighbour is judged, 98 MB: what a flood beyond the machine's cores does to others
 /// tells of the scheduler, not of the node.
 const FLOOD_PACE: u32 = 6_000;
-/// Kinds of windows by their number: p50 and p99 of the neighbour's produce and fetch in each round.
+/// Kinds of windows by their number: p50 and p99 of the neighbour's produce and fetch in each round, and the control's p99.
 const WINDOWS: [&str; 6] = [
-    "neighbour quiet, p50 and p99 µs",
+    "neighbour quiet, p50 and p99 µs, control's p99",
     "beside readers that never read",
     "beside half frames",
     "beside a flood with acks=0, not judged",
@@ -75,13 +76,15 @@ pub fn run(plan: &Plan) -> Result<Verdict, String> {
     prepare(&node)?;
     let mut figures = Vec::new();
     let mut times = Vec::new();
+    let mut primed = if scale.judges_time { Some(Primed::new(&plan.folder)?) } else { None };
     for round in 0..plan.rounds {
+        primed.as_mut().map_or(Ok(()), Primed::fill)?;
         let outcome = one_round(&node, &scale).map_err(|text| match node.ended() {
             Some(status) => format!("round {round}: the node ended with {status}: {}", node.last_words()),
             None => format!("round {round}: {text}"),
         })?;
-        figures = outcome.0;
-        times.push(outcome.1);
+        figures = outcome.figures;
+        times.push(outcome.times);
     }
     judge(&times, &scale, &mut figures).map_err(|text| format!("{text}; {figures:?}"))?;
     if node.said().contains("panicked at") {
@@ -114,42 +117,68 @@ fn prepare(node: &Node) -> Result<(), String> {
     Ok(())
 }
 
-/// The figures of a round, and how the neighbour was served in each kind of window: how often, p50 and p99 in µs.
-type Round = (Vec<(&'static str, String)>, Vec<(usize, u64, u64)>);
+/// What a round tells.
+struct Round {
+    figures: Vec<(&'static str, String)>,
+    /// By kind of window.
+    times: Vec<WindowTimes>,
+}
+
+/// How the neighbour was served in one kind of window.
+struct WindowTimes {
+    turns: usize,
+    p50_us: u64,
+    p99_us: u64,
+    /// Of the control, whom the node has nothing to do with.
+    control_p99_us: u64,
+}
 
 fn one_round(node: &Node, scale: &Scale) -> Result<Round, String> {
-    let neighbour = Neighbour::default();
+    let (neighbour, control) = (Neighbour::default(), Neighbour::default());
     std::thread::scope(|scope| {
         let (address, beside) = (node.address, &neighbour);
         let running = scope.spawn(move || beside.run(address, OWN_TOPIC));
+        let controlling = scope.spawn(|| control.run_control());
         std::thread::sleep(scale.time);
-        let outcome = all_phases(node, scale, &neighbour);
+        let outcome = all_phases(node, scale, [&neighbour, &control]);
         neighbour.stop();
+        control.stop();
         let written = running.join().unwrap_or_else(|_| Err("the neighbour panicked".to_owned()))?;
+        controlling.join().unwrap_or_else(|_| Err("the control panicked".to_owned()))?;
         let mut figures = outcome?;
         figures.push(("the neighbour's records, each read back", written.to_string()));
-        let times = (0..WINDOWS.len()).map(|window| neighbour.percentiles(window)).collect();
-        Ok((figures, times))
+        let times = |window| {
+            let (turns, p50_us, p99_us) = neighbour.percentiles(window);
+            WindowTimes { turns, p50_us, p99_us, control_p99_us: control.percentiles(window).2 }
+        };
+        Ok(Round { figures, times: (0..WINDOWS.len()).map(times).collect() })
     })
 }
 
 /// Adds the neighbour's times; it must have been served in each phase of each round. In the long form its p99 at most
-/// doubles: in the median of the rounds, as the disk of a machine may stand still in any of them.
+/// doubles, apart from what the machine made the control wait longer: in the median of the rounds, as the disk of a
+/// machine may stand still in any of them.
 fn judge(
-    rounds: &[Vec<(usize, u64, u64)>],
+    rounds: &[Vec<WindowTimes>],
     scale: &Scale,
     figures: &mut Vec<(&'static str, String)>,
 ) -> Result<(), String> {
     let mut finding = Ok(());
     for (window, name) in WINDOWS.into_iter().enumerate() {
         let of_window = || rounds.iter().filter_map(|round| Some((round.get(window)?, round.get(QUIET)?)));
-        let shown: Vec<String> =
-            of_window().map(|((count, p50, p99), _)| format!("{p50} and {p99} of {count}")).collect();
-        figures.push((name, shown.join(", ")));
-        let mut tenths: Vec<u64> = of_window().map(|(one, quiet)| one.2 * 10 / quiet.2.max(1)).collect();
+        let shown = of_window().map(|(one, _)| {
+            format!("{} and {}, {} of {}", one.p50_us, one.p99_us, one.control_p99_us, one.turns)
+        });
+        figures.push((name, shown.collect::<Vec<_>>().join("; ")));
+        let mut tenths: Vec<u64> = of_window()
+            .map(|(one, quiet)| {
+                let by_machine = one.control_p99_us.saturating_sub(quiet.control_p99_us);
+                one.p99_us.saturating_sub(by_machine) * 10 / quiet.p99_us.max(1)
+            })
+            .collect();
         tenths.sort_unstable();
         let median = tenths.get(tenths.len() / 2).copied().unwrap_or_default();
-        if of_window().any(|((count, _, _), _)| *count == 0) {
+        if of_window().any(|(one, _)| one.turns == 0) {
             finding = finding.and(Err(format!("{name}: the neighbour was not served once")));
         } else if scale.judges_time && window != UNPACED && median > 20 {
             finding =
@@ -162,7 +191,7 @@ fn judge(
 fn all_phases(
     node: &Node,
     scale: &Scale,
-    neighbour: &Neighbour,
+    watching: [&Neighbour; 2],
 ) -> Result<Vec<(&'static str, String)>, String> {
     let base = Footprint::of(node.process_id())?;
     let mut figures = vec![
@@ -179,9 +208,9 @@ fn all_phases(
         ("peak, connects and disconnects, MiB", Box::new(|| come_and_go(address, scale))),
     ];
     for (window, (name, phase)) in (QUIET + 1..).zip(phases) {
-        neighbour.set_window(window);
+        watching.iter().for_each(|one| one.set_window(window));
         let (outcome, peak) = peak_during(node.process_id(), phase);
-        neighbour.set_window(QUIET);
+        watching.iter().for_each(|one| one.set_window(QUIET));
         outcome.map_err(|text| format!("{name}: {text}"))?;
         let most = base.resident_bytes + scale.budget + scale.budget / 10;
         if peak > most {
