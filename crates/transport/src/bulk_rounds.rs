@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Steps up to so many bytes are taken as they come: to share them out costs more than they do.
 const SMALL_MAX: usize = 64 * 1024;
 /// Time for larger steps between two looks at the sockets of a core.
-const ROUND: Duration = Duration::from_micros(200);
+const ROUND: Duration = Duration::from_micros(500);
 
 /// The rounds of one core. Reads, sends and closings that move much memory take turns: once a round's time is spent, the
 /// next step waits until the core has looked at its sockets and served who wants little. Not shared between threads.

@@ -21,8 +21,9 @@ use crate::socket_counters::SocketCounters;
 
 /// Buffers up to this size are not counted against the budget: what every connection may have.
 const UNCOUNTED: usize = FIRST_READ;
-/// What one turn sends at most, in bytes.
-const SENT_PER_TURN: usize = 256 * 1024;
+/// What one turn sends at most, in bytes: more than the answer to a consumer with default settings, which goes out in
+/// one piece where the socket takes it.
+const SENT_PER_TURN: usize = 2 << 20;
 
 /// What connections of one listener have in common.
 #[derive(Debug, Clone)]

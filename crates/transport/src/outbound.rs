@@ -199,10 +199,9 @@ impl Outbound {
     /// A range that ends before its length (the file was cut meanwhile) is an error: the frame's size
     /// prefix is sent already, so the connection has to be closed.
     pub fn send(&mut self, socket: impl AsFd, counters: &SocketCounters, bytes_max: usize) -> io::Result<()> {
-        let end = self.waiting_bytes().saturating_sub(bytes_max);
-        while self.waiting_bytes() > end {
-            let left = self.waiting_bytes() - end;
-            match self.pieces.front_mut() {
+        let mut left = self.waiting_bytes().min(bytes_max);
+        while left > 0 {
+            let sent = match self.pieces.front_mut() {
                 Some((at, Piece::File(range))) if *at == self.sent => {
                     let sent = send_file(&socket, range, left)?;
                     let done = range.len == 0;
@@ -211,18 +210,22 @@ impl Outbound {
                     if done {
                         self.pieces.pop_front();
                     }
+                    sent
                 }
                 Some(_) => {
                     let sent = self.send_gathered(&socket)?;
                     counters.count_send(sent);
+                    sent
                 }
                 None => {
                     let next = self.bytes.get(self.sent..self.sent + left).unwrap_or_default();
                     let sent = rustix::net::send(&socket, next, SendFlags::NOSIGNAL)?;
                     self.sent += sent;
                     counters.count_send(sent);
+                    sent
                 }
-            }
+            };
+            left = left.saturating_sub(sent);
         }
         if self.is_empty() {
             self.bytes.clear();

@@ -156,7 +156,8 @@ async fn bulk_goes_out_in_steps_with_looks_at_the_sockets_between() {
     assert!(!connection.try_flush().unwrap());
     assert_eq!(connection.outbound.waiting_bytes(), 4 << 20, "bulk waits for its turn");
     assert_eq!(connection.progress(true).await.unwrap(), None);
-    assert_eq!(connection.outbound.waiting_bytes(), (4 << 20) - SENT_PER_TURN);
+    let waiting = connection.outbound.waiting_bytes();
+    assert!(((4 << 20) - SENT_PER_TURN..4 << 20).contains(&waiting), "{waiting}");
     let reader = tokio::spawn(async move {
         let mut answer = vec![0; 4 << 20];
         client.read_exact(&mut answer).await.unwrap();
