@@ -16,6 +16,7 @@ mod frame_buffer;
 mod inbound;
 mod listener;
 mod memory_budget;
+mod memory_queue;
 mod outbound;
 mod socket_counters;
 

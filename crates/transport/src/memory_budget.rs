@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::memory_queue::MemoryQueue;
+
 /// Reservations up to this many bytes may take what is left of the budget.
 const SMALL_MAX: usize = 64 * 1024;
 /// The part of the budget that large reservations leave: one in this many.
@@ -14,8 +16,9 @@ const SMALL_SHARE: usize = 8;
 
 /// A shared count of reserved bytes with a maximum.
 ///
-/// Who finds no room waits, which means its socket is not read: TCP passes the pressure on to the client. A part is
-/// for small reservations alone, so that large requests that stand still do not keep small ones waiting.
+/// Who finds no room waits, which means its socket is not read: TCP passes the pressure on to the client. Reservations are
+/// served in the order of coming. A part is for small ones alone, and they wait apart, so that large requests that stand
+/// still do not keep small ones waiting.
 #[derive(Debug)]
 pub struct MemoryBudget {
     bytes_max: usize,
@@ -23,7 +26,10 @@ pub struct MemoryBudget {
     reserved: AtomicUsize,
     waiting: AtomicUsize,
     waits: AtomicU64,
-    released: Notify,
+    /// For those who wait until something new may be begun.
+    room: Notify,
+    small: MemoryQueue,
+    large: MemoryQueue,
 }
 
 /// Bytes reserved from a budget; dropping it gives them back.
@@ -45,7 +51,9 @@ impl MemoryBudget {
             reserved: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             waits: AtomicU64::new(0),
-            released: Notify::new(),
+            room: Notify::new(),
+            small: MemoryQueue::default(),
+            large: MemoryQueue::default(),
         })
     }
 
@@ -69,23 +77,27 @@ impl MemoryBudget {
             let total = reserved.checked_add(bytes)?;
             (total <= self.bytes_max - kept || reserved == 0).then_some(total)
         };
-        self.reserved.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown).ok()?;
+        self.reserved.fetch_update(Ordering::SeqCst, Ordering::SeqCst, grown).ok()?;
         Some(MemoryReservation { budget: Arc::clone(self), bytes })
     }
 
-    /// Reserves `bytes`, waiting until there is room.
+    /// Reserves `bytes`, waiting until there is room and those who came before are served.
     pub async fn reserve(self: &Arc<Self>, bytes: usize) -> MemoryReservation {
-        if let Some(reservation) = self.try_reserve(bytes) {
+        if self.waiting() == 0
+            && let Some(reservation) = self.try_reserve(bytes)
+        {
             return reservation;
         }
+        // Counted first: who gives memory back looks for it after that, and this looks for memory after this.
         let _waiting = Waiting::new(self);
-        loop {
-            let mut released = std::pin::pin!(self.released.notified());
-            released.as_mut().enable();
-            if let Some(reservation) = self.try_reserve(bytes) {
-                return reservation;
-            }
-            released.await;
+        let queue = if bytes > SMALL_MAX { &self.large } else { &self.small };
+        match queue.join(self, bytes) {
+            Ok(reservation) => reservation,
+            Err(mut place) => match (&mut place.granted).await {
+                Ok(reservation) => reservation,
+                // Only who waits takes its place away.
+                Err(_) => std::future::pending().await,
+            },
         }
     }
 
@@ -98,7 +110,7 @@ impl MemoryBudget {
 
     /// True where something new may be begun.
     pub fn has_room(&self) -> bool {
-        self.reserved.load(Ordering::Relaxed) < self.bytes_max
+        self.reserved.load(Ordering::SeqCst) < self.bytes_max
     }
 
     /// True where less than half is reserved: then memory may be taken for speed where there is another way.
@@ -113,12 +125,12 @@ impl MemoryBudget {
         }
         let _waiting = Waiting::new(self);
         loop {
-            let mut released = std::pin::pin!(self.released.notified());
-            released.as_mut().enable();
+            let mut room = std::pin::pin!(self.room.notified());
+            room.as_mut().enable();
             if self.has_room() {
                 return;
             }
-            released.await;
+            room.await;
         }
     }
 
@@ -163,9 +175,16 @@ impl MemoryReservation {
 }
 
 impl MemoryBudget {
-    fn give_back(&self, bytes: usize) {
-        self.reserved.fetch_sub(bytes, Ordering::AcqRel);
-        self.released.notify_waiters();
+    fn give_back(self: &Arc<Self>, bytes: usize) {
+        self.reserved.fetch_sub(bytes, Ordering::SeqCst);
+        if self.waiting.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        self.small.serve(self);
+        self.large.serve(self);
+        if self.has_room() {
+            self.room.notify_waiters();
+        }
     }
 }
 
@@ -178,7 +197,7 @@ impl Drop for MemoryReservation {
 impl<'b> Waiting<'b> {
     fn new(budget: &'b MemoryBudget) -> Waiting<'b> {
         budget.waits.fetch_add(1, Ordering::Relaxed);
-        budget.waiting.fetch_add(1, Ordering::Relaxed);
+        budget.waiting.fetch_add(1, Ordering::SeqCst);
         Waiting(budget)
     }
 }
@@ -235,6 +254,36 @@ mod tests {
         taken.set_taken(40);
         assert_eq!(budget.reserved_bytes(), 40);
         assert!(budget.is_ample());
+    }
+
+    #[tokio::test]
+    async fn who_came_first_is_served_first_and_who_goes_leaves_no_gap() {
+        const SHARE: usize = 1 << 20;
+        let budget = budget(8 * SHARE);
+        let held = budget.reserve(11 * SHARE / 2).await;
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let waiting = |bytes: usize| {
+            let (budget, order) = (Arc::clone(&budget), Arc::clone(&order));
+            tokio::spawn(async move {
+                let reservation = budget.reserve(bytes).await;
+                order.lock().unwrap().push(bytes);
+                reservation
+            })
+        };
+        let (giant, second, third) = (waiting(7 * SHARE), waiting(SHARE), waiting(SHARE / 2));
+        tokio::task::yield_now().await;
+        let small = budget.reserve(SMALL_MAX).await;
+        assert_eq!((budget.waiting(), order.lock().unwrap().len()), (3, 0), "behind one that wants more");
+        giant.abort();
+        assert!(giant.await.is_err());
+        let second = second.await.unwrap();
+        tokio::task::yield_now().await;
+        assert_eq!(budget.waiting(), 1);
+        drop(held);
+        let third = third.await.unwrap();
+        assert_eq!(order.lock().unwrap()[..], [SHARE, SHARE / 2]);
+        drop((small, second, third));
+        assert_eq!((budget.reserved_bytes(), budget.waiting()), (0, 0));
     }
 
     #[tokio::test]
