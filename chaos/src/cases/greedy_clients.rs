@@ -1,8 +1,10 @@
 //! Clients that ask for much and take nothing, that begin and never end, that flood, that come and go: memory stays within
 //! the budget, descriptors come back, others are served.
 
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use records::{BatchBuilder, Compression};
@@ -50,22 +52,33 @@ struct Scale {
     readers: usize,
     half_frames: usize,
     connects: usize,
-    time: Duration,
+    /// How long readers, half frames and the paced flood last. The longer, the less one pause of the machine decides p99.
+    trouble: Duration,
+    /// Between them, and how long the other flood lasts.
+    quiet: Duration,
     judges_time: bool,
 }
 
 pub fn run(plan: &Plan) -> Result<Verdict, String> {
     let scale = if plan.is_short {
         let time = Duration::from_millis(500);
-        Scale { budget: 64 << 20, readers: 50, half_frames: 200, connects: 1_000, time, judges_time: false }
+        Scale {
+            budget: 64 << 20,
+            readers: 50,
+            half_frames: 200,
+            connects: 1_000,
+            trouble: time,
+            quiet: time,
+            judges_time: false,
+        }
     } else {
-        let time = Duration::from_secs(5);
         Scale {
             budget: 256 << 20,
             readers: 500,
             half_frames: 1_000,
             connects: 10_000,
-            time,
+            trouble: Duration::from_secs(20),
+            quiet: Duration::from_secs(5),
             judges_time: true,
         }
     };
@@ -79,7 +92,7 @@ pub fn run(plan: &Plan) -> Result<Verdict, String> {
     let mut primed = if scale.judges_time { Some(Primed::new(&plan.folder)?) } else { None };
     for round in 0..plan.rounds {
         primed.as_mut().map_or(Ok(()), Primed::fill)?;
-        let outcome = one_round(&node, &scale).map_err(|text| match node.ended() {
+        let outcome = one_round(&node, &scale, &plan.folder).map_err(|text| match node.ended() {
             Some(status) => format!("round {round}: the node ended with {status}: {}", node.last_words()),
             None => format!("round {round}: {text}"),
         })?;
@@ -133,14 +146,14 @@ struct WindowTimes {
     control_p99_us: u64,
 }
 
-fn one_round(node: &Node, scale: &Scale) -> Result<Round, String> {
+fn one_round(node: &Node, scale: &Scale, folder: &Path) -> Result<Round, String> {
     let (neighbour, control) = (Neighbour::default(), Neighbour::default());
     std::thread::scope(|scope| {
         let (address, beside) = (node.address, &neighbour);
         let running = scope.spawn(move || beside.run(address, OWN_TOPIC));
         let controlling = scope.spawn(|| control.run_control());
-        std::thread::sleep(scale.time);
-        let outcome = all_phases(node, scale, [&neighbour, &control]);
+        std::thread::sleep(scale.quiet);
+        let outcome = all_phases(node, scale, folder, [&neighbour, &control]);
         neighbour.stop();
         control.stop();
         let written = running.join().unwrap_or_else(|_| Err("the neighbour panicked".to_owned()))?;
@@ -191,6 +204,7 @@ fn judge(
 fn all_phases(
     node: &Node,
     scale: &Scale,
+    folder: &Path,
     watching: [&Neighbour; 2],
 ) -> Result<Vec<(&'static str, String)>, String> {
     let base = Footprint::of(node.process_id())?;
@@ -203,8 +217,8 @@ fn all_phases(
     let phases: [Phase<'_>; 5] = [
         ("peak, readers that never read, MiB", Box::new(|| never_read(address, scale))),
         ("peak, half frames, MiB", Box::new(|| half_frames(address, scale))),
-        ("peak, a flood with acks=0, MiB", Box::new(|| flood(address, scale, None))),
-        ("peak, a flood at a pace, MiB", Box::new(|| flood(address, scale, Some(FLOOD_PACE)))),
+        ("peak, a flood with acks=0, MiB", Box::new(|| flood(address, scale.quiet, None))),
+        ("peak, a flood at a pace, MiB", Box::new(|| flood(address, scale.trouble, Some(FLOOD_PACE)))),
         ("peak, connects and disconnects, MiB", Box::new(|| come_and_go(address, scale))),
     ];
     for (window, (name, phase)) in (QUIET + 1..).zip(phases) {
@@ -219,12 +233,22 @@ fn all_phases(
         wait_for_descriptors(node.process_id(), base.descriptors + DESCRIPTORS_MORE, SETTLE_MAX)
             .map_err(|text| format!("{name}: {text}"))?;
         figures.push((name, (peak >> 20).to_string()));
-        std::thread::sleep(scale.time);
+        if scale.judges_time {
+            wait_for_disk(folder)?;
+        }
+        std::thread::sleep(scale.quiet);
     }
     let after = Footprint::of(node.process_id())?;
     figures.push(("resident MiB after", after.resident_mib().to_string()));
     figures.push(("descriptors before and after", format!("{}, {}", base.descriptors, after.descriptors)));
     Ok(figures)
+}
+
+/// Waits until the disk has taken what one trouble left it to write: the next one is not to be judged by it.
+fn wait_for_disk(folder: &Path) -> Result<(), String> {
+    File::open(folder)
+        .and_then(|folder| Ok(rustix::fs::syncfs(folder)?))
+        .map_err(|error| format!("the disk did not take what was written: {error}"))
 }
 
 /// Several fetches of 50 MiB on each connection, and nobody takes the answers.
@@ -236,7 +260,7 @@ fn never_read(address: SocketAddr, scale: &Scale) -> Result<(), String> {
         stream.write_all(&wanted.repeat(3)).map_err(|error| format!("a fetch was not taken: {error}"))?;
         readers.push(stream);
     }
-    std::thread::sleep(scale.time);
+    std::thread::sleep(scale.trouble);
     Ok(())
 }
 
@@ -251,7 +275,7 @@ fn half_frames(address: SocketAddr, scale: &Scale) -> Result<(), String> {
         push(&mut stream, half);
         streams.push(stream);
     }
-    std::thread::sleep(scale.time);
+    std::thread::sleep(scale.trouble);
     Ok(())
 }
 
@@ -270,10 +294,10 @@ fn push(stream: &mut TcpStream, bytes: &[u8]) {
 }
 
 /// Produce without wanting an answer, as fast as it goes or so many a second.
-fn flood(address: SocketAddr, scale: &Scale, pace: Option<u32>) -> Result<(), String> {
+fn flood(address: SocketAddr, time: Duration, pace: Option<u32>) -> Result<(), String> {
     let frame = greed::produce_frame(TOPIC, 0, 16 * 1024)?;
     let begin = Instant::now();
-    let end = begin + scale.time;
+    let end = begin + time;
     std::thread::scope(|scope| {
         let flooding: Vec<_> = (0..FLOODING)
             .map(|_| {

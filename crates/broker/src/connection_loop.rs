@@ -145,7 +145,13 @@ async fn idle_for(idle_max: Duration, last_active: &Cell<Instant>) {
 impl ConnectionLoop {
     /// One turn: handle what is there, send what is ready, then wait for what comes next. False at the end.
     async fn turn(&mut self) -> Result<bool, CloseConnection> {
-        self.handle_frames()?;
+        if self.more_frames {
+            let _turn = match self.connection.is_newcomer() {
+                true => Some(self.connection.turn_of_newcomer().await),
+                false => None,
+            };
+            self.handle_frames()?;
+        }
         if let Some(reason) = &self.closing {
             // Answers before it are the client's.
             let reason = reason.clone();

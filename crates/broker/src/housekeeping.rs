@@ -138,7 +138,7 @@ struct Looks {
     folders: bool,
     /// Have records been waiting for stable storage?
     unflushed: bool,
-    /// Does anybody read its tail?
+    /// Does anybody read its tail, or write to it?
     tails: bool,
 }
 
@@ -154,6 +154,9 @@ fn look_after(broker: &Broker, looks: Looks) {
         }
         if looks.tails {
             partition.log.trim_memory();
+            if let Err(error) = partition.log.trim_reserved() {
+                tracing::warn!(?partition, %error, "room on the disk could not be given back");
+            }
         }
     });
     for partition in unmade {

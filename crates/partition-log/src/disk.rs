@@ -3,10 +3,16 @@
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
+use rustix::fs::FallocateFlags;
 use rustix::io::{Errno, ReadWriteFlags};
+
+/// Unit of a file's blocks, whatever the file system's own are.
+const BLOCK: u64 = 512;
+/// A reservation takes at most that part of the free space: others want to write too.
+const RESERVED_SHARE: u64 = 16;
 
 /// What stands in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +39,15 @@ pub trait Disk: Send + Sync + Debug {
     fn sync(&self, file: &File) -> io::Result<()>;
     /// Cuts or extends the file to `size` bytes.
     fn set_size(&self, file: &File, size: u64) -> io::Result<()>;
+    /// Finds a place for `bytes` at `position`, which may lie behind the end of the file; its size stays as it is. Only a
+    /// service: who cannot do so leaves it.
+    fn reserve(&self, _file: &File, _position: u64, _bytes: u64) -> io::Result<()> {
+        Ok(())
+    }
+    /// Bytes that have their place, filled or not.
+    fn allocated(&self, file: &File) -> io::Result<u64> {
+        Ok(file.metadata()?.blocks().saturating_mul(BLOCK))
+    }
     /// Renames a file or folder, replacing a file of that name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
@@ -115,6 +130,14 @@ impl Disk for RealDisk {
 
     fn set_size(&self, file: &File, size: u64) -> io::Result<()> {
         file.set_len(size)
+    }
+
+    fn reserve(&self, file: &File, position: u64, bytes: u64) -> io::Result<()> {
+        let room = rustix::fs::fstatvfs(file)?;
+        if room.f_bavail.saturating_mul(room.f_frsize) / RESERVED_SHARE < bytes {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, position, bytes)?)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -11,6 +11,7 @@ mod producer_fields;
 mod producer_load;
 mod read;
 mod recover;
+mod reserve;
 mod roll;
 mod truncate;
 mod upkeep;

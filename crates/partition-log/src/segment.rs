@@ -21,6 +21,7 @@ use crate::txn_index::AbortedTransaction;
 mod aborted;
 mod find;
 mod indexes;
+mod room;
 
 pub(crate) use find::{Found, READ_AT_ONCE};
 
@@ -36,7 +37,7 @@ pub(crate) struct Segment {
     slot: Arc<HandleSlot>,
     size: AtomicU64,
     exists: AtomicBool,
-    /// Bytes that the log file has from its beginning on, 0 for those of its batches.
+    /// Up to where the log file has its place on the disk, in bytes; 0 where that is as far as its batches go.
     preallocated: AtomicU64,
     begun_ms: TimestampMs,
     /// What is in memory of the indexes; `None` where nobody has looked yet.
@@ -82,22 +83,6 @@ impl Segment {
         })
     }
 
-    /// Has the log file made with `bytes` at once (`preallocate`), until [`Segment::trim`].
-    pub(crate) fn preallocate(&self, bytes: u64) {
-        self.preallocated.store(bytes, Ordering::Relaxed);
-    }
-
-    /// Gives back what was preallocated and not filled.
-    pub(crate) fn trim(&self) -> Result<(), LogError> {
-        let size = self.size();
-        if self.preallocated.swap(0, Ordering::Relaxed) <= size || !self.exists() {
-            return Ok(());
-        }
-        let home = &self.place.home;
-        let failed = |source| self.place.failed("cut", &self.path(names::LOG), source);
-        home.disk.set_size(&*self.file()?, size).map_err(failed)
-    }
-
     /// Bytes of whole batches in the log file.
     pub(crate) fn size(&self) -> u64 {
         self.size.load(Ordering::Acquire)
@@ -140,17 +125,6 @@ impl Segment {
         Ok(file)
     }
 
-    fn make_room(&self, file: &File) -> Result<(), LogError> {
-        let bytes = self.preallocated.load(Ordering::Relaxed);
-        if bytes == 0 {
-            return Ok(());
-        }
-        let home = &self.place.home;
-        home.disk
-            .set_size(file, bytes)
-            .map_err(|source| self.place.failed("extend", &self.path(names::LOG), source))
-    }
-
     fn open_log(&self, create: bool) -> Result<Arc<File>, LogError> {
         if let Some(file) = self.slot.loaded() {
             self.place.home.files.touch(&self.slot);
@@ -174,7 +148,8 @@ impl Segment {
         let path = self.path(names::LOG);
         let error = self.place.failed("write", &path, source);
         if error.is_no_space() {
-            // What was written of the batch must not be found behind the next one.
+            // What was written of the batch must not be found behind the next one; what was reserved goes too.
+            self.preallocated.store(0, Ordering::Relaxed);
             self.place
                 .disk()
                 .set_size(&file, position)
@@ -318,6 +293,7 @@ impl Segment {
         let home = &self.place.home;
         let path = self.path(names::LOG);
         let file = self.file()?;
+        self.preallocated.store(0, Ordering::Relaxed);
         home.disk.set_size(&file, size).map_err(|source| self.place.failed("cut", &path, source))?;
         self.write_index()?;
         self.recall_largest(size)

@@ -12,7 +12,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::buffer_pool::BufferPool;
-use crate::bulk_rounds::BulkRounds;
+use crate::bulk_rounds::{BulkRounds, BulkTurn};
 use crate::connection_limits::ConnectionPermit;
 use crate::frame_buffer::{FIRST_READ, FrameBuffer, FrameError, READ_AHEAD_MAX};
 use crate::memory_budget::{MemoryBudget, MemoryReservation};
@@ -24,6 +24,9 @@ const UNCOUNTED: usize = FIRST_READ;
 /// What one turn sends at most, in bytes: more than the answer to a consumer with default settings, which goes out in
 /// one piece where the socket takes it.
 const SENT_PER_TURN: usize = 2 << 20;
+/// Lots of requests for which a connection that has just come waits for its turn, as for its reads, whatever it wants:
+/// many may come at once, and together even small requests are bulk.
+const TURNS_OF_NEWCOMER: u8 = 8;
 
 /// What connections of one listener have in common.
 #[derive(Debug, Clone)]
@@ -53,6 +56,8 @@ pub struct Connection {
     /// For answers that the client has not taken.
     unsent: Option<MemoryReservation>,
     read_size: usize,
+    /// How often it still counts as one that has just come.
+    turns_of_newcomer: u8,
     _permit: ConnectionPermit,
 }
 
@@ -77,6 +82,7 @@ impl Connection {
             reservation: None,
             unsent: None,
             read_size: FIRST_READ,
+            turns_of_newcomer: TURNS_OF_NEWCOMER,
             _permit: permit,
         })
     }
@@ -117,13 +123,25 @@ impl Connection {
         self.outbound.is_empty()
     }
 
+    /// True where even small steps have to wait for their turn.
+    pub fn is_newcomer(&self) -> bool {
+        self.turns_of_newcomer > 0
+    }
+
+    /// Waits until what a newcomer has sent may be handled.
+    pub async fn turn_of_newcomer(&mut self) -> BulkTurn {
+        self.turns_of_newcomer = self.turns_of_newcomer.saturating_sub(1);
+        self.bulk.turn(usize::MAX).await
+    }
+
     /// Waits for input and reads once; 0 at the end of the stream. Nothing is lost if the wait is dropped.
     pub async fn fill(&mut self) -> io::Result<usize> {
         loop {
             self.release_idle_input();
             self.readable().await?;
             self.make_room().await?;
-            let _turn = self.bulk.turn(self.inbound.capacity() - self.inbound.len()).await;
+            let room = self.inbound.capacity() - self.inbound.len();
+            let _turn = self.bulk.turn(if self.is_newcomer() { usize::MAX } else { room }).await;
             let room = self.inbound.room();
             let room_size = room.len();
             match self.stream.try_read(room) {

@@ -21,7 +21,7 @@ mod outbound;
 mod socket_counters;
 
 pub use buffer_pool::BufferPool;
-pub use bulk_rounds::BulkRounds;
+pub use bulk_rounds::{BulkRounds, BulkTurn};
 pub use connection::{Connection, ConnectionOptions};
 pub use connection_limits::{
     ConnectionBounds, ConnectionLimits, ConnectionPermit, LimitReached, ListenerBounds,

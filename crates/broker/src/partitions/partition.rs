@@ -264,6 +264,9 @@ impl Partition {
 
     /// What is appended from now on needs another flush.
     pub(crate) fn flush_begins(&self) -> FlushBegun {
+        if let Err(error) = self.log.reserve_ahead() {
+            tracing::warn!(partition = ?self, %error, "no room is reserved on the disk");
+        }
         *self.flush_due.lock() = None;
         self.unflushed_looks.store(0, Ordering::Relaxed);
         FlushBegun { hidden_bytes: self.durability.take_hidden(), bytes: self.log.unflushed_bytes() }

@@ -11,7 +11,6 @@ use crate::error::LogError;
 
 /// Bytes appended after which a flush also takes a snapshot of the producers, so that recovery stays short.
 const SNAPSHOT_EVERY: u64 = 64 << 20;
-
 /// A flush that is done once the file system has been synced: all that it covers has been written by now.
 #[derive(Debug)]
 pub(crate) struct BegunFlush<'l> {

@@ -112,6 +112,7 @@ impl Opening<'_> {
             return Ok((next, None));
         }
         let file = segment.file_aside()?;
+        segment.trim_found(&file)?;
         let path = segment.path(names::LOG);
         let size = segment.size();
         let mut scanner = BatchScanner::new(self.place.disk(), &file, &path, from, size);

@@ -9,4 +9,5 @@ mod flushing;
 mod kafka_folder;
 mod log_dirs;
 mod model;
+mod reserving;
 mod support;
