@@ -8,6 +8,7 @@ from pathlib import Path
 import clients
 import install
 from expect import need
+from own_tools import OwnTools
 from server import free_port
 
 START_MAX_S = 90
@@ -56,7 +57,7 @@ class ZooKeeperPeer:
         }
         try:
             self._start("zookeeper", settings, "org.apache.zookeeper.server.quorum.QuorumPeerMain", lambda: self._word("ruok") == "imok")
-            self._start("kafka", settings, "kafka.Kafka", self._is_registered)
+            self._start("kafka", settings, "kafka.Kafka", self._knows_itself)
         except BaseException:
             self.__exit__()
             raise
@@ -86,8 +87,11 @@ class ZooKeeperPeer:
     def _word(self, word):
         return four_letters(self.zookeeper, word)
 
-    def _is_registered(self):
-        return clients.python_script("kazoo_exists.py", self.zookeeper, "/brokers/ids/0", "/controller").strip() == b"True True"
+    def _knows_itself(self):
+        """Whether the controller has told the broker who belongs to the cluster; until then it refuses each topic."""
+        if clients.python_script("kazoo_exists.py", self.zookeeper, "/brokers/ids/0", "/controller").strip() != b"True True":
+            return False
+        return "(id: 0 rack: r1" in OwnTools().run(f"kafka-broker-api-versions --bootstrap-server {self.address}").out
 
 
 def four_letters(address, word):
