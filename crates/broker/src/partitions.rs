@@ -1,5 +1,6 @@
 //! The partitions this broker holds: found by topic name or id, appended to inline, read without a lock.
 
+mod append;
 mod append_queue;
 mod append_watch;
 mod apply;
