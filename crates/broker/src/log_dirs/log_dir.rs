@@ -1,13 +1,14 @@
-//! One log directory of the broker: its checkpoints, and a thread for appends that must not hold up a core.
+//! One log directory of the broker: its checkpoints, and how quick it is.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use model::{Offset, Uuid};
 use partition_log::{CheckpointFile, LastRun, LogDir, LogError, LogHome, OffsetCheckpoint, PartitionLog};
 
+use super::side_threads::SideThreads;
 use super::slowness::Slowness;
 use crate::delayed::Flusher;
 use crate::partitions::{AppendWatch, FlushBegun, Partition};
@@ -32,7 +33,8 @@ pub struct BrokerLogDir {
     slowness: Slowness,
     /// Appends under way.
     pub(crate) watch: AppendWatch,
-    aside: mpsc::Sender<Arc<Partition>>,
+    /// For appends that must not hold up a core.
+    pub(crate) aside: SideThreads,
     /// Puts partitions here on stable storage.
     pub(crate) flusher: Flusher,
     /// Write-back has been started since the recovery points were written.
@@ -108,7 +110,7 @@ impl BrokerLogDir {
         Some((bytes(room.f_blocks), bytes(room.f_bavail)))
     }
 
-    /// True while appends go to the side thread.
+    /// True while appends go to the side threads.
     pub fn is_slow(&self) -> bool {
         self.slowness.is_slow(Instant::now())
     }
@@ -123,14 +125,6 @@ impl BrokerLogDir {
     pub fn observe_append(&self, started: Instant, count: u32) {
         let now = Instant::now();
         self.slowness.observe(now, now.saturating_duration_since(started) / count.max(1));
-    }
-
-    /// Has the side thread append what is queued at `partition`.
-    pub fn append_aside(&self, partition: Arc<Partition>) {
-        if let Err(mpsc::SendError(partition)) = self.aside.send(partition) {
-            // The thread is gone only when the process ends; the caller's core does the work then.
-            partition.drain_blocking();
-        }
     }
 
     /// Appends that took longer than they should since the start.
@@ -233,16 +227,7 @@ fn start(
     files: Option<LogDir>,
     clean_epoch: Option<i64>,
 ) -> Result<Arc<BrokerLogDir>, String> {
-    let (aside, queue) = mpsc::channel::<Arc<Partition>>();
     let failed = |error: std::io::Error| format!("cannot start a thread: {error}");
-    std::thread::Builder::new()
-        .name("slow-appends".into())
-        .spawn(move || {
-            while let Ok(partition) = queue.recv() {
-                partition.drain_blocking();
-            }
-        })
-        .map_err(failed)?;
     Ok(Arc::new(BrokerLogDir {
         path,
         id,
@@ -252,7 +237,7 @@ fn start(
         partitions: AtomicUsize::new(0),
         slowness: Slowness::new(Instant::now()),
         watch: AppendWatch::new(Instant::now()),
-        aside,
+        aside: SideThreads::start().map_err(failed)?,
         flusher: Flusher::start().map_err(failed)?,
         has_written_back: AtomicBool::new(false),
         flushed_bytes: AtomicU64::new(0),

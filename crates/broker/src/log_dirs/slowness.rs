@@ -16,7 +16,7 @@ const LATE_WITHIN: Duration = Duration::from_millis(100);
 const LATE_MAX: Duration = Duration::from_millis(50);
 /// How long a directory stays slow after its last stall where little is appended.
 const SLOW_FOR: Duration = Duration::from_millis(500);
-/// Quick appends in a row after which a directory is no longer slow: the way over the side thread costs twice as much.
+/// Quick appends in a row after which a directory is no longer slow: the way over a side thread costs twice as much.
 const QUICK_AGAIN: u64 = 256;
 
 /// What the appends of late say about a directory.

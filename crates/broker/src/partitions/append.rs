@@ -21,8 +21,8 @@ const LOCK_ATTEMPTS: usize = 200;
 impl Partition {
     /// Appends a checked batch, here and now where the lock is free and the disk is quick.
     ///
-    /// Otherwise a copy, counted in `budget`, is left in the queue, in order, for the holder of the lock or for the
-    /// log directory's own thread.
+    /// Otherwise a copy, counted in `budget`, is left in the queue, in order, for the holder of the lock or for a side
+    /// thread of the log directory.
     pub fn append(
         self: &Arc<Self>,
         batch: &mut [u8],
@@ -52,20 +52,26 @@ impl Partition {
         if is_quick {
             self.see_to_queue();
         } else {
-            self.log_dir.append_aside(Arc::clone(self));
+            self.log_dir.aside.append(Arc::clone(self));
         }
         AppendTicket::Queued(receiver)
     }
 
-    /// Appends all that is queued, waiting for the lock and the disk: for the thread that may wait.
-    pub fn drain_blocking(self: &Arc<Self>) {
-        while !self.queue.is_empty() {
-            let turn = self.turn.lock();
-            let mut guard = self.log.lock_append();
-            self.append_queued(&mut guard);
-            drop((guard, turn));
-            fence(Ordering::SeqCst);
-        }
+    /// Marks it as one whose queue a side thread sees to; false where it is marked already.
+    pub(crate) fn goes_aside(&self) -> bool {
+        !self.is_aside.swap(true, Ordering::SeqCst)
+    }
+
+    /// Appends what is queued now, waiting for the lock and the disk: for a thread that may wait. True where more has come
+    /// meanwhile, which keeps its mark.
+    pub(crate) fn append_aside(self: &Arc<Self>) -> bool {
+        let turn = self.turn.lock();
+        let mut guard = self.log.lock_append();
+        self.append_queued(&mut guard);
+        drop((guard, turn));
+        self.is_aside.store(false, Ordering::SeqCst);
+        // Who came before the mark was gone has left it to this thread.
+        !self.queue.is_empty() && self.goes_aside()
     }
 
     fn lock_soon(&self) -> Option<(AppendGuard<'_>, MutexGuard<'_, ()>)> {
@@ -79,7 +85,7 @@ impl Partition {
         None
     }
 
-    /// Sees to it that somebody appends what is queued: this thread, whoever has the turn, or the side thread while
+    /// Sees to it that somebody appends what is queued: this thread, whoever has the turn, or a side thread while
     /// the disk is slow or the log is being looked after.
     ///
     /// Whoever gives the turn back calls this afterwards: a batch that came meanwhile has been left behind by a
@@ -93,12 +99,12 @@ impl Partition {
                 return;
             }
             if self.log_dir.is_slow() {
-                return self.log_dir.append_aside(Arc::clone(self));
+                return self.log_dir.aside.append(Arc::clone(self));
             }
             let Some(turn) = self.turn.try_lock() else { return };
             let Some(mut guard) = self.log.try_lock_append() else {
                 drop(turn);
-                return self.log_dir.append_aside(Arc::clone(self));
+                return self.log_dir.aside.append(Arc::clone(self));
             };
             self.append_queued(&mut guard);
             drop((guard, turn));

@@ -35,6 +35,8 @@ pub struct Partition {
     in_sync: AtomicI32,
     is_gone: AtomicBool,
     pub(super) queue: AppendQueue,
+    /// A side thread sees to the queue.
+    pub(super) is_aside: AtomicBool,
     /// Held by whoever appends, who looks into the queue afterwards; the log's own lock is also taken by those who
     /// look after the log and know of no queue.
     pub(super) turn: Mutex<()>,
@@ -116,6 +118,7 @@ impl Partition {
             in_sync: AtomicI32::new(in_sync(agreed)),
             is_gone: AtomicBool::new(false),
             queue: AppendQueue::default(),
+            is_aside: AtomicBool::new(false),
             turn: Mutex::new(()),
             flush_requests: FlushRequests::default(),
             durability,

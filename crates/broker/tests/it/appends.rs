@@ -183,6 +183,31 @@ fn while_the_disk_stalls_300_ms_a_write_other_connections_of_the_core_are_served
 }
 
 #[test]
+fn a_file_that_stands_still_does_not_hold_up_the_others_of_a_slow_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, mut node) = held(folder.path(), 1);
+    node.create_topic("t", 3, &[]);
+    let mut clients: Vec<Client> = (0..4).map(|_| node.connect()).collect();
+    quiet(&node);
+    disk.write_ms.store(300, Ordering::SeqCst);
+    clients[0].produce("t", 0, &batch(10, 0)).unwrap();
+    disk.close_gate();
+    for (client, partition) in clients.iter_mut().zip([0, 1, 2, 0]) {
+        let frame = client.produce_frame("t", partition, -1, &batch(10, 1));
+        client.send(&frame);
+    }
+    until("one write of each partition is under way", || disk.held() == 3);
+    until("all are queued", || node.counts().queued_appends >= 4);
+    disk.open_gate();
+    disk.write_ms.store(0, Ordering::SeqCst);
+    let offsets =
+        clients.iter_mut().map(|client| produced(&client.receive(ApiKey::Produce, PRODUCE)).unwrap());
+    let mut offsets: Vec<i64> = offsets.collect();
+    offsets.sort_unstable();
+    assert_eq!(offsets, [0, 0, 1, 2]);
+}
+
+#[test]
 fn a_core_does_not_follow_another_into_a_write_that_stands_still() {
     let folder = tempfile::tempdir().unwrap();
     let (disk, mut node) = held(folder.path(), 2);

@@ -77,6 +77,11 @@ impl HeldDisk {
         drop(self.gate.changed.wait_while(state, |state| state.1 < count).unwrap());
     }
 
+    /// How many calls stand before the gate.
+    pub fn held(&self) -> usize {
+        self.gate.state.lock().unwrap().1
+    }
+
     /// Takes the time of a sync, and notes how many threads do so at once.
     fn linger(&self) {
         {
