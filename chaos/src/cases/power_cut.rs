@@ -72,7 +72,9 @@ impl Bench {
     fn new(plan: &Plan, policy: &str) -> Result<Bench, String> {
         let disk = LoopDisk::create(&plan.folder, policy, DISK_BYTES)?;
         let policy_setting = format!("flush.policy={policy}");
-        let settings = [policy_setting.as_str(), "log.segment.bytes=4194304"];
+        // A topic that is over makes room for the next before that is as large.
+        let settings =
+            [policy_setting.as_str(), "log.segment.bytes=4194304", "log.segment.delete.delay.ms=1000"];
         let home = NodeHome::new(&plan.folder, &[disk.root.join("data")], &settings)?;
         Ok(Bench {
             disk,
@@ -122,6 +124,9 @@ impl Bench {
 
     /// Producers with acks=all: idempotent ones where nothing may be lost.
     fn begin_topic(&mut self, client: &mut Client, round: u32, random: &Random) -> Result<(), String> {
+        if !self.topic.is_empty() {
+            client.delete_topic(&self.topic).map_err(CallError::into_text)?;
+        }
         self.topic = format!("cut-{round}");
         client.create_topic(&self.topic, PARTITIONS, &[]).map_err(CallError::into_text)?;
         self.producers.clear();
