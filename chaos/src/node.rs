@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// How long a node may take to end, or to say that it is ready, before a round fails.
 const STEP_MAX: Duration = Duration::from_secs(70);
@@ -117,6 +117,19 @@ impl Node {
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
+    }
+
+    /// Stops all its threads where they are; from then on it sends nothing.
+    pub fn freeze(&self) -> Result<(), String> {
+        let pid = Pid::from_child(&self.child);
+        let failed = |error: rustix::io::Errno| format!("the node was not frozen: {error}");
+        kill_process(pid, Signal::STOP).map_err(failed)?;
+        // Comes back once the last thread has returned from the kernel.
+        let changed = waitpid(Some(pid), WaitOptions::UNTRACED).map_err(failed)?;
+        match changed {
+            Some((_, status)) if status.stopped() => Ok(()),
+            other => Err(format!("the node was to be frozen and is {other:?}")),
+        }
     }
 
     /// kill -9, and the end of the process.
