@@ -18,6 +18,7 @@ mod network;
 mod peers;
 mod quorum;
 mod recovery_point;
+mod room;
 mod snapshot;
 mod state_machine;
 mod types;

@@ -17,6 +17,7 @@ use crate::entry::{self, Stamp};
 use crate::membership::invalid;
 use crate::metadata_log::{BatchPosition, MetadataLog};
 use crate::peers::node_id;
+use crate::room::RoomWait;
 use crate::types::{Entry, LogId, StorageError, StorageIoError, Types, Vote, epoch_of, log_id, term_of};
 use crate::vote_file;
 
@@ -27,6 +28,7 @@ const ANCHOR: &str = "raft-anchor";
 #[derive(Clone)]
 pub struct LogStore {
     shared: Arc<Mutex<Shared>>,
+    room: RoomWait,
 }
 
 /// Who this node is and how its log is kept.
@@ -111,11 +113,16 @@ impl LogStore {
             lacks_offset,
         };
         shared.find_voters()?;
-        Ok(LogStore { shared: Arc::new(Mutex::new(shared)) })
+        Ok(LogStore { shared: Arc::new(Mutex::new(shared)), room: RoomWait::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who writes metadata waits there for a disk that is full.
+    pub fn room(&self) -> &RoomWait {
+        &self.room
     }
 
     /// Where the batch at an index lies.
@@ -194,8 +201,11 @@ impl Shared {
     fn append(&mut self, entry: &Entry) -> io::Result<()> {
         let index = entry.log_id.index;
         if self.batches.is_empty() && index != self.first_index {
-            self.first_index = index;
-            self.write_anchor()?;
+            let before = std::mem::replace(&mut self.first_index, index);
+            if let Err(error) = self.write_anchor() {
+                self.first_index = before;
+                return Err(error);
+            }
         }
         if index != self.next_index() && !self.options.allows_gaps {
             return Err(invalid(format!("entry {index} does not follow {}", self.next_index())));
@@ -347,11 +357,14 @@ impl RaftLogStorage<Types> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
-        let mut shared = self.lock();
-        let own = (shared.options.node_id, shared.options.directory_id);
-        vote_file::write(&shared.dir, vote, own).map_err(|error| StorageIoError::write_vote(&error))?;
-        shared.vote = Some(*vote);
-        Ok(())
+        let saved = self.room.outcome(|| {
+            let mut shared = self.lock();
+            let own = (shared.options.node_id, shared.options.directory_id);
+            vote_file::write(&shared.dir, vote, own)?;
+            shared.vote = Some(*vote);
+            Ok(())
+        });
+        Ok(saved.await.map_err(|error| StorageIoError::write_vote(&error))?)
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
@@ -363,14 +376,11 @@ impl RaftLogStorage<Types> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let mut shared = self.lock();
         for entry in entries {
-            let appended = shared.append(&entry);
+            let appended = self.room.outcome(|| self.lock().append(&entry)).await;
             appended.map_err(|error| StorageIoError::write_log_entry(entry.log_id, &error))?;
         }
-        let synced = shared.log.sync();
-        drop(shared);
-        callback.log_io_completed(synced);
+        callback.log_io_completed(self.room.outcome(|| self.lock().log.sync()).await);
         Ok(())
     }
 

@@ -171,6 +171,7 @@ fn failed(error: LogError) -> io::Error {
             "{} at byte {position}: {reason}; restore the folder from a copy or from another voter",
             path.display()
         )),
+        full if full.is_no_space() => io::Error::new(io::ErrorKind::StorageFull, full),
         other => io::Error::other(other),
     }
 }
@@ -183,5 +184,8 @@ fn not_read(error: ReadError) -> io::Error {
 }
 
 fn not_appended(error: AppendError) -> io::Error {
-    io::Error::other(error)
+    match error {
+        full @ AppendError::NoSpace(_) => io::Error::new(io::ErrorKind::StorageFull, full),
+        other => io::Error::other(other),
+    }
 }

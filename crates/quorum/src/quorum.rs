@@ -295,6 +295,7 @@ impl QuorumHandle {
 
     fn stop_and_join(&mut self) {
         self.stop.send_replace(true);
+        self.log.room().end();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
             if let Err(error) = self.log.close() {

@@ -164,8 +164,8 @@ fn meta_of(content: &Content) -> SnapshotMeta {
 
 impl RaftSnapshotBuilder<Types> for StateMachine {
     async fn build_snapshot(&mut self) -> Result<Snapshot<Types>, StorageError> {
-        let taken = self.take_snapshot();
-        Ok(taken.map_err(|error| StorageIoError::write_snapshot(None, &error))?)
+        let taken = self.log.room().outcome(|| self.take_snapshot());
+        Ok(taken.await.map_err(|error| StorageIoError::write_snapshot(None, &error))?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod client;
 mod format;
+mod full_disk;
 mod kafka_folder;
 mod lone;
 mod store_suite;
