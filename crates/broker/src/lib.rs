@@ -23,6 +23,7 @@ pub mod listeners;
 pub mod log_dirs;
 pub mod metadata_view;
 pub mod options;
+mod partition_threads;
 mod partitions;
 mod permissions;
 mod produce_check;

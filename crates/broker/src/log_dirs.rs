@@ -1,7 +1,7 @@
 //! The log directories of the broker: which are online, where a new partition goes, what follows when one fails.
 
 mod log_dir;
-mod side_threads;
+mod side_appends;
 mod slowness;
 
 use std::path::PathBuf;

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use model::{Offset, Uuid};
 use partition_log::{CheckpointFile, LastRun, LogDir, LogError, LogHome, OffsetCheckpoint, PartitionLog};
 
-use super::side_threads::SideThreads;
+use super::side_appends::SideAppends;
 use super::slowness::Slowness;
 use crate::delayed::Flusher;
+use crate::partition_threads::PartitionThreads;
 use crate::partitions::{AppendWatch, FlushBegun, Partition};
 
 /// An append of another thread that has been under way for longer is not joined.
@@ -34,7 +35,7 @@ pub struct BrokerLogDir {
     /// Appends under way.
     pub(crate) watch: AppendWatch,
     /// For appends that must not hold up a core.
-    pub(crate) aside: SideThreads,
+    pub(crate) aside: PartitionThreads<SideAppends>,
     /// Puts partitions here on stable storage.
     pub(crate) flusher: Flusher,
     /// Write-back has been started since the recovery points were written.
@@ -237,7 +238,7 @@ fn start(
         partitions: AtomicUsize::new(0),
         slowness: Slowness::new(Instant::now()),
         watch: AppendWatch::new(Instant::now()),
-        aside: SideThreads::start().map_err(failed)?,
+        aside: PartitionThreads::start(SideAppends).map_err(failed)?,
         flusher: Flusher::start().map_err(failed)?,
         has_written_back: AtomicBool::new(false),
         flushed_bytes: AtomicU64::new(0),

@@ -52,7 +52,7 @@ impl Partition {
         if is_quick {
             self.see_to_queue();
         } else {
-            self.log_dir.aside.append(Arc::clone(self));
+            self.log_dir.aside.add(self);
         }
         AppendTicket::Queued(receiver)
     }
@@ -99,12 +99,12 @@ impl Partition {
                 return;
             }
             if self.log_dir.is_slow() {
-                return self.log_dir.aside.append(Arc::clone(self));
+                return self.log_dir.aside.add(self);
             }
             let Some(turn) = self.turn.try_lock() else { return };
             let Some(mut guard) = self.log.try_lock_append() else {
                 drop(turn);
-                return self.log_dir.aside.append(Arc::clone(self));
+                return self.log_dir.aside.add(self);
             };
             self.append_queued(&mut guard);
             drop((guard, turn));
